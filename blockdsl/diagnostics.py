@@ -1,0 +1,126 @@
+"""What a user reads when something is wrong: place, caret, both sides, the fix."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+from blockdsl.source import Span
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A span with the words that stand behind its carets."""
+
+    span: Span
+    text: str = ""
+
+
+@dataclass(frozen=True)
+class Diagnostic:
+    """One error: its kind and message, the marked places, the block calls that led there, the fix.
+
+    The first mark names the place; further marks show the other sides.
+    """
+
+    kind: str
+    message: str
+    marks: tuple[Mark, ...] = ()
+    calls: tuple[str, ...] = ()
+    help: str = ""
+
+    def __str__(self) -> str:
+        head = f"error[{self.kind}]: {self.message}"
+        parts = [head, *_excerpt(self.marks)]
+        if self.calls:
+            parts.append("   in " + ", in ".join(_shortened(self.calls)))
+        if self.help:
+            parts.append(f"  help: {self.help}")
+        return "\n".join(parts)
+
+
+class ArchError(Exception):
+    """Anything wrong with a file or with what was asked of it; `str()` is the whole message."""
+
+    def __init__(self, diagnostic: Diagnostic) -> None:
+        super().__init__(diagnostic)
+        self.diagnostic = diagnostic
+
+    def __str__(self) -> str:
+        return str(self.diagnostic)
+
+
+def error(
+    kind: str,
+    message: str,
+    *marks: Mark | Span | None,
+    calls: Iterable[str] = (),
+    help: str = "",
+) -> ArchError:
+    """Build an `ArchError`; a bare span is a mark without words, None is left out."""
+    shown = tuple(Mark(m) if isinstance(m, Span) else m for m in marks if m is not None)
+    return ArchError(Diagnostic(kind, message, shown, tuple(calls), help))
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """The known name closest to a misspelt one, if any is close; case is no distance."""
+    by_folded = {k.lower(): k for k in known}
+    found = get_close_matches(name.lower(), by_folded, n=1, cutoff=0.6)
+    return by_folded[found[0]] if found else None
+
+
+def did_you_mean(name: str, known: Iterable[str], otherwise: str = "") -> str:
+    """A help line that names the nearest known name, or `otherwise`."""
+    close = nearest(name, known)
+    return f"did you mean {close}?" if close else otherwise
+
+
+_TAB = 4
+_MAX_WIDTH = 160
+_MAX_CALLS = 6
+
+
+def _shortened(calls: tuple[str, ...]) -> list[str]:
+    if len(calls) <= _MAX_CALLS:
+        return list(calls)
+    hidden = len(calls) - _MAX_CALLS + 1
+    return [*calls[: _MAX_CALLS - 2], f"… {hidden} more calls …", calls[-1]]
+
+
+def _excerpt(marks: tuple[Mark, ...]) -> list[str]:
+    if not marks:
+        return []
+    lines = [f"  --> {marks[0].span}"]
+    width = max(max(len(str(mark.span.line)) for mark in marks), 2)
+    shown: tuple[str, int] | None = (marks[0].span.source.name, 0)
+    for mark in marks:
+        source, number = mark.span.source, mark.span.line
+        if (source.name, number) != shown:
+            if shown is not None and source.name != shown[0]:
+                lines.append(f"  --> {mark.span}")
+            text, _ = _clip(mark.span)
+            lines.append(f"{number:>{width + 4}} | {text}")
+            shown = (source.name, number)
+        lines.append(" " * (width + 5) + "| " + _carets(mark))
+    return lines
+
+
+def _clip(span: Span) -> tuple[str, int]:
+    """The first line of the span with tabs widened, and how many characters were cut off its left."""
+    line, column = span.source.position(span.start)
+    text = span.source.line(line)
+    cut = 0
+    if len(text) > _MAX_WIDTH:
+        cut = max(0, column - 1 - _MAX_WIDTH // 2)
+        text = text[cut : cut + _MAX_WIDTH]
+    return "".join(c if c.isprintable() or c == "\t" else "�" for c in text).expandtabs(_TAB), cut
+
+
+def _carets(mark: Mark) -> str:
+    line, column = mark.span.source.position(mark.span.start)
+    text = mark.span.source.line(line)
+    _, cut = _clip(mark.span)
+    before = len(text[cut : column - 1].expandtabs(_TAB))
+    length = min(mark.span.end - mark.span.start, len(text) - column + 1, _MAX_WIDTH - before)
+    return " " * before + "^" * max(1, length) + (f" {mark.text}" if mark.text else "")
