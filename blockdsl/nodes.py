@@ -73,11 +73,10 @@ class Arg(Node):
 
 @dataclass(frozen=True, slots=True)
 class Call(Node):
-    """`f(a, b, s2, name=v)`, or a bare `RELU` (then `bracket` is False and there are no args)."""
+    """`f(a, b, s2, name=v)`. A bare `RELU` is a `Path` of one step."""
 
     name: str
     args: tuple[Arg, ...]
-    bracket: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,172 @@
+"""The network as a graph: a networkx graph in a typed wrapper, and what must hold of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import networkx as nx
+
+from blockdsl.ops import Operation, Shape
+from blockdsl.source import Span
+
+
+class Value(NamedTuple):
+    """A tensor: the node that makes it, and which of its outputs it is."""
+
+    node: int
+    port: int = 0
+
+
+class Segment(NamedTuple):
+    """One step of a path: `stage[2]` has the index 2, the label `stem` has none."""
+
+    name: str
+    index: int | None = None
+
+    def __str__(self) -> str:
+        return self.name if self.index is None else f"{self.name}[{self.index}]"
+
+
+def path_text(path: tuple[Segment, ...]) -> str:
+    """`stage[2].unit[1]`, as in choices and checks."""
+    return ".".join(map(str, path))
+
+
+def module_name(path: tuple[Segment, ...]) -> str:
+    """`stage2.unit1`, as in modules and `state_dict` keys."""
+    return ".".join(f"{s.name}{'' if s.index is None else s.index}" for s in path)
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """A node: an operation applied to tensors.
+
+    `shapes` are those of its outputs, without the batch axis. `calls` are the block calls that led
+    to it, innermost first, for messages. `training_only` marks what feeds auxiliary outputs alone.
+    """
+
+    id: int
+    operation: Operation
+    inputs: tuple[Value, ...]
+    shapes: tuple[Shape, ...]
+    path: tuple[Segment, ...]
+    span: Span
+    calls: tuple[str, ...] = ()
+    training_only: bool = False
+
+    @property
+    def shape(self) -> Shape:
+        """Shape of the (first) output."""
+        return self.shapes[0]
+
+    @property
+    def name(self) -> str:
+        """The module's name: `stage1.unit1.conv1`."""
+        return module_name(self.path)
+
+
+@dataclass(frozen=True, slots=True)
+class BlockCall:
+    """An instance of a block: which block, its arguments as text, where it was called."""
+
+    block: str
+    args: dict[str, str]
+    path: tuple[Segment, ...]
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Auxiliary:
+    """An output that exists in training only, with the weight of its loss."""
+
+    name: str
+    value: Value
+    weight: float
+
+
+@dataclass
+class Graph:
+    """A network. Node ids are whole numbers in execution order; node 0 is the input.
+
+    Each node of `nx` carries `layer` and, for readers of plain networkx, `op`, `args`, `shape`,
+    `path` and `span`; an edge carries `input` (which input it is) and `port` (which output of its
+    source). `blocks` and `points` map module names to the block instances and to the tensors that
+    blocks, labels and layers yield.
+    """
+
+    nx: nx.MultiDiGraph = field(default_factory=nx.MultiDiGraph)
+    output: Value = Value(0)
+    auxiliaries: list[Auxiliary] = field(default_factory=list)
+    blocks: dict[str, BlockCall] = field(default_factory=dict)
+    points: dict[str, Value] = field(default_factory=dict)
+
+    def add(self, layer: Layer) -> Layer:
+        """Add a node; its inputs must be there already."""
+        operation = layer.operation
+        self.nx.add_node(
+            layer.id,
+            layer=layer,
+            op=operation.name,
+            args={name: getattr(operation, name) for name in operation.arguments},
+            shape=layer.shapes[0],
+            path=path_text(layer.path),
+            span=layer.span,
+        )
+        for index, value in enumerate(layer.inputs):
+            self.nx.add_edge(value.node, layer.id, input=index, port=value.port)
+        return layer
+
+    def layer(self, node: int) -> Layer:
+        """The layer of a node id."""
+        return self.nx.nodes[node]["layer"]  # type: ignore[no-any-return]
+
+    def layers(self) -> Iterator[Layer]:
+        """All layers in execution order, the input first."""
+        for _, layer in self.nx.nodes(data="layer"):
+            yield layer
+
+    def shape_of(self, value: Value) -> Shape:
+        """Shape of a tensor, without the batch axis."""
+        return self.layer(value.node).shapes[value.port]
+
+    def input_shapes(self, layer: Layer) -> tuple[Shape, ...]:
+        """Shapes of the tensors that flow into a layer."""
+        return tuple(self.shape_of(value) for value in layer.inputs)
+
+    @property
+    def input_shape(self) -> Shape:
+        """Shape of the network's input, without the batch axis."""
+        return self.layer(0).shape
+
+    @property
+    def output_shape(self) -> Shape:
+        """Shape of the network's output, without the batch axis."""
+        return self.shape_of(self.output)
+
+    def __len__(self) -> int:
+        return len(self.nx)
+
+
+def verify(graph: Graph) -> None:
+    """Hold a graph to its rules; run after lowering and after every pass.
+
+    Raises:
+        AssertionError: a rule is broken, which is a defect of ours and never of a user's file.
+    """
+    names: set[str] = set()
+    for layer in graph.layers():
+        where = f"{layer.name} ({layer.operation})"
+        assert all(value.node < layer.id for value in layer.inputs), f"{where} comes before its input"
+        assert layer.name not in names, f"the name {layer.name} is taken twice"
+        names.add(layer.name)
+        edges = sorted(graph.nx.in_edges(layer.id, data=True), key=lambda e: e[2]["input"])
+        wired = tuple(Value(source, data["port"]) for source, _, data in edges)
+        assert wired == layer.inputs, f"the edges of {where} are not its inputs"
+        arity = layer.operation.inputs
+        assert arity is None or len(layer.inputs) == arity, f"{where} has {len(layer.inputs)} inputs"
+        shapes = layer.operation.shapes(*graph.input_shapes(layer))
+        assert shapes == layer.shapes, f"{where} yields {shapes}, the graph says {layer.shapes}"
+    for value in [graph.output, *(a.value for a in graph.auxiliaries)]:
+        assert value.port < len(graph.layer(value.node).shapes), f"there is no {value}"

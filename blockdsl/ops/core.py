@@ -1,0 +1,171 @@
+"""What an operation is, and the registry of all of them.
+
+An operation is one decorated class: its fields are its arguments (in the order of writing), its
+methods say what it makes of shapes. Shapes are without the batch axis: `(C, H, W)` for images,
+`(F,)` for feature vectors, `(L, D)` for sequences of tokens (L tokens of D features).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import MISSING, dataclass, fields
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeVar, dataclass_transform, get_type_hints
+
+from blockdsl.ops.values import converter_of
+
+if TYPE_CHECKING:
+    from torch import nn
+
+Shape = tuple[int, ...]
+
+TAGS = {"s": "stride", "p": "pad", "g": "groups", "d": "dilation"}
+"""`s2` is `stride=2` for every operation that has a `stride`, and so on."""
+
+
+class OpError(Exception):
+    """An operation refuses its arguments or inputs; lowering adds the place.
+
+    `argument` names the argument at fault, `sides` the two inputs that do not fit each other.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        argument: str | None = None,
+        sides: tuple[int, int] | None = None,
+        help: str = "",
+    ) -> None:
+        super().__init__(message)
+        self.message, self.argument, self.sides, self.help = message, argument, sides, help
+
+
+class Window(NamedTuple):
+    """What one output position sees of its input: extent and step, as (rows, columns)."""
+
+    size: tuple[int, int] = (1, 1)
+    stride: tuple[int, int] = (1, 1)
+
+
+class Argument(NamedTuple):
+    """One declared argument: `convert` checks a value and raises `ValueError` with what it takes."""
+
+    name: str
+    convert: Callable[[Any], Any]
+    required: bool
+    default: Any
+
+
+class Operation:
+    """Base of all operations. A subclass declares its arguments as annotated fields.
+
+    The defaults describe a pointwise operation without parameters.
+    """
+
+    name: ClassVar[str] = ""
+    family: ClassVar[str] = ""
+    arguments: ClassVar[dict[str, Argument]] = {}
+    inputs: ClassVar[int | None] = 1
+    """How many tensors flow in; None for a join, which takes two or more."""
+    view: ClassVar[bool] = False
+    """Whether the output shares its input's memory."""
+
+    def check(self) -> None:
+        """Refuse arguments that do not go together (raises `OpError`)."""
+
+    def shape(self, *inputs: Shape) -> Shape:
+        """Shape of the output for the shapes of the inputs (raises `OpError`)."""
+        return inputs[0]
+
+    def shapes(self, *inputs: Shape) -> tuple[Shape, ...]:
+        """Shapes of all outputs; only an operation with several overrides this."""
+        return (self.shape(*inputs),)
+
+    def weights(self, *inputs: Shape) -> dict[str, Shape]:
+        """Trainable tensors by their name in the module's `state_dict`."""
+        return {}
+
+    def buffers(self, *inputs: Shape) -> dict[str, Shape]:
+        """Tensors of the `state_dict` that are not trained."""
+        return {}
+
+    def macs(self, *inputs: Shape) -> int:
+        """Multiply-accumulates of convolutions and matrix products, for one sample."""
+        return 0
+
+    def window(self, *inputs: Shape) -> Window | None:
+        """The receptive window; None when every output position sees the whole input."""
+        return Window()
+
+    def module(self, *inputs: Shape) -> nn.Module:
+        """The PyTorch module. Only operations registered by users define this; see codegen."""
+        raise LookupError(self.name)
+
+    def __str__(self) -> str:
+        shown = [
+            _shown(getattr(self, a.name)) if a.required else f"{a.name}={_shown(getattr(self, a.name))}"
+            for a in self.arguments.values()
+            if a.required or getattr(self, a.name) != a.default
+        ]
+        return f"{self.name}({','.join(shown)})" if shown else self.name
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, tuple):
+        if len(value) == 2 and value[0] == value[1] and isinstance(value[0], int):
+            return str(value[0])
+        if value and all(isinstance(v, int) for v in value):
+            return "x".join(map(str, value))
+        return "[" + ",".join(map(_shown, value)) + "]"
+    return str(value)
+
+
+_registry: dict[str, type[Operation]] = {}
+_Op = TypeVar("_Op", bound=Operation)
+
+
+@dataclass_transform(frozen_default=True)
+def operation(name: str, *, inputs: int | None = 1, view: bool = False) -> Callable[[type[_Op]], type[_Op]]:
+    """Class decorator: register an operation under an UPPERCASE name.
+
+    The class becomes a frozen dataclass. A field's annotation says what it takes: `int`, `float`,
+    `bool`, `str`, or one of the types of `blockdsl.ops.values` (`Count`, `Size`, `Pad`, …).
+
+    Raises:
+        ValueError: the name is taken or not uppercase, or an annotation is not understood.
+    """
+
+    def register(cls: type[_Op]) -> type[_Op]:
+        if not name.isupper() or not name.isidentifier():
+            raise ValueError(f"an operation's name is UPPERCASE, {name!r} is not")
+        if name in _registry:
+            raise ValueError(f"an operation named {name} exists: {_registry[name].__qualname__}")
+        cls = dataclass(frozen=True)(cls)
+        hints = get_type_hints(cls, include_extras=True)
+        cls.name, cls.inputs, cls.view = name, inputs, view
+        cls.family = cls.__module__.rpartition(".")[2]
+        cls.arguments = {
+            f.name: Argument(f.name, converter_of(hints[f.name]), f.default is MISSING, f.default)
+            for f in fields(cls)  # type: ignore[arg-type]
+        }
+        _registry[name] = cls
+        return cls
+
+    return register
+
+
+def find(name: str) -> type[Operation] | None:
+    """The operation registered under a name."""
+    return _registry.get(name)
+
+
+def unregister(name: str) -> None:
+    """Forget a user's operation, so that a notebook cell can be run again."""
+    _registry.pop(name, None)
+
+
+def all_operations() -> dict[str, type[Operation]]:
+    """Every operation by name."""
+    return dict(_registry)
