@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import MISSING, dataclass, fields
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeVar, dataclass_transform, get_type_hints
 
-from blockdsl.ops.values import converter_of
+from blockdsl.ops.values import PAIRS, converter_of
 
 if TYPE_CHECKING:
     from torch import nn
@@ -41,10 +42,13 @@ class OpError(Exception):
 
 
 class Window(NamedTuple):
-    """What one output position sees of its input: extent and step, as (rows, columns)."""
+    """What one output position sees of its input: extent and step, as (rows, columns).
+
+    An operation that enlarges an image steps by a fraction of an input position.
+    """
 
     size: tuple[int, int] = (1, 1)
-    stride: tuple[int, int] = (1, 1)
+    stride: tuple[int | Fraction, int | Fraction] = (1, 1)
 
 
 class Argument(NamedTuple):
@@ -54,6 +58,19 @@ class Argument(NamedTuple):
     convert: Callable[[Any], Any]
     required: bool
     default: Any
+
+
+def arguments_of(cls: type) -> dict[str, Argument]:
+    """The arguments that the annotated fields of a dataclass declare, in the order of writing.
+
+    Raises:
+        ValueError: an annotation is not understood.
+    """
+    hints = get_type_hints(cls, include_extras=True)
+    return {
+        f.name: Argument(f.name, converter_of(hints[f.name]), f.default is MISSING, f.default)
+        for f in fields(cls)
+    }
 
 
 class Operation:
@@ -103,23 +120,33 @@ class Operation:
 
     def __str__(self) -> str:
         shown = [
-            _shown(getattr(self, a.name)) if a.required else f"{a.name}={_shown(getattr(self, a.name))}"
+            _shown(a, getattr(self, a.name)) if a.required else f"{a.name}={_shown(a, getattr(self, a.name))}"
             for a in self.arguments.values()
             if a.required or getattr(self, a.name) != a.default
         ]
         return f"{self.name}({','.join(shown)})" if shown else self.name
 
 
-def _shown(value: object) -> str:
+def _shown(argument: Argument, value: object) -> str:
+    """A value as the language writes it: `3` where one number says it all, `1x7`, `[a,b,c]`, `yes`."""
+    if not isinstance(value, tuple):
+        return _word(value)
+    if value and isinstance(value[0], int) and _says(argument, value[0], value):
+        return str(value[0])
+    return "x".join(map(str, value)) if argument.convert in PAIRS else _word(value)
+
+
+def _word(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
-    if isinstance(value, tuple):
-        if len(value) == 2 and value[0] == value[1] and isinstance(value[0], int):
-            return str(value[0])
-        if value and all(isinstance(v, int) for v in value):
-            return "x".join(map(str, value))
-        return "[" + ",".join(map(_shown, value)) + "]"
-    return str(value)
+    return f"[{','.join(map(_word, value))}]" if isinstance(value, tuple) else str(value)
+
+
+def _says(argument: Argument, short: int, value: object) -> bool:
+    try:
+        return bool(argument.convert(short) == value)
+    except ValueError:
+        return False
 
 
 _registry: dict[str, type[Operation]] = {}
@@ -143,13 +170,9 @@ def operation(name: str, *, inputs: int | None = 1, view: bool = False) -> Calla
         if name in _registry:
             raise ValueError(f"an operation named {name} exists: {_registry[name].__qualname__}")
         cls = dataclass(frozen=True)(cls)
-        hints = get_type_hints(cls, include_extras=True)
         cls.name, cls.inputs, cls.view = name, inputs, view
         cls.family = cls.__module__.rpartition(".")[2]
-        cls.arguments = {
-            f.name: Argument(f.name, converter_of(hints[f.name]), f.default is MISSING, f.default)
-            for f in fields(cls)  # type: ignore[arg-type]
-        }
+        cls.arguments = arguments_of(cls)
         _registry[name] = cls
         return cls
 
