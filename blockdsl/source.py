@@ -18,6 +18,9 @@ class Source:
     text: str
     folder: str | None = None
 
+    def __repr__(self) -> str:
+        return f"Source({self.name!r})"
+
     @cached_property
     def _starts(self) -> list[int]:
         starts = [0]

@@ -1,0 +1,232 @@
+"""From grammar rules to syntax nodes: one method a rule of `grammars/arch.lark`.
+
+Each method gets the span of its rule and the children that mean something: nodes, and the tokens
+whose text matters.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+from lark import Token, Tree
+
+from blockdsl import nodes
+from blockdsl.diagnostics import error
+from blockdsl.source import Source, Span
+
+_KEPT = {
+    "NAME", "CALLED", "INDEXED", "NUMBER", "STRING", "DIMS", "YES", "TRUE", "NO", "FALSE", "IN", "LOG",
+    "TITLE", "AUTHORS", "PAPER", "DATASET", "NOTE", "YEAR", "ERROR", "MAXIMIZE", "MINIMIZE",
+    "COMPARISON", "DIVISION", "POWER", "AND", "OR",
+}  # fmt: skip
+_SUFFIXES = {"k": 10**3, "M": 10**6, "G": 10**9}
+_MAX_NUMBER = 10**18
+
+
+class Builder:
+    """Builds the nodes of one source."""
+
+    def __init__(self, source: Source, comments: tuple[Span, ...]) -> None:
+        self.source = source
+        self.comments = comments
+
+    def build(self, tree: Tree[Token]) -> Any:
+        """The node of a parse tree."""
+        children = [self.build(c) if isinstance(c, Tree) else c for c in tree.children]
+        kept = [c for c in children if not isinstance(c, Token) or c.type in _KEPT]
+        return getattr(self, tree.data)(self.span(children), *kept)
+
+    def span(self, children: list[Any]) -> Span:
+        """The span from the first to the last of some tokens and nodes."""
+        if not children:
+            return Span(self.source, 0, 0)
+        return self._of(children[0]).to(self._of(children[-1]))
+
+    def _of(self, child: Any) -> Span:
+        if isinstance(child, Token):
+            assert child.start_pos is not None
+            assert child.end_pos is not None
+            return Span(self.source, child.start_pos, child.end_pos)
+        return child.span  # type: ignore[no-any-return]
+
+    # --- the file and its statements
+
+    def start(self, span: Span, *items: Any) -> nodes.File:
+        whole = Span(self.source, 0, len(self.source.text))
+        return nodes.File(whole, tuple(map(_as_statement, items)), self.comments)
+
+    def meta(self, span: Span, key: Token, *values: Any) -> nodes.Meta:
+        return nodes.Meta(span, str(key), values)
+
+    def use(self, span: Span, path: nodes.String) -> nodes.Use:
+        return nodes.Use(span, path)
+
+    def input(self, span: Span, shape: nodes.Expr) -> nodes.Input:
+        return nodes.Input(span, shape)
+
+    def param(self, span: Span, param: nodes.Param) -> nodes.Param:
+        return nodes.Param(span, param.name, param.default)
+
+    def let(self, span: Span, name: Token, value: nodes.Expr) -> nodes.Let:
+        return nodes.Let(span, str(name), None, value)
+
+    def function(self, span: Span, name: Token, params: _Params, value: nodes.Expr) -> nodes.Let:
+        return nodes.Let(span, str(name), params.items, value)
+
+    def block(self, span: Span, name: Token, *rest: Any) -> nodes.Block:
+        params = rest[0].items if len(rest) == 2 else ()
+        return nodes.Block(span, str(name), params, rest[-1])
+
+    def net(self, span: Span, body: nodes.Body) -> nodes.Net:
+        return nodes.Net(span, body)
+
+    def check(self, span: Span, condition: nodes.Expr) -> nodes.Check:
+        return nodes.Check(span, condition)
+
+    def train(self, span: Span, *settings: nodes.Setting) -> nodes.Train:
+        return nodes.Train(span, settings)
+
+    def setting(self, span: Span, name: Token, value: nodes.Expr) -> nodes.Setting:
+        return nodes.Setting(span, str(name), value)
+
+    def search(self, span: Span, *items: Any) -> nodes.Search:
+        return nodes.Search(span, items)
+
+    def objective(self, span: Span, direction: Token, metric: nodes.Expr) -> nodes.Objective:
+        return nodes.Objective(span, str(direction), metric)
+
+    def require(self, span: Span, condition: nodes.Expr) -> nodes.Require:
+        return nodes.Require(span, condition)
+
+    def body(self, span: Span, *parts: Any) -> nodes.Body:
+        return nodes.Body(span, parts[:-1], parts[-1])
+
+    def parameters(self, span: Span, *params: nodes.Param) -> _Params:
+        return _Params(span, params)
+
+    def parameter(self, span: Span, name: Token, default: nodes.Expr | None = None) -> nodes.Param:
+        return nodes.Param(span, str(name), default)
+
+    # --- operators
+
+    def chain(self, span: Span, *parts: nodes.Expr) -> nodes.Chain:
+        return nodes.Chain(span, parts)
+
+    def sum(self, span: Span, *parts: nodes.Expr) -> nodes.Sum:
+        return nodes.Sum(span, parts)
+
+    def concat(self, span: Span, *parts: nodes.Expr) -> nodes.Concat:
+        return nodes.Concat(span, parts)
+
+    def times(self, span: Span, left: nodes.Expr, right: nodes.Expr) -> nodes.Product:
+        before = left.parts if isinstance(left, nodes.Product) else (left,)
+        return nodes.Product(span, (*before, right))
+
+    def product(self, span: Span, left: nodes.Expr, op: Token, right: nodes.Expr) -> nodes.Binary:
+        return nodes.Binary(span, str(op), left, right)
+
+    binary = power = product
+
+    def negative(self, span: Span, value: nodes.Expr) -> nodes.Expr:
+        if isinstance(value, nodes.Number) and value.value >= 0:
+            return nodes.Number(span, -value.value)
+        return nodes.Unary(span, "-", value)
+
+    def negation(self, span: Span, value: nodes.Expr) -> nodes.Unary:
+        return nodes.Unary(span, "not", value)
+
+    def conditional(self, span: Span, *parts: nodes.Expr) -> nodes.If:
+        return nodes.If(span, *parts)
+
+    def label(self, span: Span, name: Token, body: nodes.Expr) -> nodes.Label:
+        return nodes.Label(span, str(name), body)
+
+    def optional(self, span: Span, body: nodes.Expr) -> nodes.Optional:
+        return nodes.Optional(span, body)
+
+    # --- what stands alone
+
+    def number(self, span: Span, token: Token) -> nodes.Number:
+        return nodes.Number(span, self._number(token))
+
+    def string(self, span: Span, token: Token) -> nodes.String:
+        return nodes.String(span, token[1:-1])
+
+    def dims(self, span: Span, token: Token) -> nodes.Dims:
+        values = token.split("x")
+        if max(map(len, values)) > 18:
+            self._too_large(token)
+        return nodes.Dims(span, tuple(map(int, values)))
+
+    def truth(self, span: Span, token: Token) -> nodes.Bool:
+        return nodes.Bool(span, token.type in ("YES", "TRUE"))
+
+    def call(self, span: Span, name: Token, *args: nodes.Arg) -> nodes.Call:
+        return nodes.Call(span, str(name), args)
+
+    def arg(self, span: Span, value: nodes.Expr) -> nodes.Arg:
+        return nodes.Arg(span, None, value)
+
+    def named(self, span: Span, name: Token, value: nodes.Expr) -> nodes.Arg:
+        return nodes.Arg(span, str(name), value)
+
+    def path(self, span: Span, *steps: nodes.Step) -> nodes.Path:
+        return nodes.Path(span, steps)
+
+    def step(self, span: Span, name: Token, index: nodes.Expr | None = None) -> nodes.Step:
+        return nodes.Step(span, str(name), index)
+
+    def group(self, span: Span, body: nodes.Expr) -> nodes.Group:
+        return nodes.Group(span, body)
+
+    def tuple(self, span: Span, *items: nodes.Expr) -> nodes.TupleOf:
+        return nodes.TupleOf(span, items)
+
+    def loop(self, span: Span, body: nodes.Expr, name: Token, _in: Token, *rest: Any) -> nodes.For:
+        last = rest[1] if len(rest) == 2 else None
+        return nodes.For(span, body, str(name), rest[0], last)
+
+    def list(self, span: Span, *items: nodes.Expr) -> nodes.ListOf:
+        return nodes.ListOf(span, items)
+
+    def choice(self, span: Span, *options: nodes.Expr) -> nodes.Choice:
+        return nodes.Choice(span, options)
+
+    def range_choice(self, span: Span, *parts: Any) -> nodes.RangeChoice:
+        log = isinstance(parts[-1], Token)
+        values = parts[:-1] if log else parts
+        step = values[2] if len(values) == 3 else None
+        return nodes.RangeChoice(span, values[0], values[1], step, log)
+
+    # --- tokens
+
+    def _number(self, token: Token) -> int | float:
+        text = token.replace("_", "")
+        factor = _SUFFIXES.get(text[-1], 1)
+        digits = text[:-1] if factor > 1 else text
+        if digits.isdigit():
+            if len(digits) > 18:
+                self._too_large(token)
+            return int(digits) * factor
+        value = float(digits) * factor
+        if abs(value) > _MAX_NUMBER:
+            self._too_large(token)
+        return int(value) if factor > 1 and value.is_integer() else value
+
+    def _too_large(self, token: Token) -> NoReturn:
+        raise error("number", "the number is too large", self._of(token))
+
+
+@dataclass(frozen=True, slots=True)
+class _Params(nodes.Node):
+    """A parameter list on its way to its block."""
+
+    items: tuple[nodes.Param, ...]
+
+
+def _as_statement(item: Any) -> Any:
+    """A bare expression at the top of a file is its net."""
+    if isinstance(item, nodes.Expr):
+        return nodes.Net(item.span, nodes.Body(item.span, (), item), keyword=False)
+    return item
