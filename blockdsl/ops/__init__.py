@@ -1,11 +1,11 @@
 """Every operation of the language, each declared once."""
 
-from blockdsl.ops import conv
+from blockdsl.ops import conv, join, linear, norm, pool, shape
 from blockdsl.ops.core import (
     TAGS,
     Argument,
-    OpError,
     Operation,
+    OpError,
     Shape,
     Window,
     all_operations,
@@ -15,6 +15,6 @@ from blockdsl.ops.core import (
 )
 
 __all__ = [
-    "TAGS", "Argument", "OpError", "Operation", "Shape", "Window", "all_operations", "conv", "find",
-    "operation", "unregister",
+    "TAGS", "Argument", "OpError", "Operation", "Shape", "Window", "all_operations", "conv", "find", "join",
+    "linear", "norm", "operation", "pool", "shape", "unregister",
 ]  # fmt: skip

@@ -1,36 +1,218 @@
 """Convolutions: plain, grouped, dilated, asymmetric, by connection table; depthwise; transposed."""
+# ruff: noqa: D102 - what the methods answer stands in the base, blockdsl.ops.core.Operation.
 
 from __future__ import annotations
 
 from math import prod
 
-from blockdsl.ops.core import OpError, Operation, Shape, Window, operation
+from blockdsl.ops.core import Operation, OpError, Shape, Window, operation
+from blockdsl.ops.geometry import divided, enlarging, extent, fit, image, same_pad, show, slide
 from blockdsl.ops.values import Count, Margin, Pad, Size, Table
 
 
-def image(shape: Shape, name: str) -> tuple[int, int, int]:
-    """The shape as (C, H, W), or an `OpError` that says what came instead."""
-    if len(shape) != 3:
-        raise OpError(f"{name} takes an image of channels x rows x columns, not {show(shape)}")
-    return shape[0], shape[1], shape[2]
+def _reach(kernel: Size, dilation: Size) -> Size:
+    return extent(kernel[0], dilation[0]), extent(kernel[1], dilation[1])
 
 
-def show(shape: Shape) -> str:
-    """`64x56x56`."""
-    return "x".join(map(str, shape))
+class _Sliding(Operation):
+    """What CONV and DWCONV share: a kernel that slides over an image."""
+
+    kernel: Size
+    stride: Size
+    pad: Pad
+    dilation: Size
+
+    def check(self) -> None:
+        if self.pad == "same":
+            same_pad(self.name, self.stride)
+
+    def _positions(self, shape: Shape) -> tuple[int, int]:
+        """Rows and columns of the output."""
+        _, rows, columns = image(self.name, shape)
+        if isinstance(self.pad, str):
+            return rows, columns
+        (kh, kw), (sh, sw), (ph, pw), (dh, dw) = self.kernel, self.stride, self.pad, self.dilation
+        fit(self.name, (rows, columns), _reach(self.kernel, self.dilation), self.pad)
+        return slide(rows, kh, sh, ph, dh), slide(columns, kw, sw, pw, dw)
+
+    def macs(self, *inputs: Shape) -> int:
+        """Every weight of a kernel once for each output position."""
+        return prod(self.weights(*inputs)["weight"]) * prod(self._positions(inputs[0]))
+
+    def window(self, *inputs: Shape) -> Window:
+        """The dilated kernel."""
+        return Window(_reach(self.kernel, self.dilation), self.stride)
 
 
-def slide(size: int, kernel: int, stride: int, pad: int, dilation: int = 1) -> int:
-    """Positions of a window along one axis (floor rule; Dumoulin & Visin 2016, relationship 6)."""
-    return (size + 2 * pad - dilation * (kernel - 1) - 1) // stride + 1
+@operation("CONV")
+class Conv(_Sliding):
+    """Convolution: (C, H, W) -> (channels, H', W').
+
+    `pad=same` keeps rows and columns (stride 1; an even kernel pads one more after than before).
+    `groups` convolves that many equal parts of the channels apart (AlexNet). `table` is a connection
+    table (LeCun et al. 1998, table I): row i lists the input channels, counted from 0, that output
+    channel i sees; each such pair has one kernel plane, each output one bias. Its planes stand in
+    `weight` in the order of the table, so a depthwise convolution of the listed inputs, summed over
+    each row, computes it with no more MACs than are counted here.
+    """
+
+    channels: Count
+    kernel: Size
+    stride: Size = (1, 1)
+    pad: Pad = (0, 0)
+    groups: Count = 1
+    dilation: Size = (1, 1)
+    bias: bool = True
+    table: Table | None = None
+
+    def check(self) -> None:
+        super().check()
+        if self.channels % self.groups:
+            raise OpError(
+                f"{self.name} cannot make {self.channels} channels in {self.groups} equal groups",
+                argument="groups",
+                help="both the input's and the output's channels are divided among the groups",
+            )
+        if self.table is None:
+            return
+        if self.groups != 1:
+            raise OpError("a connection table replaces groups; give one of the two", argument="groups")
+        if len(self.table) != self.channels:
+            raise OpError(
+                f"the connection table has {len(self.table)} rows for {self.channels} channels",
+                argument="table",
+                help="one row for each output channel",
+            )
+        for index, row in enumerate(self.table):
+            if len(set(row)) != len(row):
+                raise OpError(f"row {index} of the connection table names an input twice", argument="table")
+
+    def shape(self, *inputs: Shape) -> Shape:
+        c, _, _ = image(self.name, inputs[0])
+        divided(self.name, inputs[0], self.groups, "groups")
+        for index, row in enumerate(self.table or ()):
+            if min(row) < 0 or max(row) >= c:
+                raise OpError(
+                    f"row {index} of the connection table names an input outside 0..{c - 1}",
+                    argument="table",
+                    help=f"the input has {c} channels, counted from 0",
+                )
+        return (self.channels, *self._positions(inputs[0]))
+
+    def weights(self, *inputs: Shape) -> dict[str, Shape]:
+        if self.table is not None:
+            weight: Shape = (sum(map(len, self.table)), *self.kernel)
+        else:
+            weight = (self.channels, inputs[0][0] // self.groups, *self.kernel)
+        return {"weight": weight} | ({"bias": (self.channels,)} if self.bias else {})
 
 
-def fit(name: str, size: tuple[int, int], kernel: tuple[int, int], pad: tuple[int, int]) -> None:
-    """Refuse a window that is larger than the padded input."""
-    padded = (size[0] + 2 * pad[0], size[1] + 2 * pad[1])
-    if kernel[0] > padded[0] or kernel[1] > padded[1]:
-        around = f" (padded to {show(padded)})" if any(pad) else ""
-        raise OpError(
-            f"the {show(kernel)} window of {name} is larger than its input of {show(size)}{around}",
-            help="make the window smaller, pad more, or shrink the image less before it",
+@operation("DWCONV")
+class DepthwiseConv(_Sliding):
+    """Depthwise convolution: (C, H, W) -> (C * multiplier, H', W'); one kernel for each channel."""
+
+    kernel: Size
+    stride: Size = (1, 1)
+    pad: Pad = (0, 0)
+    dilation: Size = (1, 1)
+    multiplier: Count = 1
+    bias: bool = True
+
+    def shape(self, *inputs: Shape) -> Shape:
+        c, _, _ = image(self.name, inputs[0])
+        return (c * self.multiplier, *self._positions(inputs[0]))
+
+    def weights(self, *inputs: Shape) -> dict[str, Shape]:
+        c = inputs[0][0] * self.multiplier
+        return {"weight": (c, 1, *self.kernel)} | ({"bias": (c,)} if self.bias else {})
+
+
+@operation("DECONV")
+class TransposedConv(Operation):
+    """Transposed convolution: (C, H, W) -> (channels, H', W'), as `torch.nn.ConvTranspose2d`.
+
+    H' = (H - 1) * stride - 2 * pad + dilation * (kernel - 1) + output_pad + 1 (Dumoulin & Visin
+    2016, section 4).
+    """
+
+    channels: Count
+    kernel: Size
+    stride: Size = (1, 1)
+    pad: Margin = (0, 0)
+    output_pad: Margin = (0, 0)
+    groups: Count = 1
+    dilation: Size = (1, 1)
+    bias: bool = True
+
+    def check(self) -> None:
+        for extra, stride, dilation in zip(self.output_pad, self.stride, self.dilation, strict=True):
+            if extra >= max(stride, dilation):
+                raise OpError(
+                    f"output_pad of {self.name} must be smaller than its stride or its dilation",
+                    argument="output_pad",
+                    help=f"at most {max(stride, dilation) - 1} here",
+                )
+        if self.channels % self.groups:
+            raise OpError(
+                f"{self.name} cannot make {self.channels} channels in {self.groups} equal groups",
+                argument="groups",
+                help="both the input's and the output's channels are divided among the groups",
+            )
+
+    def shape(self, *inputs: Shape) -> Shape:
+        _, *size = image(self.name, inputs[0])
+        divided(self.name, inputs[0], self.groups, "groups")
+        reach = _reach(self.kernel, self.dilation)
+        rows, columns = (
+            (size[i] - 1) * self.stride[i] - 2 * self.pad[i] + reach[i] + self.output_pad[i] for i in (0, 1)
         )
+        if min(rows, columns) < 1:
+            raise OpError(
+                f"{self.name} would leave nothing of its input of {show(tuple(size))}",
+                argument="pad",
+                help="pad less: a transposed convolution takes the pad away from its output",
+            )
+        return self.channels, rows, columns
+
+    def weights(self, *inputs: Shape) -> dict[str, Shape]:
+        weight = (inputs[0][0], self.channels // self.groups, *self.kernel)
+        return {"weight": weight} | ({"bias": (self.channels,)} if self.bias else {})
+
+    def macs(self, *inputs: Shape) -> int:
+        """Every weight of a kernel once for each input position."""
+        return prod(self.weights(*inputs)["weight"]) * prod(inputs[0][1:])
+
+    def window(self, *inputs: Shape) -> Window:
+        """The input positions under the kernel; the step is one over the stride."""
+        reach = _reach(self.kernel, self.dilation)
+        seen = ((reach[0] - 1) // self.stride[0] + 1, (reach[1] - 1) // self.stride[1] + 1)
+        return enlarging(self.stride, seen)
+
+
+@operation("UP")
+class UpConv(Operation):
+    """Up-convolution: (C, H, W) -> (channels, H * factor, W * factor) (U-Net, Ronneberger et al. 2015).
+
+    A transposed convolution whose kernel and stride are the factor; `channels` are the input's unless
+    given.
+    """
+
+    factor: Size
+    channels: Count | None = None
+    bias: bool = True
+
+    def shape(self, *inputs: Shape) -> Shape:
+        c, rows, columns = image(self.name, inputs[0])
+        return self.channels or c, rows * self.factor[0], columns * self.factor[1]
+
+    def weights(self, *inputs: Shape) -> dict[str, Shape]:
+        out = self.channels or inputs[0][0]
+        return {"weight": (inputs[0][0], out, *self.factor)} | ({"bias": (out,)} if self.bias else {})
+
+    def macs(self, *inputs: Shape) -> int:
+        """Every weight of a kernel once for each input position."""
+        return prod(self.weights(*inputs)["weight"]) * prod(inputs[0][1:])
+
+    def window(self, *inputs: Shape) -> Window:
+        """One input position; the step is one over the factor."""
+        return enlarging(self.factor)

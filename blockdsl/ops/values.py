@@ -104,6 +104,29 @@ def table(value: Any) -> tuple[tuple[int, ...], ...]:
     return tuple(tuple(whole(v) for v in row) for row in value)
 
 
+def edges(value: Any) -> tuple[int, int, int, int]:
+    """A margin, or `[left, right, top, bottom]`; always as the four of these."""
+    what = "takes a margin, 1 or 0x3 (rows x columns), or [left, right, top, bottom], each 0 or more"
+    if isinstance(value, tuple) and len(value) == 4:
+        left, right = _pair(value[:2], 0, what)
+        top, bottom = _pair(value[2:], 0, what)
+        return left, right, top, bottom
+    rows, columns = _pair(value, 0, what)
+    return columns, columns, rows, rows
+
+
+def parts(value: Any) -> int | tuple[int, ...]:
+    """How many equal parts (2 or more), or a list of the parts' sizes."""
+    what = "takes a number of equal parts, 2 or more, or a list of sizes: [a, b, …]"
+    try:
+        found = counts(value) if isinstance(value, tuple) else count(value)
+    except ValueError:
+        raise ValueError(what) from None
+    if (len(found) if isinstance(found, tuple) else found) < 2:
+        raise ValueError(what)
+    return found
+
+
 def one_of(*words: str) -> Callable[[Any], str]:
     """A converter for a word out of a fixed set."""
 
@@ -123,6 +146,12 @@ Margin = Annotated[tuple[int, int], margin]
 Pad = Annotated[tuple[int, int] | str, pad]
 Counts = Annotated[tuple[int, ...], counts]
 Table = Annotated[tuple[tuple[int, ...], ...], table]
+
+Edges = Annotated[tuple[int, int, int, int], edges]
+Parts = Annotated[int | tuple[int, ...], parts]
+
+PAIRS: tuple[Callable[[Any], Any], ...] = (size, margin, pad)
+"""The converters of (rows, columns), written `1x7`."""
 
 _PLAIN: dict[Any, Callable[[Any], Any]] = {int: whole, float: real, bool: flag, str: text}
 

@@ -1,0 +1,116 @@
+"""Shapes that all families reason about: images, tokens, vectors, and windows that slide."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+from blockdsl.ops.core import OpError, Shape, Window
+
+
+def show(shape: Shape) -> str:
+    """`64x56x56`."""
+    return "x".join(map(str, shape))
+
+
+def describe(shape: Shape) -> str:
+    """`an image of 64x56x56`, `a vector of 84 features`, `a sequence of 197x768`."""
+    if len(shape) == 1:
+        return f"a vector of {shape[0]} features"
+    return f"{'a sequence' if len(shape) == 2 else 'an image'} of {show(shape)}"
+
+
+def image(name: str, shape: Shape) -> tuple[int, int, int]:
+    """The shape as (C, H, W), or an `OpError` that says what came instead."""
+    if len(shape) == 3:
+        return shape[0], shape[1], shape[2]
+    fix = "IMAGE(rows x columns) before it makes tokens an image" if len(shape) == 2 else ""
+    raise OpError(
+        f"{name} takes an image of channels x rows x columns, not {describe(shape)}",
+        help=fix or "put it before FLATTEN and FC, or RESHAPE the vector",
+    )
+
+
+def tokens(name: str, shape: Shape) -> tuple[int, int]:
+    """The shape as (L, D), or an `OpError` that says what came instead."""
+    if len(shape) == 2:
+        return shape[0], shape[1]
+    fix = "TOKENS before it makes an image a sequence" if len(shape) == 3 else ""
+    raise OpError(
+        f"{name} takes a sequence of tokens x features, not {describe(shape)}",
+        help=fix or "put it before the tokens are reduced to one vector",
+    )
+
+
+def channels(shape: Shape) -> int:
+    """Channels of an image, features of a token or of a vector."""
+    return shape[1] if len(shape) == 2 else shape[0]
+
+
+def with_channels(shape: Shape, count: int) -> Shape:
+    """The same shape with another number of channels (or features)."""
+    return (shape[0], count) if len(shape) == 2 else (count, *shape[1:])
+
+
+def divided(name: str, shape: Shape, into: int, argument: str, what: str = "groups") -> int:
+    """Channels in each of so many equal groups, or an `OpError` when they do not come out even."""
+    total = channels(shape)
+    if total % into:
+        near = [n for n in range(1, total + 1) if total % n == 0]
+        closest = min(near, key=lambda n: abs(n - into))
+        raise OpError(
+            f"{name} cannot divide {total} channels into {into} {what}",
+            argument=argument,
+            help=f"{total} = {closest} x {total // closest}: {argument}={closest} would do",
+        )
+    return total // into
+
+
+def extent(kernel: int, dilation: int) -> int:
+    """How far a dilated kernel reaches (Yu & Koltun 2016)."""
+    return dilation * (kernel - 1) + 1
+
+
+def slide(size: int, kernel: int, stride: int, pad: int, dilation: int = 1) -> int:
+    """Positions of a window along one axis (floor rule; Dumoulin & Visin 2016, relationship 6)."""
+    return (size + 2 * pad - extent(kernel, dilation)) // stride + 1
+
+
+def slide_ceil(size: int, kernel: int, stride: int, pad: int, dilation: int = 1) -> int:
+    """Positions when the last window may reach over the edge.
+
+    It must still begin inside the input or its left padding: the clip rule of Caffe and PyTorch.
+    """
+    positions = -((extent(kernel, dilation) - size - 2 * pad) // stride) + 1
+    return positions - 1 if (positions - 1) * stride >= size + pad else positions
+
+
+def fit(name: str, size: tuple[int, int], window: tuple[int, int], pad: tuple[int, int] = (0, 0)) -> None:
+    """Refuse a window (its whole extent, dilation counted) that is larger than the padded input."""
+    padded = (size[0] + 2 * pad[0], size[1] + 2 * pad[1])
+    if window[0] > padded[0] or window[1] > padded[1]:
+        around = f" (padded to {show(padded)})" if any(pad) else ""
+        raise OpError(
+            f"the {show(window)} window of {name} is larger than its input of {show(size)}{around}",
+            help="make the window smaller, pad more, or shrink the image less before it",
+        )
+
+
+def same_pad(name: str, stride: tuple[int, int]) -> None:
+    """Refuse `pad=same` with a stride, as PyTorch does: frameworks disagree on what it would mean."""
+    if stride != (1, 1):
+        raise OpError(
+            f"pad=same of {name} keeps the size, so its stride must be 1, not {show(stride)}",
+            argument="pad",
+            help="give a number, pad=kernel//2, or an uneven pad: PAD([left,right,top,bottom]) before it",
+        )
+
+
+def step(over: int, by: int) -> int | Fraction:
+    """The stride over/by, as an `int` where it is whole."""
+    fraction = Fraction(over, by)
+    return fraction.numerator if fraction.denominator == 1 else fraction
+
+
+def enlarging(factor: tuple[int, int], reach: tuple[int, int] = (1, 1)) -> Window:
+    """The window of an operation that enlarges by a factor and sees `reach` positions of its input."""
+    return Window(reach, (step(1, factor[0]), step(1, factor[1])))

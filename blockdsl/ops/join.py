@@ -1,0 +1,189 @@
+"""Joins: several tensors become one."""
+# ruff: noqa: D102 - what the methods answer stands in the base, blockdsl.ops.core.Operation.
+
+from __future__ import annotations
+
+from itertools import zip_longest
+
+from blockdsl.ops.core import Operation, OpError, Shape, operation
+from blockdsl.ops.geometry import channels, show, tokens, with_channels
+from blockdsl.ops.values import Count, Probability
+
+
+def _project(left: Shape, right: Shape) -> str:
+    """How one side of a sum is brought to the shape of the other."""
+    if len(left) != len(right):
+        return "GAP-FLATTEN makes an image a vector, TAKE makes tokens one, RESHAPE does the rest"
+    if len(left) == 1:
+        return f"project the shortcut: FC({max(left[0], right[0])})"
+    if len(left) == 2:
+        return "both sides need the same tokens and features; FC changes the features"
+    small, large = sorted((left, right), key=lambda s: (s[1] * s[2], -s[0]))
+    if small[1:] == large[1:]:
+        return f"project the shortcut: CONV({small[0]},1)"
+    strides = {large[i] // small[i] if large[i] % small[i] == 0 else 0 for i in (1, 2)}
+    if len(strides) == 1 and 0 not in strides:
+        return f"project the shortcut: CONV({small[0]},1,s{strides.pop()})"
+    return "the sides differ in rows and columns: check the pads and strides, or CROP or PAD one of them"
+
+
+class _Elementwise(Operation):
+    """What the sums share: all inputs have one shape."""
+
+    verb = "combine"
+
+    def shape(self, *inputs: Shape) -> Shape:
+        first = inputs[0]
+        for index, other in enumerate(inputs[1:], 1):
+            if other != first:
+                raise OpError(
+                    f"cannot {self.verb} {show(first)} and {show(other)}",
+                    sides=(0, index),
+                    help=_project(first, other),
+                )
+        return first
+
+
+@operation("SUM", inputs=None)
+class Sum(_Elementwise):
+    """Sum of tensors of one shape, `A + B`: the residual connection (He et al. 2015)."""
+
+    verb = "add"
+
+
+@operation("MEAN", inputs=None)
+class Mean(_Elementwise):
+    """Mean of tensors of one shape, with FractalNet's drop-path (Larsson et al. 2017, section 3).
+
+    In training each input is dropped with probability `drop`, at least one survives, and the mean is
+    over the survivors (local drop-path). With `columns`, every other mini-batch on average keeps one
+    column of the whole net in place of that (global drop-path), the same at all joins: a join of m
+    inputs has the m deepest of `columns` columns, deepest last. In evaluation it is the plain mean.
+    """
+
+    verb = "average"
+    drop: Probability = 0.0
+    columns: Count | None = None
+
+    def shape(self, *inputs: Shape) -> Shape:
+        if self.columns is not None and len(inputs) > self.columns:
+            raise OpError(
+                f"MEAN joins {len(inputs)} paths of a net of {self.columns} columns",
+                argument="columns",
+                help=f"columns={len(inputs)} at least",
+            )
+        return super().shape(*inputs)
+
+
+@operation("MAX", inputs=None)
+class Max(_Elementwise):
+    """Elementwise maximum of tensors of one shape."""
+
+    verb = "take the maximum of"
+
+
+@operation("MUL", inputs=None)
+class Mul(Operation):
+    """Elementwise product, `A * B`; an axis of 1 is repeated: CxHxW by Cx1x1 or by 1xHxW (gates)."""
+
+    def shape(self, *inputs: Shape) -> Shape:
+        result = inputs[0]
+        for index, other in enumerate(inputs[1:], 1):
+            fits = len(result) == len(other) and all(
+                a == b or 1 in (a, b) for a, b in zip(result, other, strict=True)
+            )
+            if not fits:
+                raise OpError(
+                    f"cannot multiply {show(result)} and {show(other)}",
+                    sides=(0, index),
+                    help=_gate(result, other),
+                )
+            result = tuple(map(max, result, other))
+        return result
+
+
+def _gate(left: Shape, right: Shape) -> str:
+    ranks = {len(left): left, len(right): right}
+    if ranks.keys() == {1, 3}:
+        c = ranks[3][0]
+        return f"a gate of an image is {c}x1x1: CONV({c},1) in place of FC({c}) after GAP"
+    if ranks.keys() == {3}:
+        return f"a gate of {show(left)} is {left[0]}x1x1 or 1x{left[1]}x{left[2]}, or of the same shape"
+    return "both sides need the same shape, or 1 on the axes where they differ"
+
+
+@operation("CAT", inputs=None)
+class Cat(Operation):
+    """Concatenation over channels, `A | B`: images of one H x W, tokens of one L (over features), vectors.
+
+    The order of the inputs is the order of the channels.
+    """
+
+    def shape(self, *inputs: Shape) -> Shape:
+        first = inputs[0]
+        for index, other in enumerate(inputs[1:], 1):
+            if len(other) != len(first) or with_channels(other, 1) != with_channels(first, 1):
+                raise OpError(
+                    f"cannot concatenate {show(first)} and {show(other)}",
+                    sides=(0, index),
+                    help=_align(first, other),
+                )
+        return with_channels(first, sum(map(channels, inputs)))
+
+
+def _align(left: Shape, right: Shape) -> str:
+    if len(left) != len(right):
+        return "concatenation joins images with images, tokens with tokens, vectors with vectors"
+    if len(left) == 2:
+        return "the sides need the same number of tokens"
+    larger = max(left, right, key=lambda s: s[1] * s[2])
+    smaller = right if larger is left else left
+    ratios = [divmod(a, b) for a, b in zip_longest(larger[1:], smaller[1:])]
+    if ratios[0] == ratios[1] and ratios[0][1] == 0 and ratios[0][0] > 1:
+        factor = ratios[0][0]
+        return f"bring {show(larger)} to {show(smaller[1:])} with POOL({factor}), or enlarge the other: UP({factor})"
+    return f"bring both to the same rows and columns: pad the branches, or CROP({show(smaller[1:])})"
+
+
+@operation("MATMUL", inputs=None)
+class MatMul(Operation):
+    """Matrix product of two sequences: (L, M) and (M, D) -> (L, D)."""
+
+    def shape(self, *inputs: Shape) -> Shape:
+        (rows, inner), (other, columns) = _two(self.name, inputs)
+        if inner != other:
+            raise OpError(
+                f"cannot multiply the matrices {show(inputs[0])} and {show(inputs[1])}",
+                sides=(0, 1),
+                help="the columns of the first are the rows of the second; TRANSPOSE one, or DOT",
+            )
+        return rows, columns
+
+    def macs(self, *inputs: Shape) -> int:
+        """L * M * D."""
+        return inputs[0][0] * inputs[0][1] * inputs[1][1]
+
+
+@operation("DOT", inputs=None)
+class Dot(Operation):
+    """Dot products of all pairs of tokens: (L, D) and (M, D) -> (L, M) (non-local nets, attention)."""
+
+    def shape(self, *inputs: Shape) -> Shape:
+        (rows, left), (columns, right) = _two(self.name, inputs)
+        if left != right:
+            raise OpError(
+                f"cannot take dot products of {show(inputs[0])} and {show(inputs[1])}",
+                sides=(0, 1),
+                help="both sides need tokens of the same number of features",
+            )
+        return rows, columns
+
+    def macs(self, *inputs: Shape) -> int:
+        """L * M * D."""
+        return inputs[0][0] * inputs[0][1] * inputs[1][0]
+
+
+def _two(name: str, inputs: tuple[Shape, ...]) -> tuple[tuple[int, int], tuple[int, int]]:
+    if len(inputs) != 2:
+        raise OpError(f"{name} joins two sequences, not {len(inputs)}", help="nest them")
+    return tokens(name, inputs[0]), tokens(name, inputs[1])

@@ -1,0 +1,82 @@
+"""Layers on vectors and tokens: fully connected, LeNet-5's Euclidean RBF output, maxout."""
+# ruff: noqa: D102 - what the methods answer stands in the base, blockdsl.ops.core.Operation.
+
+from __future__ import annotations
+
+from math import prod
+
+from blockdsl.ops.core import Operation, OpError, Shape, operation
+from blockdsl.ops.geometry import channels, describe, divided, show, with_channels
+from blockdsl.ops.values import Count
+
+
+@operation("FC")
+class FullyConnected(Operation):
+    """Fully connected layer: (F,) -> (features,); tokens (L, D) -> (L, features), each alone.
+
+    An image is flattened first (lowering puts a FLATTEN before it).
+    """
+
+    features: Count
+    bias: bool = True
+
+    def shape(self, *inputs: Shape) -> Shape:
+        if len(inputs[0]) > 2:
+            raise OpError(
+                f"FC takes a vector or tokens, not an image of {show(inputs[0])}",
+                help=f"FLATTEN before it, or CONV({self.features},1) to apply it at each position",
+            )
+        return with_channels(inputs[0], self.features)
+
+    def weights(self, *inputs: Shape) -> dict[str, Shape]:
+        weight = (self.features, channels(inputs[0]))
+        return {"weight": weight} | ({"bias": (self.features,)} if self.bias else {})
+
+    def macs(self, *inputs: Shape) -> int:
+        """Inputs x outputs, once for each token."""
+        return prod(inputs[0]) * self.features
+
+
+@operation("RBF")
+class RBF(Operation):
+    """LeNet-5's output: (84,) -> (classes,), y_i = sum_j (x_j - codes_ij)^2.
+
+    LeCun et al. 1998, section II.B, equation 7. The codes are fixed: 7x12 bitmaps of the digits, -1
+    and +1, row by row. The smallest output is the answer, so a loss takes the negated outputs.
+    """
+
+    classes: Count = 10
+
+    def check(self) -> None:
+        if self.classes > 10:
+            raise OpError(
+                f"RBF has the bitmaps of 10 digits, not of {self.classes} classes",
+                argument="classes",
+                help="FC for more classes",
+            )
+
+    def shape(self, *inputs: Shape) -> Shape:
+        if inputs[0] != (84,):
+            raise OpError(
+                f"RBF compares with bitmaps of 7x12 pixels, so it takes a vector of 84 features, "
+                f"not {describe(inputs[0])}",
+                help="FC(84) before it",
+            )
+        return (self.classes,)
+
+    def buffers(self, *inputs: Shape) -> dict[str, Shape]:
+        return {"codes": (self.classes, 84)}
+
+
+@operation("MAXOUT")
+class Maxout(Operation):
+    """Maximum over groups of `pieces` neighbouring channels: C -> C / pieces (Goodfellow et al. 2013).
+
+    On vectors, tokens (features) and images (channels); the linear map before it is an FC or a CONV.
+    """
+
+    pieces: Count = 2
+
+    def shape(self, *inputs: Shape) -> Shape:
+        each = divided(self.name, inputs[0], self.pieces, "pieces", "channels a piece")
+        return with_channels(inputs[0], each)

@@ -1,0 +1,185 @@
+"""Normalisation, within and across channels, positions and the batch.
+
+For receptive fields a normalisation counts as pointwise although its statistics may span the image,
+as is usual (Araujo et al. 2019, "Computing receptive fields of convolutional neural networks").
+"""
+# ruff: noqa: D102 - what the methods answer stands in the base, blockdsl.ops.core.Operation.
+
+from __future__ import annotations
+
+from blockdsl.ops.core import Operation, OpError, Shape, Window, operation
+from blockdsl.ops.geometry import channels, describe, divided, image
+from blockdsl.ops.values import Count, Probability
+
+
+def _affine(shape: Shape, wanted: bool = True) -> dict[str, Shape]:
+    c = (channels(shape),)
+    return {"weight": c, "bias": c} if wanted else {}
+
+
+@operation("BN")
+class BatchNorm(Operation):
+    """Batch normalisation of each channel (Ioffe & Szegedy 2015), on images and vectors.
+
+    `momentum` is the weight of the new statistics (PyTorch's convention; Caffe's and TensorFlow's
+    0.99 is 0.01 here). `frozen=yes` uses the running statistics in training too.
+    """
+
+    eps: float = 1e-5
+    momentum: Probability = 0.1
+    affine: bool = True
+    frozen: bool = False
+
+    def shape(self, *inputs: Shape) -> Shape:
+        if len(inputs[0]) == 2:
+            raise OpError(f"BN takes an image or a vector, not {describe(inputs[0])}", help="LN for tokens")
+        return inputs[0]
+
+    def weights(self, *inputs: Shape) -> dict[str, Shape]:
+        return _affine(inputs[0], self.affine)
+
+    def buffers(self, *inputs: Shape) -> dict[str, Shape]:
+        c = (inputs[0][0],)
+        return {"running_mean": c, "running_var": c, "num_batches_tracked": ()}
+
+
+@operation("LN")
+class LayerNorm(Operation):
+    """Layer normalisation over the features of a vector or token (Ba et al. 2016).
+
+    On an image over the channels at each position (ConvNeXt, Liu et al. 2022); over channels and
+    positions together it is GN(1).
+    """
+
+    eps: float = 1e-5
+    affine: bool = True
+
+    def weights(self, *inputs: Shape) -> dict[str, Shape]:
+        return _affine(inputs[0], self.affine)
+
+
+@operation("GN")
+class GroupNorm(Operation):
+    """Group normalisation: over the positions and channels of each group (Wu & He 2018).
+
+    On images and vectors.
+    """
+
+    groups: Count = 32
+    eps: float = 1e-5
+    affine: bool = True
+
+    def shape(self, *inputs: Shape) -> Shape:
+        if len(inputs[0]) == 2:
+            raise OpError(f"GN takes an image or a vector, not {describe(inputs[0])}", help="LN for tokens")
+        divided(self.name, inputs[0], self.groups, "groups")
+        return inputs[0]
+
+    def weights(self, *inputs: Shape) -> dict[str, Shape]:
+        return _affine(inputs[0], self.affine)
+
+
+@operation("IN")
+class InstanceNorm(Operation):
+    """Instance normalisation: each channel of each image by itself (Ulyanov et al. 2016).
+
+    Without affine weights unless asked for, and without running statistics, as in PyTorch.
+    """
+
+    eps: float = 1e-5
+    affine: bool = False
+
+    def shape(self, *inputs: Shape) -> Shape:
+        return image(self.name, inputs[0])
+
+    def weights(self, *inputs: Shape) -> dict[str, Shape]:
+        return _affine(inputs[0], self.affine)
+
+
+@operation("LRN")
+class LocalResponseNorm(Operation):
+    """Local response normalisation: x / (k + alpha / n * sum of x^2 over n neighbours)^beta.
+
+    The neighbours are `size` channels at the same position (Krizhevsky et al. 2012), n = size. The
+    alpha is divided by n, as in Caffe and PyTorch; the paper's formula does not divide, so its
+    alpha = 1e-4 is written alpha=5e-4 for size=5. `groups` keeps neighbours inside each of so many
+    equal parts of the channels (AlexNet's two towers). `within=yes` sums over size x size positions
+    of the same channel in place of channels, n = size^2 (Caffe's WITHIN_CHANNEL).
+    """
+
+    size: Count = 5
+    alpha: float = 1e-4
+    beta: float = 0.75
+    k: float = 1.0
+    groups: Count = 1
+    within: bool = False
+
+    def check(self) -> None:
+        if self.within and self.groups != 1:
+            raise OpError(
+                "LRN within channels has no use for groups",
+                argument="groups",
+                help="leave out groups, or within",
+            )
+        if self.within and self.size % 2 == 0:
+            raise OpError(
+                f"LRN within channels takes an odd size, not {self.size}",
+                argument="size",
+                help="the window has a position at its centre",
+            )
+
+    def shape(self, *inputs: Shape) -> Shape:
+        image(self.name, inputs[0])
+        divided(self.name, inputs[0], self.groups, "groups")
+        return inputs[0]
+
+    def window(self, *inputs: Shape) -> Window:
+        return Window((self.size, self.size)) if self.within else Window()
+
+
+@operation("RMSNORM")
+class RMSNorm(Operation):
+    """Root mean square normalisation, over what LN runs over (Zhang & Sennrich 2019)."""
+
+    eps: float = 1e-6
+    affine: bool = True
+
+    def weights(self, *inputs: Shape) -> dict[str, Shape]:
+        return {"weight": (channels(inputs[0]),)} if self.affine else {}
+
+
+@operation("GRN")
+class GlobalResponseNorm(Operation):
+    """Global response normalisation: x + weight * (x * n) + bias (ConvNeXt V2, Woo et al. 2023).
+
+    n is each channel's L2 norm over the positions, divided by its mean over the channels (+ eps). On
+    images and on tokens.
+    """
+
+    eps: float = 1e-6
+
+    def shape(self, *inputs: Shape) -> Shape:
+        if len(inputs[0]) == 1:
+            raise OpError(
+                f"GRN takes an image or tokens, not {describe(inputs[0])}",
+                help="put it before the positions are pooled away",
+            )
+        return inputs[0]
+
+    def weights(self, *inputs: Shape) -> dict[str, Shape]:
+        return _affine(inputs[0])
+
+
+@operation("L2NORM")
+class L2Norm(Operation):
+    """Divides by the L2 norm over the channels at each position (or a token's or vector's features).
+
+    `scale` multiplies by a learned weight for each channel that begins there: 20 in SSD, 10 in
+    ParseNet (Liu et al. 2015).
+    """
+
+    scale: float | None = None
+    eps: float = 1e-12
+
+    def weights(self, *inputs: Shape) -> dict[str, Shape]:
+        return {} if self.scale is None else {"weight": (channels(inputs[0]),)}

@@ -1,0 +1,151 @@
+"""The network's input, and operations that move channels and change shapes without weights."""
+# ruff: noqa: D102 - what the methods answer stands in the base, blockdsl.ops.core.Operation.
+
+from __future__ import annotations
+
+from math import prod
+from typing import Annotated
+
+from blockdsl.ops.core import Operation, OpError, Shape, Window, operation
+from blockdsl.ops.geometry import channels, divided, image, show, with_channels
+from blockdsl.ops.values import Count, Counts, Parts, one_of
+
+Where = Annotated[str, one_of("end", "both")]
+
+
+@operation("INPUT", inputs=0)
+class Input(Operation):
+    """The network's input, without the batch axis: node 0 of every graph."""
+
+    dims: Counts
+
+    def shape(self, *inputs: Shape) -> Shape:
+        return self.dims
+
+
+@operation("ID", view=True)
+class Identity(Operation):
+    """The input itself: the shortcut of a residual unit."""
+
+
+@operation("FLATTEN", view=True)
+class Flatten(Operation):
+    """All features in one vector: (C, H, W) -> (C * H * W,), the channel slowest."""
+
+    def shape(self, *inputs: Shape) -> Shape:
+        return (prod(inputs[0]),)
+
+    def window(self, *inputs: Shape) -> Window | None:
+        """Pointwise where there is one position only."""
+        return Window() if channels(inputs[0]) == prod(inputs[0]) else None
+
+
+@operation("RESHAPE", view=True)
+class Reshape(Operation):
+    """The same numbers in another shape: RESHAPE([64,7,7]); the order in memory stays."""
+
+    dims: Counts
+
+    def check(self) -> None:
+        if not 1 <= len(self.dims) <= 3:
+            raise OpError(
+                "RESHAPE makes a vector [F], tokens [L,D] or an image [C,H,W]",
+                argument="dims",
+                help="give one, two or three numbers",
+            )
+
+    def shape(self, *inputs: Shape) -> Shape:
+        have, want = prod(inputs[0]), prod(self.dims)
+        if have != want:
+            raise OpError(
+                f"RESHAPE cannot make {show(self.dims)} of {show(inputs[0])}: {want} numbers out of {have}",
+                argument="dims",
+                help=f"the product of the list must be {have}",
+            )
+        return self.dims
+
+    def window(self, *inputs: Shape) -> Window | None:
+        return None
+
+
+@operation("SPLIT", view=True)
+class Split(Operation):
+    """Channels (features of tokens) in parts: n equal ones, or parts of the listed sizes.
+
+    It has as many outputs as parts: `SPLIT(2)-[A, B]-CAT`.
+    """
+
+    parts: Parts
+
+    def shape(self, *inputs: Shape) -> Shape:
+        return self.shapes(*inputs)[0]
+
+    def shapes(self, *inputs: Shape) -> tuple[Shape, ...]:
+        if isinstance(self.parts, int):
+            each = divided(self.name, inputs[0], self.parts, "parts", "parts")
+            return (with_channels(inputs[0], each),) * self.parts
+        total = channels(inputs[0])
+        if sum(self.parts) != total:
+            raise OpError(
+                f"the parts of SPLIT add up to {sum(self.parts)}, the input has {total} channels",
+                argument="parts",
+                help=f"sizes that add up to {total}, or a number of equal parts",
+            )
+        return tuple(with_channels(inputs[0], part) for part in self.parts)
+
+
+@operation("SHUFFLE")
+class Shuffle(Operation):
+    """Channel shuffle: channel i * (C / groups) + j goes to j * groups + i (ShuffleNet, Zhang et al. 2018)."""
+
+    groups: Count
+
+    def shape(self, *inputs: Shape) -> Shape:
+        image(self.name, inputs[0])
+        divided(self.name, inputs[0], self.groups, "groups")
+        return inputs[0]
+
+
+@operation("PADCHANNELS")
+class PadChannels(Operation):
+    """Zero channels up to a number: (C, H, W) -> (channels, H, W), ResNet's option A shortcut.
+
+    After POOL(1,s2), which subsamples (He et al. 2015, section 3.3). The zeros come after the input's
+    channels; `where=both` puts half of them before, as some implementations do.
+    """
+
+    channels: Count
+    where: Where = "end"
+
+    def shape(self, *inputs: Shape) -> Shape:
+        c, rows, columns = image(self.name, inputs[0])
+        if self.channels < c:
+            raise OpError(
+                f"PADCHANNELS cannot make {self.channels} channels of {c}",
+                argument="channels",
+                help="it only adds; CONV(channels,1) makes fewer",
+            )
+        return self.channels, rows, columns
+
+
+@operation("SPACETODEPTH")
+class SpaceToDepth(Operation):
+    """Blocks of positions become channels: (C, H, W) -> (C * block^2, H / block, W / block).
+
+    As `torch.nn.PixelUnshuffle`.
+    """
+
+    block: Count = 2
+
+    def shape(self, *inputs: Shape) -> Shape:
+        c, rows, columns = image(self.name, inputs[0])
+        if rows % self.block or columns % self.block:
+            raise OpError(
+                f"SPACETODEPTH cannot cut {rows}x{columns} into blocks of {self.block}x{self.block}",
+                argument="block",
+                help="PAD before it, or another block",
+            )
+        return c * self.block**2, rows // self.block, columns // self.block
+
+    def window(self, *inputs: Shape) -> Window:
+        return Window((self.block, self.block), (self.block, self.block))
