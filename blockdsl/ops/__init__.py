@@ -1,6 +1,20 @@
 """Every operation of the language, each declared once."""
 
-from blockdsl.ops import conv, join, linear, norm, pool, shape
+from blockdsl.ops import (
+    activation,
+    attention,
+    conv,
+    dropout,
+    gating,
+    join,
+    linear,
+    norm,
+    pool,
+    scale,
+    sequence,
+    shape,
+    spatial,
+)
 from blockdsl.ops.core import (
     TAGS,
     Argument,
@@ -15,6 +29,7 @@ from blockdsl.ops.core import (
 )
 
 __all__ = [
-    "TAGS", "Argument", "OpError", "Operation", "Shape", "Window", "all_operations", "conv", "find", "join",
-    "linear", "norm", "operation", "pool", "shape", "unregister",
+    "TAGS", "Argument", "OpError", "Operation", "Shape", "Window", "activation", "all_operations", "attention",
+    "conv", "dropout", "find", "gating", "join", "linear", "norm", "operation", "pool", "scale", "sequence",
+    "shape", "spatial", "unregister",
 ]  # fmt: skip

@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-from itertools import zip_longest
-
 from blockdsl.ops.core import Operation, OpError, Shape, operation
 from blockdsl.ops.geometry import channels, show, tokens, with_channels
 from blockdsl.ops.values import Count, Probability
@@ -136,13 +134,18 @@ def _align(left: Shape, right: Shape) -> str:
         return "concatenation joins images with images, tokens with tokens, vectors with vectors"
     if len(left) == 2:
         return "the sides need the same number of tokens"
-    larger = max(left, right, key=lambda s: s[1] * s[2])
-    smaller = right if larger is left else left
-    ratios = [divmod(a, b) for a, b in zip_longest(larger[1:], smaller[1:])]
-    if ratios[0] == ratios[1] and ratios[0][1] == 0 and ratios[0][0] > 1:
-        factor = ratios[0][0]
-        return f"bring {show(larger)} to {show(smaller[1:])} with POOL({factor}), or enlarge the other: UP({factor})"
-    return f"bring both to the same rows and columns: pad the branches, or CROP({show(smaller[1:])})"
+    (rows, columns), (other_rows, other_columns) = left[1:], right[1:]
+    least = show((min(rows, other_rows), min(columns, other_columns)))
+    factor = max(rows // other_rows, other_rows // rows)
+    if (
+        factor > 1
+        and factor * min(rows, other_rows) == max(rows, other_rows)
+        and rows * other_columns == (other_rows * columns)
+    ):
+        return (
+            f"POOL({factor}) on the larger brings it to {least}, or UPSAMPLE({factor}) enlarges the smaller"
+        )
+    return f"bring both to the same rows and columns: check the pads, or CROP({least}) the larger"
 
 
 @operation("MATMUL", inputs=None)

@@ -78,5 +78,5 @@ class Maxout(Operation):
     pieces: Count = 2
 
     def shape(self, *inputs: Shape) -> Shape:
-        each = divided(self.name, inputs[0], self.pieces, "pieces", "channels a piece")
+        each = divided(self.name, inputs[0], self.pieces, "pieces", "pieces")
         return with_channels(inputs[0], each)

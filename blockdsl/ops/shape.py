@@ -96,7 +96,10 @@ class Split(Operation):
 
 @operation("SHUFFLE")
 class Shuffle(Operation):
-    """Channel shuffle: channel i * (C / groups) + j goes to j * groups + i (ShuffleNet, Zhang et al. 2018)."""
+    """Channel shuffle: channel i * (C / groups) + j goes to j * groups + i.
+
+    ShuffleNet (Zhang et al. 2018), figure 1.
+    """
 
     groups: Count
 
@@ -126,26 +129,3 @@ class PadChannels(Operation):
                 help="it only adds; CONV(channels,1) makes fewer",
             )
         return self.channels, rows, columns
-
-
-@operation("SPACETODEPTH")
-class SpaceToDepth(Operation):
-    """Blocks of positions become channels: (C, H, W) -> (C * block^2, H / block, W / block).
-
-    As `torch.nn.PixelUnshuffle`.
-    """
-
-    block: Count = 2
-
-    def shape(self, *inputs: Shape) -> Shape:
-        c, rows, columns = image(self.name, inputs[0])
-        if rows % self.block or columns % self.block:
-            raise OpError(
-                f"SPACETODEPTH cannot cut {rows}x{columns} into blocks of {self.block}x{self.block}",
-                argument="block",
-                help="PAD before it, or another block",
-            )
-        return c * self.block**2, rows // self.block, columns // self.block
-
-    def window(self, *inputs: Shape) -> Window:
-        return Window((self.block, self.block), (self.block, self.block))

@@ -1,0 +1,39 @@
+"""Attention over tokens."""
+# ruff: noqa: D102 - what the methods answer stands in the base, blockdsl.ops.core.Operation.
+
+from __future__ import annotations
+
+from blockdsl.ops.core import Operation, Shape, Window, operation
+from blockdsl.ops.geometry import divided, tokens
+from blockdsl.ops.values import Count, Probability
+
+
+@operation("ATTENTION")
+class Attention(Operation):
+    """Multi-head self-attention: (L, D) -> (L, D), as `torch.nn.MultiheadAttention`.
+
+    Vaswani et al. 2017, section 3.2: D / heads features each, scaled dot products, an output
+    projection. `dropout` drops attention weights in training.
+    """
+
+    heads: Count
+    bias: bool = True
+    dropout: Probability = 0.0
+
+    def shape(self, *inputs: Shape) -> Shape:
+        tokens(self.name, inputs[0])
+        divided(self.name, inputs[0], self.heads, "heads", "heads")
+        return inputs[0]
+
+    def weights(self, *inputs: Shape) -> dict[str, Shape]:
+        d = inputs[0][1]
+        weights: dict[str, Shape] = {"in_proj_weight": (3 * d, d), "out_proj.weight": (d, d)}
+        return weights | ({"in_proj_bias": (3 * d,), "out_proj.bias": (d,)} if self.bias else {})
+
+    def macs(self, *inputs: Shape) -> int:
+        """Four projections, the products of queries with keys and of weights with values."""
+        length, d = inputs[0]
+        return 4 * length * d * d + 2 * length * length * d
+
+    def window(self, *inputs: Shape) -> Window | None:
+        return None

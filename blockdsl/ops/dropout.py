@@ -1,0 +1,88 @@
+"""What acts in training only: dropout of elements, channels, blocks and paths; noise.
+
+In the language `p` is the probability to be dropped, everywhere.
+"""
+# ruff: noqa: D102 - what the methods answer stands in the base, blockdsl.ops.core.Operation.
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from blockdsl.ops.core import Operation, OpError, Shape, operation
+from blockdsl.ops.geometry import image
+from blockdsl.ops.values import Count, Probability, one_of
+
+Rescale = Annotated[str, one_of("train", "test")]
+"""Where dropping is made up for: survivors divided by 1 - p in training, or all multiplied by 1 - p
+in evaluation."""
+DropUnit = Annotated[str, one_of("element", "channel")]
+PathUnit = Annotated[str, one_of("sample", "batch")]
+
+
+@operation("DROPOUT")
+class Dropout(Operation):
+    """Drops each element, or each whole channel of an image, with probability p.
+
+    Srivastava et al. 2014; per=channel: Tompson et al. 2015. `rescale=test` multiplies by 1 - p in
+    evaluation, as the AlexNet paper did, in place of dividing the survivors in training.
+    """
+
+    p: Probability = 0.5
+    per: DropUnit = "element"
+    rescale: Rescale = "train"
+
+    def shape(self, *inputs: Shape) -> Shape:
+        return image("DROPOUT(per=channel)", inputs[0]) if self.per == "channel" else inputs[0]
+
+
+@operation("ALPHADROPOUT")
+class AlphaDropout(Operation):
+    """Dropout that keeps mean and variance of SELU networks (Klambauer et al. 2017)."""
+
+    p: Probability = 0.5
+
+
+@operation("DROPPATH")
+class DropPath(Operation):
+    """Stochastic depth: drops the branch it ends with probability p (Huang et al. 2016).
+
+    For each sample or for the whole mini-batch. The paper is per=batch, rescale=test; later networks
+    are per=sample, rescale=train.
+    """
+
+    p: Probability
+    per: PathUnit = "sample"
+    rescale: Rescale = "train"
+
+
+@operation("DROPBLOCK")
+class DropBlock(Operation):
+    """Drops squares of size x size positions (DropBlock, Ghiasi et al. 2018).
+
+    A square starts at each position where it fits with the probability gamma (equation 1 there) that
+    makes about a share p of the elements drop; the survivors are scaled so that the mean stays.
+    """
+
+    size: Count = 7
+    p: Probability = 0.1
+
+    def shape(self, *inputs: Shape) -> Shape:
+        _, rows, columns = image(self.name, inputs[0])
+        if self.size > min(rows, columns):
+            raise OpError(
+                f"the {self.size}x{self.size} blocks of DROPBLOCK are larger than {rows}x{columns}",
+                argument="size",
+                help=f"size={min(rows, columns)} at most",
+            )
+        return inputs[0]
+
+
+@operation("NOISE")
+class Noise(Operation):
+    """Adds Gaussian noise of mean 0 and the given standard deviation."""
+
+    std: float
+
+    def check(self) -> None:
+        if self.std < 0:
+            raise OpError("the standard deviation of NOISE is 0 or more", argument="std")

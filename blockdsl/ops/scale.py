@@ -1,0 +1,45 @@
+"""Multiplication by constants and by learned weights."""
+# ruff: noqa: D102 - what the methods answer stands in the base, blockdsl.ops.core.Operation.
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from blockdsl.ops.core import Operation, Shape, operation
+from blockdsl.ops.geometry import channels
+from blockdsl.ops.values import one_of
+
+Per = Annotated[str, one_of("channel", "layer")]
+
+
+@operation("SCALE")
+class Scale(Operation):
+    """Multiplies by a constant: the scaled residuals of Inception-ResNet (Szegedy et al. 2016)."""
+
+    factor: float
+
+
+@operation("LAYERSCALE")
+class LayerScale(Operation):
+    """Multiplies each channel by a learned weight that begins at `init` (Touvron et al. 2021).
+
+    `per=layer` has one weight for all: SkipInit and ReZero with init=0 (De & Smith 2020).
+    """
+
+    init: float = 1e-6
+    per: Per = "channel"
+
+    def weights(self, *inputs: Shape) -> dict[str, Shape]:
+        return {"weight": (channels(inputs[0]) if self.per == "channel" else 1,)}
+
+
+@operation("AFFINE")
+class Affine(Operation):
+    """Multiplies each channel by a learned weight and adds a learned bias (ResMLP, Touvron et al. 2021).
+
+    They begin at 1 and 0.
+    """
+
+    def weights(self, *inputs: Shape) -> dict[str, Shape]:
+        c = (channels(inputs[0]),)
+        return {"weight": c, "bias": c}

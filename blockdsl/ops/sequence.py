@@ -1,0 +1,84 @@
+"""Tokens: images as sequences and back, class tokens, positions."""
+# ruff: noqa: D102 - what the methods answer stands in the base, blockdsl.ops.core.Operation.
+
+from __future__ import annotations
+
+from blockdsl.ops.core import Operation, OpError, Shape, Window, operation
+from blockdsl.ops.geometry import image, show, tokens
+from blockdsl.ops.values import Size, Whole
+
+
+@operation("TOKENS", view=True)
+class Tokens(Operation):
+    """An image as a sequence: (C, H, W) -> (H * W, C), row by row (ViT, Dosovitskiy et al. 2021)."""
+
+    def shape(self, *inputs: Shape) -> Shape:
+        c, rows, columns = image(self.name, inputs[0])
+        return rows * columns, c
+
+
+@operation("IMAGE", view=True)
+class Image(Operation):
+    """A sequence as an image: (rows * columns, D) -> (D, rows, columns), row by row."""
+
+    size: Size
+
+    def shape(self, *inputs: Shape) -> Shape:
+        length, features = tokens(self.name, inputs[0])
+        rows, columns = self.size
+        if rows * columns != length:
+            raise OpError(
+                f"IMAGE cannot lay {length} tokens out as {rows}x{columns}",
+                argument="size",
+                help=f"rows x columns must be {length}; a class token is taken off with SPLIT or TAKE",
+            )
+        return features, rows, columns
+
+
+@operation("TRANSPOSE", view=True)
+class Transpose(Operation):
+    """Tokens become features and features tokens: (L, D) -> (D, L) (MLP-Mixer)."""
+
+    def shape(self, *inputs: Shape) -> Shape:
+        length, features = tokens(self.name, inputs[0])
+        return features, length
+
+    def window(self, *inputs: Shape) -> Window | None:
+        return None
+
+
+@operation("CLSTOKEN")
+class ClassToken(Operation):
+    """Puts a learned token before all others: (L, D) -> (L + 1, D) (BERT, ViT)."""
+
+    def shape(self, *inputs: Shape) -> Shape:
+        length, features = tokens(self.name, inputs[0])
+        return length + 1, features
+
+    def weights(self, *inputs: Shape) -> dict[str, Shape]:
+        return {"token": (1, 1, inputs[0][1])}
+
+
+@operation("POSITION")
+class Position(Operation):
+    """Adds a learned embedding of each position, to tokens (L, D) or an image (C, H, W)."""
+
+    def weights(self, *inputs: Shape) -> dict[str, Shape]:
+        return {"embedding": (1, *inputs[0])}
+
+
+@operation("TAKE", view=True)
+class Take(Operation):
+    """One token of a sequence: (L, D) -> (D,). The first is 0, the last -1."""
+
+    index: Whole = 0
+
+    def shape(self, *inputs: Shape) -> Shape:
+        length, features = tokens(self.name, inputs[0])
+        if not -length <= self.index < length:
+            raise OpError(
+                f"TAKE({self.index}) finds no such token in {show(inputs[0])}",
+                argument="index",
+                help=f"the tokens count from 0 to {length - 1}, or from -1 down from the end",
+            )
+        return (features,)

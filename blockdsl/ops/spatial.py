@@ -1,0 +1,176 @@
+"""Rows and columns of an image: padded, cropped, resampled, traded for channels."""
+# ruff: noqa: D102 - what the methods answer stands in the base, blockdsl.ops.core.Operation.
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from blockdsl.ops.core import Operation, OpError, Shape, Window, operation
+from blockdsl.ops.geometry import enlarging, image, show, step
+from blockdsl.ops.values import Count, Edges, Margin, Size, one_of
+
+PadMode = Annotated[str, one_of("constant", "reflect", "replicate", "circular")]
+SampleMode = Annotated[str, one_of("nearest", "bilinear", "bicubic")]
+
+
+@operation("PAD")
+class Pad(Operation):
+    """Padding: (C, H, W) -> (C, H + top + bottom, W + left + right).
+
+    `pad` is a margin, or the list [left, right, top, bottom]. `value` is what mode=constant fills in.
+    """
+
+    pad: Edges
+    mode: PadMode = "constant"
+    value: float = 0.0
+
+    def check(self) -> None:
+        if self.value and self.mode != "constant":
+            raise OpError(
+                f"PAD with mode={self.mode} takes its values from the image",
+                argument="value",
+                help="leave out the value, or mode=constant",
+            )
+
+    def shape(self, *inputs: Shape) -> Shape:
+        c, rows, columns = image(self.name, inputs[0])
+        left, right, top, bottom = self.pad
+        across, down = max(left, right), max(top, bottom)
+        spare = {"reflect": 1, "circular": 0}.get(self.mode)
+        if spare is not None and (across > columns - spare or down > rows - spare):
+            raise OpError(
+                f"PAD with mode={self.mode} cannot take {show((down, across))} from {rows}x{columns}",
+                argument="pad",
+                help=f"{show((rows - spare, columns - spare))} at most, or mode=replicate",
+            )
+        return c, rows + top + bottom, columns + left + right
+
+
+@operation("CROP")
+class Crop(Operation):
+    """A part of the image: (C, H, W) -> (C, rows, columns).
+
+    From the middle (U-Net; an odd rest leaves one more after than before), or with its first row and
+    column at `at`.
+    """
+
+    size: Size
+    at: Margin | None = None
+
+    def start(self, *inputs: Shape) -> tuple[int, int]:
+        """The first row and column that stay."""
+        _, rows, columns = inputs[0]
+        return self.at or ((rows - self.size[0]) // 2, (columns - self.size[1]) // 2)
+
+    def shape(self, *inputs: Shape) -> Shape:
+        c, rows, columns = image(self.name, inputs[0])
+        top, left = self.at or (0, 0)
+        if top + self.size[0] > rows or left + self.size[1] > columns:
+            where = f" at {show(self.at)}" if self.at else ""
+            raise OpError(
+                f"CROP cannot cut {show(self.size)}{where} out of {rows}x{columns}",
+                argument="size",
+                help=f"{max(rows - top, 0)}x{max(columns - left, 0)} at most",
+            )
+        return (c, *self.size)
+
+
+class _Resampling(Operation):
+    mode: SampleMode
+    align: bool
+
+    def check(self) -> None:
+        if self.align and self.mode == "nearest":
+            raise OpError(
+                f"{self.name} with mode=nearest has no corners to align",
+                argument="align",
+                help="leave out align, or mode=bilinear",
+            )
+
+    def _reach(self) -> tuple[int, int]:
+        side = {"nearest": 1, "bilinear": 2, "bicubic": 4}[self.mode]
+        return side, side
+
+
+@operation("UPSAMPLE")
+class Upsample(_Resampling):
+    """Enlarges without weights: (C, H, W) -> (C, H * factor, W * factor).
+
+    `align=yes` lays the corner pixels' centres upon each other (PyTorch's align_corners).
+    """
+
+    factor: Size
+    mode: SampleMode = "nearest"
+    align: bool = False
+
+    def shape(self, *inputs: Shape) -> Shape:
+        c, rows, columns = image(self.name, inputs[0])
+        return c, rows * self.factor[0], columns * self.factor[1]
+
+    def window(self, *inputs: Shape) -> Window:
+        return enlarging(self.factor, self._reach())
+
+
+@operation("RESIZE")
+class Resize(_Resampling):
+    """Resamples to a size: (C, H, W) -> (C, rows, columns), smaller or larger, without antialiasing.
+
+    Brings the levels of a pyramid together (PSPNet, HRNet). `align` as for UPSAMPLE.
+    """
+
+    size: Size
+    mode: SampleMode = "nearest"
+    align: bool = False
+
+    def shape(self, *inputs: Shape) -> Shape:
+        c, _, _ = image(self.name, inputs[0])
+        return (c, *self.size)
+
+    def window(self, *inputs: Shape) -> Window:
+        return Window(self._reach(), (step(inputs[0][1], self.size[0]), step(inputs[0][2], self.size[1])))
+
+
+@operation("SPACETODEPTH")
+class SpaceToDepth(Operation):
+    """Blocks of positions become channels: (C, H, W) -> (C * block^2, H / block, W / block).
+
+    As `torch.nn.PixelUnshuffle`.
+    """
+
+    block: Count
+
+    def shape(self, *inputs: Shape) -> Shape:
+        c, rows, columns = image(self.name, inputs[0])
+        if rows % self.block or columns % self.block:
+            raise OpError(
+                f"SPACETODEPTH cannot cut {rows}x{columns} into blocks of {self.block}x{self.block}",
+                argument="block",
+                help="PAD or CROP before it, or another block",
+            )
+        return c * self.block**2, rows // self.block, columns // self.block
+
+    def window(self, *inputs: Shape) -> Window:
+        return Window((self.block, self.block), (self.block, self.block))
+
+
+@operation("DEPTHTOSPACE")
+class DepthToSpace(Operation):
+    """Channels become blocks of positions: (C, H, W) -> (C / block^2, H * block, W * block).
+
+    The sub-pixel convolution's shuffle (Shi et al. 2016), `torch.nn.PixelShuffle`.
+    """
+
+    block: Count
+
+    def shape(self, *inputs: Shape) -> Shape:
+        c, rows, columns = image(self.name, inputs[0])
+        if c % self.block**2:
+            raise OpError(
+                f"DEPTHTOSPACE cannot spread {c} channels over blocks of {self.block}x{self.block}",
+                argument="block",
+                help=f"a CONV before it that makes a multiple of {self.block**2} channels",
+            )
+        return c // self.block**2, rows * self.block, columns * self.block
+
+    def window(self, *inputs: Shape) -> Window:
+        return enlarging((self.block, self.block))
