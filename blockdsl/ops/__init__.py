@@ -29,7 +29,7 @@ from blockdsl.ops.core import (
 )
 
 __all__ = [
-    "TAGS", "Argument", "OpError", "Operation", "Shape", "Window", "activation", "all_operations", "attention",
-    "conv", "dropout", "find", "gating", "join", "linear", "norm", "operation", "pool", "scale", "sequence",
-    "shape", "spatial", "unregister",
+    "TAGS", "Argument", "OpError", "Operation", "Shape", "Window", "activation", "all_operations",
+    "attention", "conv", "dropout", "find", "gating", "join", "linear", "norm", "operation", "pool",
+    "scale", "sequence", "shape", "spatial", "unregister",
 ]  # fmt: skip

@@ -31,7 +31,7 @@ class _Pooling(Operation):
             raise OpError(
                 f"{self.name} may pad at most half its {show(reach)} window, not {show(pad)}",
                 argument="pad",
-                help=f"pad={show((reach[0] // 2, reach[1] // 2))} at most, or a window would see padding alone",
+                help=f"pad={show((reach[0] // 2, reach[1] // 2))} at most, or a window sees only padding",
             )
 
     def shape(self, *inputs: Shape) -> Shape:
