@@ -41,8 +41,8 @@ class FullyConnected(Operation):
 class RBF(Operation):
     """LeNet-5's output: (84,) -> (classes,), y_i = sum_j (x_j - codes_ij)^2.
 
-    LeCun et al. 1998, section II.B, equation 7. The codes are fixed: 7x12 bitmaps of the digits, -1
-    and +1, row by row. The smallest output is the answer, so a loss takes the negated outputs.
+    LeCun et al. 1998, section II.B, equation 7. The codes are fixed: 7x12 pictures of the digits, -1
+    and +1, row by row (`blockdsl.ops.bitmaps`). The smallest output is the answer, so a loss takes the negated outputs.
     """
 
     classes: Count = 10
