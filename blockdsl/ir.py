@@ -40,11 +40,35 @@ def module_name(path: tuple[Segment, ...]) -> str:
 
 
 @dataclass(frozen=True, slots=True)
+class BlockCall:
+    """An instance of a block: which block, its arguments as text, where it was called and from where."""
+
+    block: str
+    args: dict[str, str]
+    path: tuple[Segment, ...]
+    span: Span
+    outer: BlockCall | None = None
+
+    def chain(self) -> tuple[str, ...]:
+        """This call and those around it, innermost first, as an error message tells them."""
+        calls = []
+        call: BlockCall | None = self
+        while call is not None:
+            calls.append(f"{call} called at {call.span}")
+            call = call.outer
+        return tuple(calls)
+
+    def __str__(self) -> str:
+        args = ", ".join(f"{name}={value}" for name, value in self.args.items())
+        return f"{self.block}({args})" if args else self.block
+
+
+@dataclass(frozen=True, slots=True)
 class Layer:
     """A node: an operation applied to tensors.
 
-    `shapes` are those of its outputs, without the batch axis. `calls` are the block calls that led
-    to it, innermost first, for messages. `training_only` marks what feeds auxiliary outputs alone.
+    `shapes` are those of its outputs, without the batch axis. `call` is the block call it stands in
+    (None at the top). `training_only` marks what feeds auxiliary outputs alone.
     """
 
     id: int
@@ -53,7 +77,7 @@ class Layer:
     shapes: tuple[Shape, ...]
     path: tuple[Segment, ...]
     span: Span
-    calls: tuple[str, ...] = ()
+    call: BlockCall | None = None
     training_only: bool = False
 
     @property
@@ -65,16 +89,6 @@ class Layer:
     def name(self) -> str:
         """The module's name: `stage1.unit1.conv1`."""
         return module_name(self.path)
-
-
-@dataclass(frozen=True, slots=True)
-class BlockCall:
-    """An instance of a block: which block, its arguments as text, where it was called."""
-
-    block: str
-    args: dict[str, str]
-    path: tuple[Segment, ...]
-    span: Span
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +111,7 @@ class Graph:
     """
 
     nx: nx.MultiDiGraph = field(default_factory=nx.MultiDiGraph)
-    output: Value = Value(0)
+    output: Value = field(default_factory=lambda: Value(0))
     auxiliaries: list[Auxiliary] = field(default_factory=list)
     blocks: dict[str, BlockCall] = field(default_factory=dict)
     points: dict[str, Value] = field(default_factory=dict)

@@ -86,6 +86,8 @@ class Operation:
     """How many tensors flow in; None for a join, which takes two or more."""
     view: ClassVar[bool] = False
     """Whether the output shares its input's memory."""
+    flattens: ClassVar[bool] = False
+    """Whether an image is flattened on its way in (lowering puts a FLATTEN before it)."""
 
     def check(self) -> None:
         """Refuse arguments that do not go together (raises `OpError`)."""

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from math import prod
+from typing import ClassVar
 
 from blockdsl.ops.core import Operation, OpError, Shape, operation
 from blockdsl.ops.geometry import channels, describe, divided, show, with_channels
@@ -17,6 +18,7 @@ class FullyConnected(Operation):
     An image is flattened first (lowering puts a FLATTEN before it).
     """
 
+    flattens: ClassVar[bool] = True
     features: Count
     bias: bool = True
 
@@ -42,9 +44,10 @@ class RBF(Operation):
     """LeNet-5's output: (84,) -> (classes,), y_i = sum_j (x_j - codes_ij)^2.
 
     LeCun et al. 1998, section II.B, equation 7. The codes are fixed: 7x12 pictures of the digits, -1
-    and +1, row by row (`blockdsl.ops.bitmaps`). The smallest output is the answer, so a loss takes the negated outputs.
+    and +1, row by row. The smallest output is the answer, so a loss takes the negated outputs.
     """
 
+    flattens: ClassVar[bool] = True
     classes: Count = 10
 
     def check(self) -> None:

@@ -1,0 +1,168 @@
+"""From written arguments to the arguments that an operation, a block or a setting declares."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Protocol, TypeVar
+
+from blockdsl import nodes
+from blockdsl.diagnostics import did_you_mean
+from blockdsl.lowering.context import Context
+from blockdsl.lowering.values import Closure, Evaluated, Tensors, shown
+from blockdsl.ops import TAGS, Argument, OpError
+from blockdsl.source import Span
+
+TAG = re.compile(r"([a-z])(\d+(?:x\d+)?)")
+
+
+
+class _Checked(Protocol):
+    def check(self) -> None: ...
+
+
+_Made = TypeVar("_Made", bound=_Checked)
+
+
+def tag_of(arg: nodes.Arg) -> tuple[str, int | tuple[int, ...], Span] | None:
+    """`s2` as an argument: the letter, the number, and where it stands."""
+    value = arg.value
+    if arg.name is not None or not isinstance(value, nodes.Path) or len(value.steps) != 1:
+        return None
+    step = value.steps[0]
+    match = TAG.fullmatch(step.name)
+    if step.index is not None or match is None:
+        return None
+    sizes = tuple(map(int, match[2].split("x")))
+    return match[1], sizes if len(sizes) > 1 else sizes[0], value.span
+
+
+def assign(call: nodes.Call, names: list[str], context: Context) -> dict[str, nodes.Arg]:
+    """Which written argument stands for which declared name, tags as they are read by `call.name`.
+
+    Raises:
+        ArchError: too many arguments, an unknown name, one given twice, an unknown or ambiguous tag.
+    """
+    given: dict[str, nodes.Arg] = {}
+    position = 0
+    named = False
+    for arg in call.args:
+        if (tag := tag_of(arg)) and (name := _tagged(call, tag[0], names, context, arg)):
+            named = True
+        elif arg.name is not None:
+            name, named = arg.name, True
+            if name not in names:
+                raise context.error(
+                    "argument",
+                    f"{call.name} has no argument {name}",
+                    arg.span,
+                    help=did_you_mean(name, names, _takes(call.name, names)),
+                )
+        else:
+            if position >= len(names):
+                raise context.error(
+                    "argument",
+                    f"{call.name} takes {_count(len(names))}, here is one more",
+                    arg.span,
+                    help=_takes(call.name, names),
+                )
+            if named:
+                raise context.error(
+                    "argument", "an argument by position comes after one by name", arg.span,
+                    help=f"name this one too: {names[position]}={arg.span.text}",
+                )  # fmt: skip
+            name = names[position]
+            position += 1
+        if name in given:
+            raise context.error(
+                "argument", f"{call.name} gets {name} twice", arg.span, given[name].span
+            )  # fmt: skip
+        given[name] = arg
+    return given
+
+
+def _tagged(
+    call: nodes.Call, letter: str, names: Iterable[str], context: Context, arg: nodes.Arg
+) -> str | None:
+    """The declared name that a tag means; None if the word is an ordinary value after all."""
+    written = arg.span.text
+    bound = context.scope.find(written) is not None
+    name = letter if letter in names else TAGS.get(letter, "")
+    if name not in names:
+        if bound:
+            return None
+        raise context.error(
+            "argument", f"{call.name} has no tag {letter}", arg.span,
+            help=_takes(call.name, list(names)),
+        )  # fmt: skip
+    if bound and call.name.isupper():
+        raise context.error(
+            "argument",
+            f"{written} is both a name and the tag {name}={written[1:]}",
+            arg.span,
+            help=f"write {name}={written} for the name, {name}={written[1:]} for the tag",
+        )
+    return None if bound else name
+
+
+def _count(number: int) -> str:
+    return "no argument" if number == 0 else "one argument" if number == 1 else f"{number} arguments"
+
+
+def _takes(name: str, names: list[str]) -> str:
+    return f"{name}({', '.join(names)})" if names else f"{name} takes no arguments"
+
+
+def missing(
+    call: nodes.Call, required: Iterable[str], given: Mapping[str, Any], names: list[str], context: Context
+) -> None:
+    """Refuse a call that leaves out what has no default."""
+    lacking = [name for name in required if name not in given]
+    if lacking:
+        raise context.error(
+            "argument",
+            f"{call.name} needs {' and '.join(lacking)}",
+            call.span,
+            help=_takes(call.name, names),
+        )
+
+
+def declared(
+    call: nodes.Call,
+    make: Callable[..., _Made],
+    arguments: Mapping[str, Argument],
+    context: Context,
+    evaluate: Callable[[nodes.Expr, str], Evaluated],
+) -> _Made:
+    """Make an operation or a recipe term from a call: bind, evaluate, convert.
+
+    Raises:
+        ArchError: an argument is missing, unknown, or not what it may be.
+    """
+    names = list(arguments)
+    given = assign(call, names, context)
+    missing(call, (a.name for a in arguments.values() if a.required), given, names, context)
+    values = {}
+    for name, arg in given.items():
+        tag = tag_of(arg)
+        if tag and (context.scope.find(arg.span.text) is None):
+            value: Evaluated = tag[1]
+        else:
+            value = evaluate(arg.value, name)
+        if isinstance(value, Closure | Tensors):
+            raise context.error(
+                "argument", f"{name} of {call.name} is a number or word, not {shown(value)}", arg.span
+            )
+        try:
+            values[name] = arguments[name].convert(value)
+        except ValueError as refused:
+            raise context.error(
+                "argument", f"{name} of {call.name} {refused}, not {shown(value)}", arg.value.span
+            ) from None
+    try:
+        made = make(**values)
+        made.check()
+        return made
+    except OpError as refused:
+        place = given[refused.argument].span if refused.argument in given else call.span
+        raise context.error("argument", refused.message, place, help=refused.help) from None

@@ -1,0 +1,221 @@
+"""Names applied as networks: operations, blocks, and what a `let` or a parameter holds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from blockdsl import nodes, ops
+from blockdsl.ir import Auxiliary, BlockCall, Segment, module_name
+from blockdsl.lowering.binding import assign, declared, missing, tag_of
+from blockdsl.lowering.context import Context, Naming, Scope
+from blockdsl.lowering.layers import Layers
+from blockdsl.lowering.values import BlockValue, Closure, Evaluated, Function, Kind, Tensors, shown
+from blockdsl.source import Span
+
+MAX_DEPTH = 200
+"""Blocks inside blocks."""
+
+
+class Calls(Layers):
+    """Applies what has a name."""
+
+    def bundle(self, bundle: nodes.ListOf, stream: Tensors, context: Context) -> Tensors:
+        """Let tensors flow through the networks of a bundle."""
+        raise AssertionError
+
+    def named(
+        self,
+        call: nodes.Call,
+        stream: Tensors,
+        context: Context,
+        path: tuple[Segment, ...] | None = None,
+    ) -> Tensors:
+        """Apply a block, an operation, or a network that a name is bound to."""
+        value = context.scope.find(call.name)
+        if isinstance(value, Tensors):
+            return value
+        if isinstance(value, Closure):
+            return self._closure_applied(value, call, stream, context, path)
+        if isinstance(value, BlockValue):
+            return self._block(value, call, stream, context, path)
+        if value is not None:
+            raise context.error("value", f"a network stands here, not {shown(value)}", call.span)
+        if call.name == "AUX":
+            return self._auxiliary(call, stream, context)
+        operation = ops.find(call.name)
+        if operation is None:
+            name = Span(call.span.source, call.span.start, call.span.start + len(call.name))
+            raise self.unknown(call.name, name, context)
+        if not stream.values:
+            raise context.error(
+                "value", f"nothing flows into {call.name} here", call.span, help=f"begin with in-{call.name}"
+            )
+        if operation.inputs is None:
+            call, stream = self._branches(call, stream, context)
+        if call.name == "ID":
+            return stream
+        path = path or context.naming.next(call.name.lower())
+        same = context.choosing is context.naming
+        choices = Naming(path if same else context.choosing.next(call.name.lower()))
+        arguments = replace(context, choosing=choices, hint="", at=None)
+
+        def evaluate(expr: nodes.Expr, name: str) -> Evaluated:
+            return self.argument(expr, arguments.hinted(name))
+
+        made = declared(call, operation, operation.arguments, context, evaluate)
+        return self.layer(made, stream.values, call.span, context, path=path)
+
+    def argument(self, expr: nodes.Expr, context: Context) -> Evaluated:
+        """The value of an operation's argument; a lone unknown word is that word (`pad=same`)."""
+        if isinstance(expr, nodes.Path) and len(expr.steps) == 1 and expr.steps[0].index is None:
+            name = expr.steps[0].name
+            if context.scope.find(name) is None and ops.find(name) is None:
+                return name
+        return self.evaluate(expr, context)
+
+    def _branches(
+        self, call: nodes.Call, stream: Tensors, context: Context
+    ) -> tuple[nodes.Call, Tensors]:
+        """`MEAN(A, B, drop=0.15)` is `[A, B]-MEAN(drop=0.15)`."""
+        networks = tuple(a for a in call.args if a.name is None and not tag_of(a))
+        if not networks:
+            return call, stream
+        rest = tuple(a for a in call.args if a not in networks)
+        bundle = nodes.ListOf(call.span, tuple(a.value for a in networks))
+        return nodes.Call(call.span, call.name, rest), self.bundle(bundle, stream, context)
+
+    def _closure_applied(
+        self,
+        closure: Closure,
+        call: nodes.Call,
+        stream: Tensors,
+        context: Context,
+        path: tuple[Segment, ...] | None,
+    ) -> Tensors:
+        if call.args:
+            raise context.error("argument", f"{call.name} is a network without arguments", call.span)
+        self._deeper(call, context)
+        naming = Naming(path) if path else context.naming
+        inner = replace(
+            context, scope=closure.scope, naming=naming, choosing=Naming(closure.path), at=closure.path,
+            depth=context.depth + 1, hint="", repeated=context.repeated and path is None,
+        )  # fmt: skip
+        return self.apply(closure.expr, stream, inner)
+
+    def _deeper(self, call: nodes.Call, context: Context) -> None:
+        if context.depth >= MAX_DEPTH:
+            raise context.error(
+                "size", f"blocks call each other more than {MAX_DEPTH} deep", call.span,
+                help=f"does {call.name} ever stop calling itself?",
+            )  # fmt: skip
+
+    def _block(
+        self,
+        value: BlockValue,
+        call: nodes.Call,
+        stream: Tensors,
+        context: Context,
+        path: tuple[Segment, ...] | None,
+    ) -> Tensors:
+        self._deeper(call, context)
+        block = value.block
+        naming = Naming(path or context.naming.next(block.name))
+        same = context.choosing is context.naming
+        choosing = naming if same else Naming(context.choosing.next(block.name))
+        given = self._given(block.params, call, context)
+        names = self._parameters(block.params, given, value.scope, {"in": stream}, context, choosing)
+        texts = {name: shown(names[name]) for name in given}
+        block_call = BlockCall(block.name, texts, naming.path, call.span, context.call)
+        inner = Context(
+            Scope(names, value.scope), naming, choosing, block_call, context.depth + 1,
+            training_only=context.training_only,
+        )  # fmt: skip
+        result = self.body(block.body, stream, inner)
+        name = module_name(naming.path)
+        self.graph.blocks[name] = block_call
+        if len(result.values) == 1:
+            self.graph.points[name] = result.values[0]
+        return result
+
+    def _given(
+        self, params: tuple[nodes.Param, ...], call: nodes.Call, context: Context
+    ) -> Mapping[str, nodes.Arg]:
+        """The written arguments by parameter; none that is needed is missing."""
+        names = [p.name for p in params]
+        given = assign(call, names, context)
+        missing(call, (p.name for p in params if p.default is None), given, names, context)
+        return given
+
+    def _parameters(
+        self,
+        params: tuple[nodes.Param, ...],
+        given: Mapping[str, nodes.Arg],
+        scope: Scope,
+        values: dict[str, Evaluated],
+        context: Context,
+        choosing: Naming,
+    ) -> dict[str, Evaluated]:
+        """`values` and those of the parameters: written ones, and defaults as the definition sees them."""
+        outside = replace(context, choosing=choosing, at=None)
+        for param in params:
+            arg = given.get(param.name)
+            if arg is None:
+                assert param.default is not None
+                inside = replace(outside, scope=Scope(values, scope), hint=param.name)
+                values[param.name] = self.evaluate(param.default, inside)
+            elif (tag := tag_of(arg)) and context.scope.find(arg.span.text) is None:
+                values[param.name] = tag[1]
+            else:
+                values[param.name] = self.evaluate(arg.value, outside.hinted(param.name))
+        return values
+
+    def call_function(self, function: Function, call: nodes.Call, context: Context) -> Evaluated:
+        """The value of `width(3)` for `let width(i) = …`."""
+        self._deeper(call, context)
+        let = function.let
+        params = let.params or ()
+        given = self._given(params, call, context)
+        values = self._parameters(params, given, function.scope, {}, context, context.choosing)
+        inner = replace(context, scope=Scope(values, function.scope), depth=context.depth + 1)
+        return self.evaluate(let.value, inner)
+
+    def body(self, body: nodes.Body, stream: Tensors, context: Context) -> Tensors:
+        """Bind the `let`s of a body, then apply its result; `in` is in scope already."""
+        for let in body.lets:
+            self.bind(let, context)
+        if self.kind(body.result, context) is Kind.DATA:
+            raise self.no_network(body.result, context)
+        return self.apply(body.result, stream, context)
+
+    def bind(self, let: nodes.Let, context: Context) -> None:
+        """Evaluate a `let` once and put its value in scope."""
+        if let.name in context.scope.names:
+            raise context.error("name", f"{let.name} is bound twice", let.span)
+        if let.params is not None:
+            context.scope.names[let.name] = Function(let, context.scope)
+        else:
+            context.scope.names[let.name] = self.evaluate(let.value, context.hinted(let.name))
+
+    def _auxiliary(self, call: nodes.Call, stream: Tensors, context: Context) -> Tensors:
+        given = assign(call, ["name", "head", "weight"], context)
+        missing(call, ("name", "head"), given, ["name", "head", "weight"], context)
+        word = given["name"].value
+        if isinstance(word, nodes.String):
+            name = word.value
+        elif isinstance(word, nodes.Path) and len(word.steps) == 1:
+            name = word.steps[0].name
+        else:
+            raise context.error("argument", "the name of AUX is a word", word.span)
+        weight = self.number(given["weight"].value, context, "a weight") if "weight" in given else 1.0
+        path = context.naming.claim(name)
+        if path is None or any(a.name == name for a in self.graph.auxiliaries):
+            raise context.error("name", f"the name {name} is taken", word.span)
+        naming = Naming(path)
+        inner = replace(context, naming=naming, choosing=naming, training_only=True, repeated=False)
+        head = self.apply(given["head"].value, stream, inner)
+        if len(head.values) != 1:
+            raise context.error("shape", f"a head yields one tensor, this {shown(head)}", call.span)
+        self.graph.auxiliaries.append(Auxiliary(name, head.values[0], float(weight)))
+        self.graph.points[module_name(path)] = head.values[0]
+        return stream

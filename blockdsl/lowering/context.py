@@ -1,0 +1,96 @@
+"""Where an expression is evaluated: the names it sees, the names it gives, the calls that led there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+from blockdsl.diagnostics import ArchError, Mark, error
+from blockdsl.ir import BlockCall, Segment
+from blockdsl.lowering.values import Evaluated
+from blockdsl.source import Span
+
+
+@dataclass(eq=False)
+class Scope:
+    """Names and their values; what is not here is looked up in `outer`."""
+
+    names: dict[str, Evaluated] = field(default_factory=dict)
+    outer: Scope | None = None
+
+    def find(self, name: str) -> Evaluated | None:
+        """The value of a name, or None (which is no value)."""
+        scope: Scope | None = self
+        while scope is not None:
+            if name in scope.names:
+                return scope.names[name]
+            scope = scope.outer
+        return None
+
+    def known(self) -> list[str]:
+        """All names in sight."""
+        return [*self.names, *(self.outer.known() if self.outer else ())]
+
+
+@dataclass(eq=False)
+class Naming:
+    """Gives out names under a path: `conv[1]`, `conv[2]`, labels as they are; never one twice."""
+
+    path: tuple[Segment, ...] = ()
+    counts: dict[str, int] = field(default_factory=dict)
+    taken: set[str] = field(default_factory=set)
+
+    def next(self, name: str) -> tuple[Segment, ...]:
+        """The path of the next instance of something, counted from 1."""
+        index = self.counts.get(name, 0) + 1
+        while f"{name}{index}" in self.taken:
+            index += 1
+        self.counts[name] = index
+        self.taken.add(f"{name}{index}")
+        return (*self.path, Segment(name, index))
+
+    def claim(self, name: str) -> tuple[Segment, ...] | None:
+        """The path of something that has a name of its own; None if the name is taken."""
+        if name in self.taken:
+            return None
+        self.taken.add(name)
+        return (*self.path, Segment(name))
+
+    def first_or_next(self, name: str) -> tuple[Segment, ...]:
+        """The bare name the first time, `name[2]` the second."""
+        if path := self.claim(name):
+            self.counts[name] = 1
+            return path
+        return self.next(name)
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What surrounds an expression.
+
+    `naming` names modules, `choosing` names choices: the same object but inside what a `let` bound
+    or an option of a choice. `repeated` says that a label here may come again. `training_only` is set
+    inside auxiliary heads. A choice without a name of its own is called `hint`; one that a name was
+    bound to is found `at` that name's path.
+    """
+
+    scope: Scope
+    naming: Naming
+    choosing: Naming
+    call: BlockCall | None = None
+    depth: int = 0
+    repeated: bool = False
+    training_only: bool = False
+    hint: str = ""
+    at: tuple[Segment, ...] | None = None
+
+    def with_names(self, **names: Evaluated) -> Context:
+        """This context with more names in sight."""
+        return replace(self, scope=Scope(dict(names), self.scope))
+
+    def hinted(self, hint: str) -> Context:
+        """This context, where a choice without a name of its own is called `hint`."""
+        return replace(self, hint=hint) if hint != self.hint else self
+
+    def error(self, kind: str, message: str, *marks: Mark | Span | None, help: str = "") -> ArchError:
+        """An error with the chain of block calls that led here."""
+        return error(kind, message, *marks, calls=self.call.chain() if self.call else (), help=help)

@@ -1,0 +1,77 @@
+"""Operations become nodes of the graph."""
+
+from __future__ import annotations
+
+from blockdsl import ops
+from blockdsl.diagnostics import Mark
+from blockdsl.ir import Layer, Segment, Value
+from blockdsl.lowering.context import Context
+from blockdsl.lowering.evaluate import Evaluator
+from blockdsl.lowering.values import Tensors
+from blockdsl.ops import Operation, OpError, Shape
+from blockdsl.source import Span
+
+MAX_LAYERS = 200_000
+
+
+def size(shape: Shape) -> str:
+    """`64x56x56`."""
+    return "x".join(map(str, shape))
+
+
+class Layers(Evaluator):
+    """Adds layers to the graph."""
+
+    def layer(
+        self,
+        operation: Operation,
+        inputs: tuple[Value, ...],
+        span: Span,
+        context: Context,
+        sides: list[Span] | None = None,
+        path: tuple[Segment, ...] | None = None,
+    ) -> Tensors:
+        """Add an operation to the graph; its outputs."""
+        if operation.inputs is not None and len(inputs) != operation.inputs:
+            raise context.error(
+                "shape",
+                f"{operation.name} takes one tensor, here comes a bundle of {len(inputs)}",
+                span,
+                help=f"join them first (SUM, CAT, MEAN), or write [{operation.name}, …] for each of them",
+            )
+        path = path or context.naming.next(operation.name.lower())
+        if operation.flattens and len(self.graph.shape_of(inputs[0])) == 3:
+            flatten = ops.find("FLATTEN")
+            assert flatten is not None
+            inputs = self.layer(flatten(), inputs, span, context).values
+        shapes = [self.graph.shape_of(value) for value in inputs]
+        try:
+            outputs = operation.shapes(*shapes)
+        except OpError as refused:
+            raise self._refused(refused, inputs, shapes, span, context, sides) from None
+        if len(self.graph) >= MAX_LAYERS:
+            raise context.error("size", f"the network has more than {MAX_LAYERS:,} layers", span)
+        layer = Layer(
+            len(self.graph), operation, inputs, outputs, path, span, context.call, context.training_only
+        )
+        self.graph.add(layer)
+        self.graph.points[layer.name] = Value(layer.id)
+        return Tensors(tuple(Value(layer.id, port) for port in range(len(outputs))))
+
+    def _refused(
+        self,
+        refused: OpError,
+        inputs: tuple[Value, ...],
+        shapes: list[Shape],
+        span: Span,
+        context: Context,
+        sides: list[Span] | None,
+    ) -> Exception:
+        marks: list[Mark] = []
+        for side in refused.sides or ():
+            place = sides[side] if sides else self.graph.layer(inputs[side].node).span
+            marks.append(Mark(place, size(shapes[side])))
+        if not marks:
+            made_by = self.graph.layer(inputs[0].node)
+            marks = [Mark(span), Mark(made_by.span, size(shapes[0]))]
+        return context.error("shape", refused.message, *marks, help=refused.help)

@@ -1,0 +1,172 @@
+"""Networks applied to tensors: operations become nodes of the graph, blocks unfold."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from blockdsl import nodes, ops
+from blockdsl.ir import Value, module_name
+from blockdsl.lowering.calls import Calls
+from blockdsl.lowering.context import Context, Naming
+from blockdsl.lowering.evaluate import MAX_ITEMS
+from blockdsl.lowering.values import Kind, Tensors, shown
+
+_JOINS = {nodes.Sum: "SUM", nodes.Concat: "CAT", nodes.Product: "MUL"}
+
+
+class Lowering(Calls):
+    """Applies networks; `self.graph` grows in execution order."""
+
+    def apply(self, expr: nodes.Expr, stream: Tensors, context: Context) -> Tensors:
+        """Let tensors flow through a network, or take the tensors that an expression already is."""
+        self.tick(expr, context)
+        match expr:
+            case nodes.Group(body=body):
+                return self.apply(body, stream, context)
+            case nodes.Choice(options=options):
+                index, inner = self.decide(options, expr, context)
+                return self.apply(options[index], stream, inner)
+            case nodes.Optional(body=body):
+                identity = nodes.Path(expr.span, (nodes.Step(expr.span, "ID"),))
+                index, inner = self.decide((body, identity), expr, context, "optional")
+                return self.apply(body, stream, inner) if index == 0 else stream
+        if context.at is not None:
+            context = replace(context, at=None)
+        match expr:
+            case nodes.Chain(parts=parts):
+                return self._chain(parts, stream, context)
+            case nodes.Product(parts=parts) if self.kind(parts[-1], context) is Kind.DATA:
+                return self._repeat(expr, stream, context)
+            case nodes.Sum() | nodes.Concat() | nodes.Product():
+                return self._join(expr, stream, context)
+            case nodes.ListOf():
+                return self.bundle(expr, stream, context)
+            case nodes.For():
+                for inner in self.rounds(expr, context):
+                    stream = self.apply(expr.body, stream, inner)
+                return stream
+            case nodes.If(condition=condition, then=then, otherwise=otherwise):
+                chosen = then if self.truth(condition, context.hinted("")) else otherwise
+                return self.apply(chosen, stream, context)
+            case nodes.Label():
+                return self._label(expr, stream, context)
+            case nodes.Path(steps=steps) if len(steps) == 1 and steps[0].index is None:
+                return self.named(nodes.Call(expr.span, steps[0].name, ()), stream, context)
+            case nodes.Call():
+                return self.named(expr, stream, context)
+        raise self.no_network(expr, context)
+
+    def no_network(self, expr: nodes.Expr, context: Context) -> Exception:
+        """The error for data where a network should stand."""
+        value = self.evaluate(expr, context)
+        raise context.error("value", f"a network stands here, not {shown(value)}", expr.span)
+
+    # --- composition
+
+    def _chain(self, parts: tuple[nodes.Expr, ...], stream: Tensors, context: Context) -> Tensors:
+        for index, part in enumerate(parts):
+            kind = self.kind(part, context)
+            if kind is Kind.TENSOR and index > 0:
+                raise context.error(
+                    "value",
+                    "a tensor can only begin a chain",
+                    part.span,
+                    help="what came before it would be lost; join them with +, | or [ , ]",
+                )
+            if kind is Kind.DATA:
+                raise self.no_network(part, context)
+            stream = self.apply(part, stream, context)
+        return stream
+
+    def _repeat(self, expr: nodes.Product, stream: Tensors, context: Context) -> Tensors:
+        body = expr.parts[0]
+        if self.kind(body, context) is not Kind.NET or len(expr.parts) > 2:
+            raise context.error(
+                "value", "a repetition is one network times one number", expr.span,
+                help="write the network first: unit(64) * 3",
+            )  # fmt: skip
+        count = expr.parts[1]
+        times = self.whole(count, context.hinted("repeat"), "a repetition")
+        if times < 0:
+            raise context.error("value", f"nothing can be repeated {times} times", count.span)
+        if times > MAX_ITEMS:
+            raise context.error(
+                "size", f"repeats {times:,} times; {MAX_ITEMS:,} at most", count.span,
+                help="is the number larger than meant?",
+            )  # fmt: skip
+        inner = replace(context, repeated=True, hint="")
+        for _ in range(times):
+            stream = self.apply(body, stream, inner)
+        return stream
+
+    def _join(
+        self, expr: nodes.Sum | nodes.Concat | nodes.Product, stream: Tensors, context: Context
+    ) -> Tensors:
+        values = []
+        for part in expr.parts:
+            if self.kind(part, context) is Kind.DATA:
+                raise self.no_network(part, context)
+            branch = self.apply(part, stream, context)
+            if len(branch.values) != 1:
+                raise context.error(
+                    "shape", f"each side of a join is one tensor, this is {shown(branch)}", part.span,
+                    help="join the bundle first: …-SUM, …-CAT, …-MEAN",
+                )  # fmt: skip
+            values.append(branch.values[0])
+        operation = ops.find(_JOINS[type(expr)])
+        assert operation is not None
+        spans = [part.span for part in expr.parts]
+        return self.layer(operation(), tuple(values), expr.span, context, spans)
+
+    def bundle(self, bundle: nodes.ListOf, stream: Tensors, context: Context) -> Tensors:
+        """Let tensors flow through the networks of a bundle; what are tensors already join them."""
+        branches: list[tuple[nodes.Expr, Context]] = []
+        for item in bundle.items:
+            if isinstance(item, nodes.For):
+                branches += [(item.body, inner) for inner in self.rounds(item, context)]
+            else:
+                branches.append((item, context))
+        incoming = stream.values
+        networks = [b for b in branches if self.kind(b[0], b[1]) is not Kind.TENSOR]
+        if len(incoming) == 1:
+            incoming = incoming * len(networks)
+        if len(incoming) != len(networks):
+            raise context.error(
+                "shape",
+                f"{len(stream.values)} tensors flow into a bundle of {len(networks)} networks",
+                bundle.span,
+                help="a bundle has one network for each tensor, or fans one tensor out",
+            )
+        outgoing: list[Value] = []
+        waiting = iter(incoming)
+        for branch, inner in branches:
+            if self.kind(branch, inner) is Kind.TENSOR:
+                outgoing += self.apply(branch, Tensors(()), inner).values
+            else:
+                outgoing += self.apply(branch, Tensors((next(waiting),)), inner).values
+        return Tensors(tuple(outgoing))
+
+    def _label(self, label: nodes.Label, stream: Tensors, context: Context) -> Tensors:
+        path = context.naming.next(label.name) if context.repeated else context.naming.claim(label.name)
+        if path is None:
+            raise context.error(
+                "name",
+                f"the name {label.name} is taken here",
+                label.span,
+                help="labels differ from each other and from the numbered names of unlabelled layers",
+            )
+        body = label.body
+        while isinstance(body, nodes.Group):
+            body = body.body
+        if isinstance(body, nodes.Path) and len(body.steps) == 1 and body.steps[0].index is None:
+            body = nodes.Call(body.span, body.steps[0].name, ())
+        if isinstance(body, nodes.Call) and self.kind(body, context) is Kind.NET:
+            result = self.named(body, stream, context, path)
+        else:
+            choosing = Naming(path) if context.choosing is not context.naming else None
+            naming = Naming(path)
+            inner = replace(context, naming=naming, choosing=choosing or naming, repeated=False)
+            result = self.apply(body, stream, inner)
+        if len(result.values) == 1:
+            self.graph.points[module_name(path)] = result.values[0]
+        return result

@@ -1,0 +1,206 @@
+"""A whole file: what it uses, its parameters, its network, its training settings."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from blockdsl import nodes
+from blockdsl.diagnostics import did_you_mean, error
+from blockdsl.ir import Graph, Value, verify
+from blockdsl.lowering.choices import Chooser, ChoicePoint, refuse
+from blockdsl.lowering.context import Context, Naming, Scope
+from blockdsl.lowering.definitions import define
+from blockdsl.lowering.network import Lowering
+from blockdsl.lowering.training import recipe_of
+from blockdsl.lowering.values import Data, shown
+from blockdsl.ops import Shape, find
+from blockdsl.recipe import Recipe
+from blockdsl.source import Span
+
+
+@dataclass(frozen=True)
+class Meta:
+    """What a file says of its network. `errors` are published ones, each with what was measured."""
+
+    title: str = ""
+    year: int | None = None
+    authors: str = ""
+    paper: str = ""
+    dataset: str = ""
+    notes: tuple[str, ...] = ()
+    errors: tuple[tuple[float, str], ...] = ()
+
+
+@dataclass
+class Program:
+    """A lowered file. `decisions` are the choices that were reached, by path, with their values."""
+
+    file: nodes.File
+    graph: Graph
+    meta: Meta
+    params: dict[str, Any]
+    recipe: Recipe
+    checks: tuple[nodes.Check, ...]
+    search: nodes.Search | None
+    decisions: dict[str, tuple[ChoicePoint, int | float]]
+    lowering: Lowering = field(repr=False)
+    context: Context = field(repr=False)
+
+    def evaluate(self, expr: nodes.Expr, names: Mapping[str, Any]) -> Data:
+        """The value of a condition in which more names are known.
+
+        A name's value is data, or a function from the expression of its one argument to data.
+
+        Raises:
+            ArchError: the expression is wrong.
+        """
+        return self.lowering.data(expr, self.context.with_names(**names))
+
+    def point(self, expr: nodes.Expr) -> Value:
+        """The tensor that a path such as `stage[2]`, `conv1` or `stage[1].unit[2]` names.
+
+        Raises:
+            ArchError: there is no such point.
+        """
+        points = self.graph.points
+        if isinstance(expr, nodes.Path):
+            name = ".".join(self._step(step) for step in expr.steps)
+            for candidate in (name, f"{name}1"):
+                if candidate in points:
+                    return points[candidate]
+        raise error(
+            "name", f"no point of the network is called {expr.span.text}", expr.span,
+            help=did_you_mean(expr.span.text.replace("[", "").replace("]", ""), points),
+        )  # fmt: skip
+
+    def _step(self, step: nodes.Step) -> str:
+        if step.index is None:
+            return step.name
+        return f"{step.name}{self.lowering.whole(step.index, self.context, 'an index')}"
+
+
+def lower(
+    file: nodes.File,
+    *,
+    input: Shape | None = None,
+    settings: Mapping[str, Any] | None = None,
+    choose: Chooser = refuse,
+) -> Program:
+    """Lower a syntax tree to a verified graph.
+
+    Args:
+        file: the syntax tree.
+        input: shape of the input without the batch axis, in place of the file's.
+        settings: values for the file's `param`s; a `str` is read as an expression of the language.
+        choose: decides the choices; by default a file with open choices is refused.
+
+    Raises:
+        ArchError: anything is wrong with the file, the input or the settings.
+    """
+    with _room_to_recurse(file):
+        lowering = Lowering(choose)
+        naming = Naming()
+        context = Context(Scope(), naming, naming)
+        params = define(lowering, file, context, dict(settings or {}))
+        shape = _input_shape(lowering, file, context, input)
+        net = _only(file, nodes.Net, "net", "the network is one `net` line; name its parts as blocks")
+        if net is None:
+            raise error(
+                "file", f"{file.span.source.name} has no network", _first(file),
+                help='add a `net` line, or bring its blocks into another file with `use "…"`',
+            )  # fmt: skip
+        output = _network(lowering, net, shape, file, context)
+    lowering.graph.output = output
+    verify(lowering.graph)
+    return Program(
+        file, lowering.graph, _meta(file), params, recipe_of(lowering, file, context),
+        tuple(s for s in file.statements if isinstance(s, nodes.Check)),
+        _only(file, nodes.Search, "search", "put all objectives and limits under one `search`"),
+        lowering.decisions, lowering, context,
+    )  # fmt: skip
+
+
+def _network(
+    lowering: Lowering, net: nodes.Net, shape: Shape, file: nodes.File, context: Context
+) -> Value:
+    operation = find("INPUT")
+    assert operation is not None
+    stated = [s.span for s in file.statements if isinstance(s, nodes.Input)]
+    path = context.naming.claim("input")
+    stream = lowering.layer(operation(shape), (), (stated or [_first(file)])[0], context, path=path)  # type: ignore[call-arg]
+    context.scope.names["in"] = stream
+    result = lowering.body(net.body, stream, context)
+    if len(result.values) != 1:
+        raise error(
+            "shape", f"the network yields {shown(result)}", net.body.result.span,
+            help="join them at the end: …-SUM, …-CAT, …-MEAN",
+        )  # fmt: skip
+    return result.values[0]
+
+
+def _input_shape(
+    lowering: Lowering, file: nodes.File, context: Context, given: Shape | None
+) -> Shape:
+    stated = _only(file, nodes.Input, "input", "a network has one input")
+    if given is None and stated is None:
+        raise error(
+            "input", "the shape of the input is not known", _first(file),
+            help="add a line such as `input 3x224x224`, or give --input 3x224x224",
+        )  # fmt: skip
+    if given is None:
+        assert stated is not None
+        value = lowering.evaluate(stated.shape, context)
+        given = value if isinstance(value, tuple) else (value,)  # type: ignore[assignment]
+    place = stated.shape.span if stated else _first(file)
+    assert given is not None
+    if not given or not all(isinstance(n, int) and 0 < n < 1_000_000 for n in given):
+        raise error("input", f"an input has sizes of 1 or more, not {'x'.join(map(str, given))}", place)
+    return given
+
+
+def _only(file: nodes.File, kind: type[Any], word: str, help: str) -> Any:
+    found = [s for s in file.statements if isinstance(s, kind)]
+    if len(found) > 1:
+        raise error("file", f"a second {word}", found[1].span, found[0].span, help=help)
+    return found[0] if found else None
+
+
+def _first(file: nodes.File) -> Span:
+    return file.statements[0].span
+
+
+def _meta(file: nodes.File) -> Meta:
+    values: dict[str, Any] = {}
+    errors, notes = [], []
+    for line in file.statements:
+        if not isinstance(line, nodes.Meta):
+            continue
+        data = [v.value for v in line.values if isinstance(v, nodes.Number | nodes.String)]
+        if line.key == "error":
+            errors.append((float(data[0]), str(data[1])))
+        elif line.key == "note":
+            notes.append(str(data[0]))
+        elif line.key in values:
+            raise error("file", f"a second {line.key}", line.span)
+        else:
+            values[line.key] = data[0]
+    return Meta(**values, notes=tuple(notes), errors=tuple(errors))
+
+
+@contextmanager
+def _room_to_recurse(file: nodes.File) -> Iterator[None]:
+    """Blocks inside blocks are Python calls inside calls; their depth is bounded by the lowering itself."""
+    before = sys.getrecursionlimit()
+    sys.setrecursionlimit(max(before, 40_000))
+    try:
+        yield
+    except RecursionError:
+        raise error("size", "the file nests too deeply", _first(file)) from None
+    finally:
+        sys.setrecursionlimit(before)
+
+

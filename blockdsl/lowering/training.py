@@ -1,0 +1,91 @@
+"""The `train` section: settings and their terms become a recipe."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from blockdsl import nodes
+from blockdsl.diagnostics import did_you_mean, error
+from blockdsl.ir import Segment
+from blockdsl.lowering.binding import declared
+from blockdsl.lowering.context import Context, Naming
+from blockdsl.lowering.network import Lowering
+from blockdsl.lowering.values import Evaluated, shown
+from blockdsl.recipe import Recipe, RecipeError, find_term
+
+
+def recipe_of(lowering: Lowering, file: nodes.File, context: Context) -> Recipe:
+    """The recipe that a file states, with defaults for what it does not.
+
+    Raises:
+        ArchError: a setting or term is unknown or refuses its value.
+    """
+    settings: dict[str, nodes.Setting] = {}
+    for section in file.statements:
+        for setting in section.settings if isinstance(section, nodes.Train) else ():
+            if setting.name in settings:
+                raise error(
+                    "setting", f"{setting.name} is set twice", setting.span, settings[setting.name].span
+                )
+            settings[setting.name] = setting
+    values = {}
+    choosing = Naming((Segment("train"),))
+    context = replace(context, choosing=choosing)
+    recipe = Recipe()
+    for name, setting in settings.items():
+        if name not in Recipe.arguments:
+            raise error(
+                "setting", f"train has no setting {name}", setting.span,
+                help=did_you_mean(name, Recipe.arguments, "it has " + ", ".join(Recipe.arguments)),
+            )  # fmt: skip
+        values[name] = _setting(lowering, setting, context)
+        try:
+            recipe = recipe.with_({name: values[name]})
+        except RecipeError as refused:
+            raise error("setting", refused.message, setting.value.span, help=refused.help) from None
+    return recipe
+
+
+def _setting(lowering: Lowering, setting: nodes.Setting, context: Context) -> Any:
+    role = Recipe.roles.get(setting.name)
+    if role is None:
+        return lowering.argument(setting.value, context.hinted(setting.name))
+    terms = _terms(lowering, setting.value, role, context.hinted(setting.name))
+    return terms[0] if len(terms) == 1 else tuple(terms)
+
+
+def _terms(lowering: Lowering, expr: nodes.Expr, role: str, context: Context) -> list[Any]:
+    """The terms of a sum; what an optional or a choice leaves out is left out."""
+    match expr:
+        case nodes.Group(body=body):
+            return _terms(lowering, body, role, context)
+        case nodes.Sum(parts=parts):
+            return [term for part in parts for term in _terms(lowering, part, role, context)]
+        case nodes.Choice(options=options):
+            index, inner = lowering.decide(options, expr, context)
+            return _terms(lowering, options[index], role, inner)
+        case nodes.Optional(body=body):
+            index, inner = lowering.decide((body, expr), expr, context, "optional")
+            return _terms(lowering, body, role, inner) if index == 0 else []
+        case nodes.Path(steps=steps) if len(steps) == 1 and steps[0].index is None:
+            return [_term(lowering, nodes.Call(expr.span, steps[0].name, ()), role, context)]
+        case nodes.Call():
+            return [_term(lowering, expr, role, context)]
+        case nodes.Bool(value=False):
+            return []
+    value = lowering.evaluate(expr, context)
+    raise error("setting", f"{role} is a term such as name(…), not {shown(value)}", expr.span)
+
+
+def _term(lowering: Lowering, call: nodes.Call, role: str, context: Context) -> Any:
+    choosing = Naming((*context.choosing.path, Segment(context.hint or call.name)))
+
+    def evaluate(expr: nodes.Expr, name: str) -> Evaluated:
+        return lowering.argument(expr, replace(context, choosing=choosing, hint=name))
+
+    try:
+        kind = find_term(role, call.name)
+    except RecipeError as refused:
+        raise error("setting", refused.message, call.span, help=refused.help) from None
+    return declared(call, kind, kind.arguments, context, evaluate)
