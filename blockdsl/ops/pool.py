@@ -25,13 +25,13 @@ class _Pooling(Operation):
         return getattr(self, "dilation", (1, 1)), getattr(self, "pad", (0, 0))
 
     def check(self) -> None:
-        dilation, pad = self._frame()
-        reach = extent(self.kernel[0], dilation[0]), extent(self.kernel[1], dilation[1])
-        if pad[0] > reach[0] // 2 or pad[1] > reach[1] // 2:
+        _, pad = self._frame()
+        most = self.kernel[0] // 2, self.kernel[1] // 2
+        if pad[0] > most[0] or pad[1] > most[1]:
             raise OpError(
-                f"{self.name} may pad at most half its {show(reach)} window, not {show(pad)}",
+                f"{self.name} may pad at most half its {show(self.kernel)} window, not {show(pad)}",
                 argument="pad",
-                help=f"pad={show((reach[0] // 2, reach[1] // 2))} at most, or a window sees only padding",
+                help=f"pad={show(most)} at most, or a window sees only padding",
             )
 
     def shape(self, *inputs: Shape) -> Shape:

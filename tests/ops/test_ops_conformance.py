@@ -1,0 +1,173 @@
+"""Every operation keeps the contract of `blockdsl.ops.core.Operation`, on one example or more."""
+
+from collections.abc import Sequence
+from math import prod
+
+import pytest
+
+from blockdsl.ops import Operation, Shape, Window, all_operations, find
+
+IMAGE, VECTOR, TOKENS = (8, 12, 10), (84,), (49, 24)
+ALL = [(IMAGE,), (VECTOR,), (TOKENS,)]
+PAIR = [(IMAGE, IMAGE), (VECTOR,) * 3, (TOKENS,) * 2]
+
+# Arguments as the language hands them over, and the inputs they are tried on.
+Example = tuple[dict[str, object], Sequence[tuple[Shape, ...]]]
+EXAMPLES: dict[str, Sequence[Example]] = {
+    "INPUT": [({"dims": (3, 224, 224)}, [()])],
+    "CONV": [
+        ({"channels": 6, "kernel": 3}, [(IMAGE,)]),
+        ({"channels": 6, "kernel": (1, 7), "pad": "same", "groups": 2, "bias": False}, [(IMAGE,)]),
+        ({"channels": 2, "kernel": 5, "table": ((0, 1, 7), (2,))}, [(IMAGE,)]),
+    ],
+    "DWCONV": [({"kernel": 3, "stride": 2, "multiplier": 2}, [(IMAGE,)])],
+    "DECONV": [({"channels": 6, "kernel": 4, "stride": 2, "pad": 1}, [(IMAGE,)])],
+    "UP": [({"factor": 2}, [(IMAGE,)]), ({"factor": (1, 2), "channels": 3}, [(IMAGE,)])],
+    "POOL": [({"kernel": 3, "stride": 2, "pad": 1, "ceil": True}, [(IMAGE,)])],
+    "AVGPOOL": [({"kernel": 2}, [(IMAGE,)])],
+    "LPPOOL": [({"norm": 2, "kernel": 2}, [(IMAGE,)])],
+    "SUBSAMPLE": [({}, [(IMAGE,)])],
+    "GAP": [({}, [(IMAGE,), (TOKENS,)])],
+    "GMP": [({}, [(IMAGE,), (TOKENS,)])],
+    "AAP": [({"size": 7}, [(IMAGE,)])],
+    "AMP": [({"size": (2, 5)}, [(IMAGE,)])],
+    "CHANNELMEAN": [({}, [(IMAGE,)])],
+    "CHANNELMAX": [({}, [(IMAGE,)])],
+    "FC": [({"features": 10}, [(VECTOR,), (TOKENS,)])],
+    "RBF": [({}, [(VECTOR,)])],
+    "MAXOUT": [({"pieces": 4}, ALL)],
+    "BN": [({}, [(IMAGE,), (VECTOR,)]), ({"affine": False, "frozen": True}, [(IMAGE,)])],
+    "GN": [({"groups": 4}, [(IMAGE,), (VECTOR,)])],
+    "IN": [({}, [(IMAGE,)]), ({"affine": True}, [(IMAGE,)])],
+    "LRN": [({}, [(IMAGE,)]), ({"size": 3, "within": True}, [(IMAGE,)])],
+    "GRN": [({}, [(IMAGE,), (TOKENS,)])],
+    "L2NORM": [({}, ALL), ({"scale": 20}, ALL)],
+    "DROPPATH": [({"p": 0.2}, ALL)],
+    "DROPOUT": [({}, ALL), ({"per": "channel", "rescale": "test"}, [(IMAGE,)])],
+    "DROPBLOCK": [({}, [(IMAGE,)])],
+    "NOISE": [({"std": 0.1}, ALL)],
+    "SUM": [({}, PAIR)],
+    "MEAN": [({}, PAIR), ({"drop": 0.15, "columns": 4}, PAIR)],
+    "MAX": [({}, PAIR)],
+    "MUL": [({}, [*PAIR, (IMAGE, (8, 1, 1)), ((1, 12, 10), IMAGE, (8, 1, 1))])],
+    "CAT": [({}, [*PAIR, (IMAGE, (3, 12, 10)), (TOKENS, (49, 1))])],
+    "MATMUL": [({}, [((49, 24), (24, 5))])],
+    "DOT": [({}, [((49, 24), (6, 24))])],
+    "RESHAPE": [({"dims": (7, 12)}, [(VECTOR,)]), ({"dims": (960,)}, [(IMAGE,)])],
+    "SPLIT": [({"parts": 2}, ALL), ({"parts": (3, 5)}, [(IMAGE,)])],
+    "SHUFFLE": [({"groups": 4}, [(IMAGE,)])],
+    "PADCHANNELS": [({"channels": 16}, [(IMAGE,)]), ({"channels": 16, "where": "both"}, [(IMAGE,)])],
+    "PAD": [({"pad": 1}, [(IMAGE,)]), ({"pad": (0, 1, 2, 3), "mode": "reflect"}, [(IMAGE,)])],
+    "CROP": [({"size": (5, 6)}, [(IMAGE,)]), ({"size": 4, "at": (0, 6)}, [(IMAGE,)])],
+    "UPSAMPLE": [({"factor": 2, "mode": "bilinear", "align": True}, [(IMAGE,)])],
+    "RESIZE": [({"size": (24, 5)}, [(IMAGE,)])],
+    "SPACETODEPTH": [({"block": 2}, [(IMAGE,)])],
+    "DEPTHTOSPACE": [({"block": 2}, [(IMAGE,)])],
+    "SCALE": [({"factor": 0.17}, ALL)],
+    "LAYERSCALE": [({}, ALL), ({"init": 0, "per": "layer"}, ALL)],
+    "TOKENS": [({}, [(IMAGE,)])],
+    "IMAGE": [({"size": 7}, [(TOKENS,)])],
+    "TRANSPOSE": [({}, [(TOKENS,)])],
+    "CLSTOKEN": [({}, [(TOKENS,)])],
+    "TAKE": [({}, [(TOKENS,)]), ({"index": -1}, [(TOKENS,)])],
+    "ATTENTION": [({"heads": 4}, [(TOKENS,)]), ({"heads": 1, "bias": False}, [(TOKENS,)])],
+    "THRESHOLD": [({"threshold": 0.1}, ALL)],
+}
+NAMES = sorted(all_operations())
+
+
+def build(name: str, arguments: dict[str, object]) -> Operation:
+    """An operation as lowering makes it: every argument through its converter, then checked."""
+    kind = find(name)
+    assert kind is not None
+    made = kind(**{key: kind.arguments[key].convert(value) for key, value in arguments.items()})
+    made.check()
+    return made
+
+
+def examples(name: str) -> list[tuple[Operation, tuple[Shape, ...]]]:
+    """Those of the table; any other operation is built by its defaults and tried on every rank."""
+    rows: Sequence[Example] = EXAMPLES.get(name, [({}, ALL)])
+    return [(build(name, arguments), inputs) for arguments, cases in rows for inputs in cases]
+
+
+def test_the_table_names_operations_that_exist() -> None:
+    assert EXAMPLES.keys() <= all_operations().keys()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_declaration(name: str) -> None:
+    kind = find(name)
+    assert kind is not None
+    assert kind.name == name
+    assert kind.__doc__ and kind.__doc__ != Operation.__doc__
+    assert not kind.__doc__.startswith(f"{kind.__name__}("), "the docstring is the dataclass's own"
+    order = [argument.required for argument in kind.arguments.values()]
+    assert order == sorted(order, reverse=True)
+    for argument in kind.arguments.values():
+        if not argument.required and argument.default is not None:
+            assert argument.convert(argument.default) == argument.default
+        with pytest.raises(ValueError, match=r"^takes "):
+            argument.convert(None)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_contract(name: str) -> None:
+    for made, inputs in examples(name):
+        assert made.inputs in (len(inputs), None)
+        assert made.inputs is not None or len(inputs) >= 2
+        outputs = made.shapes(*inputs)
+        assert outputs[0] == made.shape(*inputs)
+        for shape in [*outputs, *made.weights(*inputs).values(), *made.buffers(*inputs).values()]:
+            assert isinstance(shape, tuple)
+            assert all(type(n) is int and n > 0 for n in shape)
+        assert all(1 <= len(shape) <= 3 for shape in outputs)
+        assert not made.weights(*inputs).keys() & made.buffers(*inputs).keys()
+        assert type(made.macs(*inputs)) is int
+        window = made.window(*inputs)
+        assert window is None or (isinstance(window, Window) and min(*window.size, *window.stride) > 0)
+        assert hash(made) == hash(build(name, {a: getattr(made, a) for a in _given(made)}))
+        if made.view and name != "TAKE":  # one token of many
+            assert sum(map(prod, outputs)) == prod(inputs[0])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_macs_come_with_matrix_products_only(name: str) -> None:
+    multiplying = {"CONV", "DWCONV", "DECONV", "UP", "FC", "MATMUL", "DOT", "ATTENTION"}
+    for made, inputs in examples(name):
+        assert (made.macs(*inputs) > 0) == (name in multiplying)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_text_names_each_argument_that_differs_from_its_default(name: str) -> None:
+    for made, _ in examples(name):
+        text = str(made)
+        assert text.startswith(name)
+        assert {p.partition("=")[0] for p in text[len(name) :].strip("()").split(",") if "=" in p} == {
+            a for a in _given(made) if not made.arguments[a].required
+        }
+
+
+def _given(made: Operation) -> list[str]:
+    return [a for a, declared in made.arguments.items() if getattr(made, a) != declared.default]
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "text"),
+    [
+        ("CONV", {"channels": 64, "kernel": 7, "stride": 2, "pad": 3}, "CONV(64,7,stride=2,pad=3)"),
+        ("CONV", {"channels": 64, "kernel": (1, 7), "pad": (0, 3)}, "CONV(64,1x7,pad=0x3)"),
+        ("CONV", {"channels": 8, "kernel": 1, "pad": "same", "bias": False}, "CONV(8,1,pad=same,bias=no)"),
+        ("CONV", {"channels": 2, "kernel": 5, "table": ((0, 0), (1, 2))}, "CONV(2,5,table=[[0,0],[1,2]])"),
+        ("SPLIT", {"parts": (64, 64)}, "SPLIT([64,64])"),
+        ("SPLIT", {"parts": 2}, "SPLIT(2)"),
+        ("PAD", {"pad": (0, 1, 0, 1)}, "PAD([0,1,0,1])"),
+        ("PAD", {"pad": 2}, "PAD(2)"),
+        ("RESHAPE", {"dims": (64, 7, 7)}, "RESHAPE([64,7,7])"),
+    ],
+)
+def test_text_is_what_the_language_takes(name: str, arguments: dict[str, object], text: str) -> None:
+    kind = find(name)
+    assert kind is not None
+    made = kind(**{key: kind.arguments[key].convert(value) for key, value in arguments.items()})
+    assert str(made) == text
