@@ -1,6 +1,6 @@
 """Syntax tree -> graph: blocks unfolded, names and choices resolved, shapes inferred."""
 
-from blockdsl.lowering.choices import Chooser, ChoicePoint, FloatRange, IntRange, Options
+from blockdsl.lowering.choices import ChoicePoint, Chooser, FloatRange, IntRange, Options
 from blockdsl.lowering.program import Meta, Program, lower
 
 __all__ = ["ChoicePoint", "Chooser", "FloatRange", "IntRange", "Meta", "Options", "Program", "lower"]

@@ -20,7 +20,7 @@ def divisible(value: float, divisor: int = 8) -> int:
     return rounded + divisor if rounded < 0.9 * value else rounded
 
 
-def _power(base: float, exponent: float) -> float:
+def _power(base: float, exponent: float) -> Any:
     if base and exponent * math.log2(abs(base)) > math.log2(LIMIT):
         raise OverflowError
     result = base**exponent

@@ -16,7 +16,6 @@ from blockdsl.source import Span
 TAG = re.compile(r"([a-z])(\d+(?:x\d+)?)")
 
 
-
 class _Checked(Protocol):
     def check(self) -> None: ...
 
@@ -156,8 +155,13 @@ def declared(
         try:
             values[name] = arguments[name].convert(value)
         except ValueError as refused:
+            unknown = isinstance(arg.value, nodes.Path) and value == arg.value.span.text
+            known = context.scope.known()
             raise context.error(
-                "argument", f"{name} of {call.name} {refused}, not {shown(value)}", arg.value.span
+                "argument",
+                f"{name} of {call.name} {refused}, not {shown(value)}",
+                arg.value.span,
+                help=did_you_mean(str(value), known, f"no name {value} is bound here") if unknown else "",
             ) from None
     try:
         made = make(**values)

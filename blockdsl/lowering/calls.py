@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 from blockdsl import nodes, ops
 from blockdsl.ir import Auxiliary, BlockCall, Segment, module_name
@@ -58,7 +57,7 @@ class Calls(Layers):
         path = path or context.naming.next(call.name.lower())
         same = context.choosing is context.naming
         choices = Naming(path if same else context.choosing.next(call.name.lower()))
-        arguments = replace(context, choosing=choices, hint="", at=None)
+        arguments = context.but(choosing=choices, hint="", at=None)
 
         def evaluate(expr: nodes.Expr, name: str) -> Evaluated:
             return self.argument(expr, arguments.hinted(name))
@@ -74,9 +73,7 @@ class Calls(Layers):
                 return name
         return self.evaluate(expr, context)
 
-    def _branches(
-        self, call: nodes.Call, stream: Tensors, context: Context
-    ) -> tuple[nodes.Call, Tensors]:
+    def _branches(self, call: nodes.Call, stream: Tensors, context: Context) -> tuple[nodes.Call, Tensors]:
         """`MEAN(A, B, drop=0.15)` is `[A, B]-MEAN(drop=0.15)`."""
         networks = tuple(a for a in call.args if a.name is None and not tag_of(a))
         if not networks:
@@ -97,8 +94,8 @@ class Calls(Layers):
             raise context.error("argument", f"{call.name} is a network without arguments", call.span)
         self._deeper(call, context)
         naming = Naming(path) if path else context.naming
-        inner = replace(
-            context, scope=closure.scope, naming=naming, choosing=Naming(closure.path), at=closure.path,
+        inner = context.but(
+            scope=closure.scope, naming=naming, choosing=Naming(closure.path), at=closure.path,
             depth=context.depth + 1, hint="", repeated=context.repeated and path is None,
         )  # fmt: skip
         return self.apply(closure.expr, stream, inner)
@@ -157,12 +154,12 @@ class Calls(Layers):
         choosing: Naming,
     ) -> dict[str, Evaluated]:
         """`values` and those of the parameters: written ones, and defaults as the definition sees them."""
-        outside = replace(context, choosing=choosing, at=None)
+        outside = context.but(choosing=choosing, at=None)
         for param in params:
             arg = given.get(param.name)
             if arg is None:
                 assert param.default is not None
-                inside = replace(outside, scope=Scope(values, scope), hint=param.name)
+                inside = outside.but(scope=Scope(values, scope), hint=param.name)
                 values[param.name] = self.evaluate(param.default, inside)
             elif (tag := tag_of(arg)) and context.scope.find(arg.span.text) is None:
                 values[param.name] = tag[1]
@@ -177,7 +174,7 @@ class Calls(Layers):
         params = let.params or ()
         given = self._given(params, call, context)
         values = self._parameters(params, given, function.scope, {}, context, context.choosing)
-        inner = replace(context, scope=Scope(values, function.scope), depth=context.depth + 1)
+        inner = context.but(scope=Scope(values, function.scope), depth=context.depth + 1)
         return self.evaluate(let.value, inner)
 
     def body(self, body: nodes.Body, stream: Tensors, context: Context) -> Tensors:
@@ -212,7 +209,7 @@ class Calls(Layers):
         if path is None or any(a.name == name for a in self.graph.auxiliaries):
             raise context.error("name", f"the name {name} is taken", word.span)
         naming = Naming(path)
-        inner = replace(context, naming=naming, choosing=naming, training_only=True, repeated=False)
+        inner = context.but(naming=naming, choosing=naming, training_only=True, repeated=False)
         head = self.apply(given["head"].value, stream, inner)
         if len(head.values) != 1:
             raise context.error("shape", f"a head yields one tensor, this {shown(head)}", call.span)

@@ -61,5 +61,5 @@ def refuse(point: ChoicePoint) -> NoReturn:
         "open",
         f"this file leaves choices open: {point.path}",
         point.span,
-        help=f"search it: blockdsl search {name} — or bind it: blockdsl freeze {name} --choose {point.path}=…",
+        help=f"search it: blockdsl search {name} - or bind it: blockdsl freeze {name} --choose …",
     )

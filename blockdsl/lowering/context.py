@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from typing import Any
 
 from blockdsl.diagnostics import ArchError, Mark, error
 from blockdsl.ir import BlockCall, Segment
@@ -63,7 +64,7 @@ class Naming:
         return self.next(name)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Context:
     """What surrounds an expression.
 
@@ -83,13 +84,19 @@ class Context:
     hint: str = ""
     at: tuple[Segment, ...] | None = None
 
+    def but(self, **changes: Any) -> Context:
+        """This context with some fields changed: `dataclasses.replace`, which is too slow here."""
+        other = object.__new__(Context)
+        other.__dict__.update(self.__dict__, **changes)
+        return other
+
     def with_names(self, **names: Evaluated) -> Context:
         """This context with more names in sight."""
-        return replace(self, scope=Scope(dict(names), self.scope))
+        return self.but(scope=Scope(dict(names), self.scope))
 
     def hinted(self, hint: str) -> Context:
         """This context, where a choice without a name of its own is called `hint`."""
-        return replace(self, hint=hint) if hint != self.hint else self
+        return self.but(hint=hint) if hint != self.hint else self
 
     def error(self, kind: str, message: str, *marks: Mark | Span | None, help: str = "") -> ArchError:
         """An error with the chain of block calls that led here."""

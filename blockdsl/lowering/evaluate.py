@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 from blockdsl import nodes, ops
-from blockdsl.diagnostics import did_you_mean
+from blockdsl.diagnostics import ArchError, did_you_mean
 from blockdsl.ir import Graph, Segment, path_text
 from blockdsl.lowering import arithmetic
-from blockdsl.lowering.choices import Chooser, ChoicePoint, FloatRange, IntRange, Options
+from blockdsl.lowering.choices import ChoicePoint, Chooser, FloatRange, IntRange, Options
 from blockdsl.lowering.context import Context, Naming
 from blockdsl.lowering.values import (
     BlockValue,
@@ -51,6 +50,15 @@ class Evaluator:
     def kind(self, expr: nodes.Expr, context: Context) -> Kind:
         """What an expression will yield, told from its form and the names in it."""
         match expr:
+            case nodes.Path(steps=steps):
+                return self._kind_of_path(steps, context)
+            case nodes.Call(name=name):
+                value = context.scope.find(name)
+                if value is None and name in arithmetic.FUNCTIONS:
+                    return Kind.DATA
+                return Kind.DATA if isinstance(value, Function) or callable(value) else Kind.NET
+            case nodes.Number():
+                return Kind.DATA
             case nodes.Group(body=body) | nodes.Label(body=body):
                 return self.kind(body, context)
             case nodes.Chain(parts=parts) | nodes.Choice(options=parts):
@@ -65,13 +73,6 @@ class Evaluator:
                 return self.kind(body, context.with_names(**{variable: 0}))
             case nodes.Optional():
                 return Kind.NET
-            case nodes.Call(name=name):
-                value = context.scope.find(name)
-                if value is None and name in arithmetic.FUNCTIONS:
-                    return Kind.DATA
-                return Kind.DATA if isinstance(value, Function) or callable(value) else Kind.NET
-            case nodes.Path(steps=steps):
-                return self._kind_of_path(steps, context)
         return Kind.DATA
 
     def _strongest(self, parts: tuple[nodes.Expr, ...], context: Context) -> Kind:
@@ -99,7 +100,8 @@ class Evaluator:
             return self._closure(expr, context)
         if kind is Kind.TENSOR:
             return self.apply(expr, Tensors(()), context)
-        return self.data(expr, context)
+        value: Evaluated = self.data(expr, context)
+        return value
 
     def tick(self, expr: nodes.Expr, context: Context) -> None:
         """Count a step; no file may take forever."""
@@ -194,8 +196,13 @@ class Evaluator:
                     "size", f"the loop has {high - low + 1:,} rounds; {MAX_ITEMS:,} at most", loop.span
                 )
             values = range(low, high + 1)
-        repeated = replace(context, repeated=True)
+        repeated = context.but(repeated=True)
         return [repeated.with_names(**{loop.variable: value}) for value in values]
+
+    def no_network(self, expr: nodes.Expr, context: Context, help: str = "") -> ArchError:
+        """The error for data where a network should stand."""
+        value = self.evaluate(expr, context)
+        return context.error("value", f"a network stands here, not {shown(value)}", expr.span, help=help)
 
     def whole(self, expr: nodes.Expr, context: Context, what: str) -> int:
         """A whole number, or an error that says what should have been one."""
@@ -214,8 +221,8 @@ class Evaluator:
 
     def _binary(self, expr: nodes.Binary, context: Context) -> Any:
         if expr.op in ("and", "or"):
-            left = self.truth(expr.left, context)
-            return self.truth(expr.right, context) if left == (expr.op == "and") else left
+            first = self.truth(expr.left, context)
+            return self.truth(expr.right, context) if first == (expr.op == "and") else first
         left, right = self.evaluate(expr.left, context), self.evaluate(expr.right, context)
         if expr.op in ("==", "!="):
             return (left == right) == (expr.op == "==")
@@ -232,9 +239,7 @@ class Evaluator:
         try:
             return arithmetic.bounded(arithmetic.BINARY[op](left, right))
         except (ArithmeticError, ValueError) as failed:
-            raise context.error(
-                "value", arithmetic.reason(failed), left_at.span.to(right_at.span)
-            ) from None
+            raise context.error("value", arithmetic.reason(failed), left_at.span.to(right_at.span)) from None
 
     def _path(self, path: nodes.Path, context: Context) -> Evaluated:
         step = path.steps[0]
@@ -247,7 +252,7 @@ class Evaluator:
             value = self._axis(value, axis, path, context)
         return value
 
-    def unknown(self, name: str, span: Any, context: Context) -> Exception:
+    def unknown(self, name: str, span: Any, context: Context) -> ArchError:
         """The error for a name that nobody bound, with the nearest that somebody did."""
         known = [*context.scope.known(), *arithmetic.FUNCTIONS, *ops.all_operations()]
         what = "operation" if name.isupper() and len(name) > 1 else "name"
@@ -294,9 +299,7 @@ class Evaluator:
         try:
             return arithmetic.bounded(run(*values))
         except (ArithmeticError, ValueError, TypeError) as failed:
-            raise context.error(
-                "value", f"{call.name}: {arithmetic.reason(failed)}", call.span
-            ) from None
+            raise context.error("value", f"{call.name}: {arithmetic.reason(failed)}", call.span) from None
 
     def call_function(self, function: Function, call: nodes.Call, context: Context) -> Any:
         """The value of `width(3)` for `let width(i) = …`."""
@@ -312,7 +315,7 @@ class Evaluator:
         path, index = self._ask(Options(texts), expr, context, name)
         if not isinstance(index, int) or not 0 <= index < len(options):
             raise context.error("choice", f"{path_text(path)} has no option {index}", expr.span)
-        return index, replace(context, choosing=Naming(path), hint="", at=None)
+        return index, context.but(choosing=Naming(path), hint="", at=None)
 
     def _range(self, expr: nodes.RangeChoice, context: Context) -> int | float:
         inner = context.hinted("")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from blockdsl import nodes, ops
 from blockdsl.ir import Value, module_name
 from blockdsl.lowering.calls import Calls
@@ -31,7 +29,7 @@ class Lowering(Calls):
                 index, inner = self.decide((body, identity), expr, context, "optional")
                 return self.apply(body, stream, inner) if index == 0 else stream
         if context.at is not None:
-            context = replace(context, at=None)
+            context = context.but(at=None)
         match expr:
             case nodes.Chain(parts=parts):
                 return self._chain(parts, stream, context)
@@ -55,11 +53,6 @@ class Lowering(Calls):
             case nodes.Call():
                 return self.named(expr, stream, context)
         raise self.no_network(expr, context)
-
-    def no_network(self, expr: nodes.Expr, context: Context) -> Exception:
-        """The error for data where a network should stand."""
-        value = self.evaluate(expr, context)
-        raise context.error("value", f"a network stands here, not {shown(value)}", expr.span)
 
     # --- composition
 
@@ -94,7 +87,7 @@ class Lowering(Calls):
                 "size", f"repeats {times:,} times; {MAX_ITEMS:,} at most", count.span,
                 help="is the number larger than meant?",
             )  # fmt: skip
-        inner = replace(context, repeated=True, hint="")
+        inner = context.but(repeated=True, hint="")
         for _ in range(times):
             stream = self.apply(body, stream, inner)
         return stream
@@ -105,7 +98,8 @@ class Lowering(Calls):
         values = []
         for part in expr.parts:
             if self.kind(part, context) is Kind.DATA:
-                raise self.no_network(part, context)
+                fix = "to repeat, write the network first: RELU * 3; SCALE(0.5) scales by a number"
+                raise self.no_network(part, context, fix if isinstance(expr, nodes.Product) else "")
             branch = self.apply(part, stream, context)
             if len(branch.values) != 1:
                 raise context.error(
@@ -165,7 +159,7 @@ class Lowering(Calls):
         else:
             choosing = Naming(path) if context.choosing is not context.naming else None
             naming = Naming(path)
-            inner = replace(context, naming=naming, choosing=choosing or naming, repeated=False)
+            inner = context.but(naming=naming, choosing=choosing or naming, repeated=False)
             result = self.apply(body, stream, inner)
         if len(result.values) == 1:
             self.graph.points[module_name(path)] = result.values[0]

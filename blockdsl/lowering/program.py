@@ -11,7 +11,7 @@ from typing import Any
 from blockdsl import nodes
 from blockdsl.diagnostics import did_you_mean, error
 from blockdsl.ir import Graph, Value, verify
-from blockdsl.lowering.choices import Chooser, ChoicePoint, refuse
+from blockdsl.lowering.choices import ChoicePoint, Chooser, refuse
 from blockdsl.lowering.context import Context, Naming, Scope
 from blockdsl.lowering.definitions import define
 from blockdsl.lowering.network import Lowering
@@ -58,7 +58,8 @@ class Program:
         Raises:
             ArchError: the expression is wrong.
         """
-        return self.lowering.data(expr, self.context.with_names(**names))
+        value: Data = self.lowering.data(expr, self.context.with_names(**names))
+        return value
 
     def point(self, expr: nodes.Expr) -> Value:
         """The tensor that a path such as `stage[2]`, `conv1` or `stage[1].unit[2]` names.
@@ -102,17 +103,12 @@ def lower(
         ArchError: anything is wrong with the file, the input or the settings.
     """
     with _room_to_recurse(file):
+        net = _the_net(file)
         lowering = Lowering(choose)
         naming = Naming()
         context = Context(Scope(), naming, naming)
         params = define(lowering, file, context, dict(settings or {}))
         shape = _input_shape(lowering, file, context, input)
-        net = _only(file, nodes.Net, "net", "the network is one `net` line; name its parts as blocks")
-        if net is None:
-            raise error(
-                "file", f"{file.span.source.name} has no network", _first(file),
-                help='add a `net` line, or bring its blocks into another file with `use "…"`',
-            )  # fmt: skip
         output = _network(lowering, net, shape, file, context)
     lowering.graph.output = output
     verify(lowering.graph)
@@ -124,14 +120,24 @@ def lower(
     )  # fmt: skip
 
 
-def _network(
-    lowering: Lowering, net: nodes.Net, shape: Shape, file: nodes.File, context: Context
-) -> Value:
+def _the_net(file: nodes.File) -> nodes.Net:
+    net: nodes.Net | None = _only(
+        file, nodes.Net, "net", "the network is one `net` line; name its parts as blocks"
+    )
+    if net is None:
+        raise error(
+            "file", f"{file.span.source.name} has no network", _first(file),
+            help='add a `net` line, or bring its blocks into another file with `use "…"`',
+        )  # fmt: skip
+    return net
+
+
+def _network(lowering: Lowering, net: nodes.Net, shape: Shape, file: nodes.File, context: Context) -> Value:
     operation = find("INPUT")
     assert operation is not None
     stated = [s.span for s in file.statements if isinstance(s, nodes.Input)]
     path = context.naming.claim("input")
-    stream = lowering.layer(operation(shape), (), (stated or [_first(file)])[0], context, path=path)  # type: ignore[call-arg]
+    stream = lowering.layer(operation(shape), (), (stated or [_first(file)])[0], context, path=path)
     context.scope.names["in"] = stream
     result = lowering.body(net.body, stream, context)
     if len(result.values) != 1:
@@ -142,9 +148,7 @@ def _network(
     return result.values[0]
 
 
-def _input_shape(
-    lowering: Lowering, file: nodes.File, context: Context, given: Shape | None
-) -> Shape:
+def _input_shape(lowering: Lowering, file: nodes.File, context: Context, given: Shape | None) -> Shape:
     stated = _only(file, nodes.Input, "input", "a network has one input")
     if given is None and stated is None:
         raise error(
@@ -202,5 +206,3 @@ def _room_to_recurse(file: nodes.File) -> Iterator[None]:
         raise error("size", "the file nests too deeply", _first(file)) from None
     finally:
         sys.setrecursionlimit(before)
-
-

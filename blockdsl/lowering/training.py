@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from blockdsl import nodes
@@ -31,7 +30,7 @@ def recipe_of(lowering: Lowering, file: nodes.File, context: Context) -> Recipe:
             settings[setting.name] = setting
     values = {}
     choosing = Naming((Segment("train"),))
-    context = replace(context, choosing=choosing)
+    context = context.but(choosing=choosing)
     recipe = Recipe()
     for name, setting in settings.items():
         if name not in Recipe.arguments:
@@ -82,7 +81,7 @@ def _term(lowering: Lowering, call: nodes.Call, role: str, context: Context) -> 
     choosing = Naming((*context.choosing.path, Segment(context.hint or call.name)))
 
     def evaluate(expr: nodes.Expr, name: str) -> Evaluated:
-        return lowering.argument(expr, replace(context, choosing=choosing, hint=name))
+        return lowering.argument(expr, context.but(choosing=choosing, hint=name))
 
     try:
         kind = find_term(role, call.name)

@@ -3,6 +3,7 @@
 Each method gets the span of its rule and the children that mean something: nodes, and the tokens
 whose text matters.
 """
+# ruff: noqa: D102 - a method is named after its rule; the rule stands in the grammar.
 
 from __future__ import annotations
 
