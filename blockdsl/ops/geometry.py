@@ -6,6 +6,9 @@ from fractions import Fraction
 
 from blockdsl.ops.core import OpError, Shape, Window
 
+_NEARBY = 1000
+"""How far from a wrong number of groups a right one is looked for."""
+
 
 def show(shape: Shape) -> str:
     """`64x56x56`."""
@@ -55,8 +58,9 @@ def divided(name: str, shape: Shape, into: int, argument: str, what: str = "grou
     """Channels in each of so many equal groups, or an `OpError` when they do not come out even."""
     total = channels(shape)
     if total % into:
-        near = [n for n in range(1, total + 1) if total % n == 0]
-        closest = min(near, key=lambda n: abs(n - into))
+        near = range(max(1, into - _NEARBY), min(into + _NEARBY, total) + 1)
+        divisors = [n for n in near if total % n == 0] or [1]
+        closest = min(divisors, key=lambda n: abs(n - into))
         raise OpError(
             f"{name} cannot divide {total} channels into {into} {what}",
             argument=argument,

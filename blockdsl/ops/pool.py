@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 from blockdsl.ops.core import Operation, OpError, Shape, Window, operation
 from blockdsl.ops.geometry import describe, extent, fit, image, show, slide, slide_ceil, step
 from blockdsl.ops.values import Margin, Size
@@ -151,9 +153,20 @@ class _Adaptive(Operation):
         """The largest of the windows, whose sizes may differ by one; None for one that sees all."""
         if self.size == (1, 1):
             return None
-        pairs = list(zip(inputs[0][1:], self.size, strict=True))
-        rows, columns = (max(-(-(i + 1) * n // m) - i * n // m for i in range(m)) for n, m in pairs)
-        return Window((rows, columns), (step(*pairs[0]), step(*pairs[1])))
+        (rows, columns), (to_rows, to_columns) = inputs[0][1:], self.size
+        return Window(
+            (_widest(rows, to_rows), _widest(columns, to_columns)),
+            (step(rows, to_rows), step(columns, to_columns)),
+        )
+
+
+def _widest(size: int, windows: int) -> int:
+    """The largest of ceil((i+1) * size / windows) - floor(i * size / windows), i < windows.
+
+    With the ratio in lowest terms i * size runs through all residues, so the worst one occurs.
+    """
+    ratio = Fraction(size, windows)
+    return 1 + -(-(ratio.numerator - 1) // ratio.denominator)
 
 
 @operation("AAP")

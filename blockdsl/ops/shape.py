@@ -10,6 +10,7 @@ from blockdsl.ops.core import Operation, OpError, Shape, Window, operation
 from blockdsl.ops.geometry import channels, divided, image, show, with_channels
 from blockdsl.ops.values import Count, Counts, Parts, one_of
 
+_MOST_PARTS = 1024
 Where = Annotated[str, one_of("end", "both")]
 
 
@@ -76,6 +77,14 @@ class Split(Operation):
     """
 
     parts: Parts
+
+    def check(self) -> None:
+        if isinstance(self.parts, int) and self.parts > _MOST_PARTS:
+            raise OpError(
+                f"SPLIT makes at most {_MOST_PARTS} parts, not {self.parts}",
+                argument="parts",
+                help="each part is a tensor of its own; groups= and DWCONV treat channels apart in one",
+            )
 
     def shape(self, *inputs: Shape) -> Shape:
         return self.shapes(*inputs)[0]

@@ -7,7 +7,7 @@ import pytest
 from blockdsl.ops import OpError, Shape, find
 from blockdsl.ops.conv import Conv
 from blockdsl.ops.linear import FullyConnected
-from blockdsl.ops.pool import MaxPool, Subsample
+from blockdsl.ops.pool import AdaptiveAvgPool, MaxPool, Subsample
 
 # LeCun et al. 1998, table I: the six contiguous triples, six contiguous and three broken quadruples, all.
 C3 = (
@@ -183,3 +183,11 @@ def test_refusals(
 
 def test_a_join_names_the_first_side_that_disagrees() -> None:
     assert refusal("SUM", {}, (8, 7, 7), (8, 7, 7), (4, 7, 7)).sides == (0, 2)
+
+
+def test_large_numbers_are_refused_at_once() -> None:
+    """A file cannot hang the machine with a number."""
+    huge = 10**18
+    assert refusal("SPLIT", {"parts": huge}, (huge, 1, 1)).argument == "parts"
+    assert "groups" in refusal("SHUFFLE", {"groups": huge - 1}, (huge, 1, 1)).help
+    assert AdaptiveAvgPool((huge, huge)).window((3, 7, 7)) is not None
