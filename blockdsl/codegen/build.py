@@ -1,0 +1,113 @@
+"""From a graph to a `torch.nn.Module` whose modules follow the block structure."""
+
+from __future__ import annotations
+
+from collections import Counter, OrderedDict
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+
+import torch
+from torch import nn
+
+from blockdsl.codegen.containers import Block, Chain, Network
+from blockdsl.codegen.initial import WEIGHTED, Uninitialised, check_terms, initialise, term_for
+from blockdsl.codegen.layers.join import FractalMean, Sum
+from blockdsl.codegen.table import module_of
+from blockdsl.codegen.tree import Node, tree
+from blockdsl.ir import Graph, Layer, Value
+from blockdsl.recipe.initial import He
+from blockdsl.recipe.term import Term
+
+
+def build(
+    graph: Graph,
+    *,
+    init: Term | Sequence[Term] | None = None,
+    device: torch.device | str | None = None,
+    dtype: torch.dtype | None = None,
+    seed: int | None = None,
+) -> nn.Module:
+    """Build the module of a graph: (N, *input_shape) -> (N, *output_shape).
+
+    With auxiliary outputs it returns `(y, {name: tensor})` in training mode, and y alone otherwise.
+    Weights begin as `init` says (terms of `blockdsl.recipe.initial`, He by default). A seed gives the
+    same weights on every device and leaves the global random state as it was; without one they come
+    from the global state. On the device "meta" nothing is allocated or drawn.
+
+    Raises:
+        ArchError: an operation has no module, or `init` names a layer that does not exist.
+    """
+    terms = (init,) if isinstance(init, Term) else tuple(init or (He(),))
+    check_terms(graph, terms)
+    meta = device is not None and torch.device(device).type == "meta"
+    with torch.random.fork_rng(devices=[], enabled=seed is not None), torch.device("meta" if meta else "cpu"):
+        if seed is not None:
+            torch.default_generator.manual_seed(seed)
+        leaves = {layer.id: _leaf(graph, layer, terms, meta) for layer in graph.layers() if layer.id}
+    _reuse_memory(graph, leaves)
+    return _assemble(graph, leaves).to(device=device, dtype=dtype)
+
+
+def _leaf(graph: Graph, layer: Layer, terms: Sequence[Term], meta: bool) -> nn.Module:
+    operation = layer.operation
+    weighted = operation.name in WEIGHTED
+    undrawn: AbstractContextManager[object] = Uninitialised() if weighted else nullcontext()
+    with undrawn:
+        module = module_of(operation, *graph.input_shapes(layer))
+    if weighted and not meta:
+        initialise(module, term_for(layer, terms))
+    return module
+
+
+_FRESH = frozenset({"CONV", "DWCONV", "DECONV", "UP", "FC", "BN", "SUM"})
+"""Operations whose output is new memory that their own backward pass does not read."""
+
+
+def _reuse_memory(graph: Graph, leaves: dict[int, nn.Module]) -> None:
+    """Let ReLUs and sums write over an input that nothing else reads, as hand-written networks do."""
+    readers = Counter(value for layer in graph.layers() for value in layer.inputs)
+    readers.update([graph.output, *(a.value for a in graph.auxiliaries)])
+    for layer in graph.layers():
+        module = leaves.get(layer.id)
+        free = [i for i, v in enumerate(layer.inputs) if readers[v] == 1 and _fresh(graph, v)]
+        if isinstance(module, nn.ReLU) and free:
+            module.inplace = True
+        elif isinstance(module, Sum) and free:
+            module.into = free[0]
+
+
+def _fresh(graph: Graph, value: Value) -> bool:
+    return graph.layer(value.node).operation.name in _FRESH
+
+
+def _assemble(graph: Graph, leaves: dict[int, nn.Module]) -> nn.Module:
+    """Nest the modules as their names say, children before their containers."""
+    joins = frozenset(i for i, m in leaves.items() if isinstance(m, FractalMean) and m.columns)
+    root = tree(graph, joins)
+    auxiliaries = {a.name: root.all_outputs().index(a.value) for a in graph.auxiliaries}
+    titles = {tuple(name.split(".")): _title(call.block) for name, call in graph.blocks.items()}
+    notes = {
+        tuple(name.split(".")): ", ".join(f"{k}={v}" for k, v in call.args.items())
+        for name, call in graph.blocks.items()
+    }
+
+    def module(node: Node) -> nn.Module:
+        if node.layer is not None:
+            return leaves[node.layer.id]
+        children = OrderedDict((name, module(child)) for name, child in node.children.items())
+        program = node.program()
+        if not node.names:
+            if program.is_chain and not auxiliaries:
+                return Chain(children, title="Network")
+            return Network(children, program, auxiliaries=auxiliaries, draws=bool(joins))
+        title, note = titles.get(node.names), notes.get(node.names, "")
+        if program.is_chain:
+            return Chain(children, title=title or "Sequential", note=note)
+        return Block(children, program, title=title or _title(node.names[-1].rstrip("0123456789")), note=note)
+
+    return module(root)
+
+
+def _title(name: str) -> str:
+    """`dense_block` as `DenseBlock`."""
+    return "".join(part[:1].upper() + part[1:] for part in name.split("_"))

@@ -1,0 +1,1 @@
+"""Modules for the operations that PyTorch has no module for."""

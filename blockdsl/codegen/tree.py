@@ -1,0 +1,147 @@
+"""The graph as nested modules: which layer stands where, and what each container does with its slots."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from torch import nn
+
+from blockdsl.codegen.containers import Program, Step
+from blockdsl.ir import Graph, Layer, Segment, Value
+
+DRAW = Value(-1)
+"""The tensor that global drop-path hands from the network to its joins; no layer makes it."""
+
+MAX_DEPTH = 48
+"""Deeper blocks become part of their ancestor: copying and pickling modules recurse over the depth."""
+
+_RESERVED = frozenset(dir(nn.Sequential()))
+
+
+def attributes(path: tuple[Segment, ...]) -> tuple[str, ...]:
+    """The attribute names that lead to a module: `stage1`, `unit1`, `conv1`.
+
+    A name that `nn.Module` has for itself (`train`, `forward`) gets an underscore behind it; from the
+    `MAX_DEPTH`-th on, names are joined by one.
+    """
+    names = [f"{s.name}{'' if s.index is None else s.index}" for s in path]
+    if len(names) > MAX_DEPTH:
+        names[MAX_DEPTH - 1 :] = ["_".join(names[MAX_DEPTH - 1 :])]
+    return tuple(f"{n}_" if n in _RESERVED else n for n in names)
+
+
+@dataclass
+class Node:
+    """A module to be: a leaf with its layer, or a container with its children.
+
+    `inputs` and `outputs` are the tensors that cross its border, in the order in which they do;
+    `heads` are the outputs that only training uses.
+    """
+
+    names: tuple[str, ...]
+    layer: Layer | None = None
+    children: dict[str, Node] = field(default_factory=dict)
+    inputs: dict[Value, None] = field(default_factory=dict)
+    outputs: dict[Value, None] = field(default_factory=dict)
+    heads: dict[Value, None] = field(default_factory=dict)
+    optional: bool = True
+
+    def all_outputs(self) -> tuple[Value, ...]:
+        """The regular outputs, then the heads."""
+        return (*self.outputs, *(v for v in self.heads if v not in self.outputs))
+
+    def program(self) -> Program:
+        """The steps of a container, children in execution order."""
+        outputs = dict.fromkeys(self.all_outputs())
+        slots = {value: i for i, value in enumerate(self.arguments())}
+        last: dict[Value, int] = {}
+        for index, child in enumerate(self.children.values()):
+            for value in (*child.inputs, *child.all_outputs()):
+                last[value] = index
+        ends: dict[int, list[Value]] = {}
+        for value, index in last.items():
+            if value not in outputs:
+                ends.setdefault(index, []).append(value)
+        steps = []
+        for index, (name, child) in enumerate(self.children.items()):
+            sources = tuple(slots[v] for v in child.arguments())
+            targets = tuple(slots.setdefault(v, len(slots)) for v in child.all_outputs())
+            freed = tuple(slots[v] for v in ends.get(index, ()))
+            steps.append(Step(name, sources, targets, freed, child.optional and not self.optional))
+        regular = len(outputs) if self.optional else len(self.outputs)
+        return Program(tuple(steps), len(self.inputs), len(slots), tuple(slots[v] for v in outputs), regular)
+
+    def arguments(self) -> tuple[Value, ...]:
+        """What to hand over at a call: a layer may take one tensor twice, the draw comes last."""
+        values = self.inputs if self.layer is None else self.layer.inputs
+        return (*(v for v in values if v != DRAW), *([DRAW] if DRAW in self.inputs else []))
+
+
+def tree(graph: Graph, joins: frozenset[int] = frozenset()) -> Node:
+    """Arrange the layers of a graph (all but the input) by their paths; `joins` take the drop-path draw.
+
+    Linear in the number of edges times the depth of the blocks.
+
+    Raises:
+        AssertionError: a block is not contiguous in execution order, or a name is both a block's and
+            a layer's, which is a defect of lowering.
+    """
+    root = Node(())
+    names = {layer.id: attributes(layer.path) for layer in graph.layers() if layer.id}
+    previous: tuple[str, ...] = ()
+    for layer in graph.layers():
+        if layer.id:
+            _place(root, layer, names[layer.id], previous)
+            previous = names[layer.id]
+    for layer in graph.layers():
+        if layer.id:
+            draw = (DRAW,) if layer.id in joins else ()
+            for value in dict.fromkeys((*layer.inputs, *draw)):
+                _connect(root, value, names.get(value.node, ()), names[layer.id], layer.training_only)
+    for value in dict.fromkeys([graph.output, *(a.value for a in graph.auxiliaries)]):
+        _connect(root, value, names.get(value.node, ()), (), value != graph.output)
+    root.inputs = {Value(0): None} | ({DRAW: None} if joins else {})
+    root.optional = False
+    root.outputs, root.heads = {graph.output: None}, {a.value: None for a in graph.auxiliaries}
+    return root
+
+
+def _place(root: Node, layer: Layer, names: tuple[str, ...], previous: tuple[str, ...]) -> None:
+    node = root
+    for depth, name in enumerate(names):
+        node.optional = node.optional and layer.training_only
+        known = node.children.get(name)
+        leaf = depth == len(names) - 1
+        if known is None:
+            known = node.children[name] = Node(names[: depth + 1])
+        else:
+            # Dicts keep their order, so a block that is left and entered again would move its layers.
+            assert not leaf and known.layer is None, f"the name {'.'.join(names)} is taken twice"
+            assert previous[: depth + 1] == names[: depth + 1], f"{layer.name} stands outside its block"
+        node = known
+    node.layer, node.optional = layer, layer.training_only
+    for port in range(len(layer.shapes)):
+        node.outputs[Value(layer.id, port)] = None
+
+
+def _connect(
+    root: Node, value: Value, source: tuple[str, ...], target: tuple[str, ...], training_only: bool
+) -> None:
+    """Let a tensor out of the containers of its source and into those of its target."""
+    shared = 0
+    while shared < min(len(source), len(target)) and source[shared] == target[shared]:
+        shared += 1
+    for node in _below(root, source[:-1], shared):
+        (node.heads if training_only else node.outputs)[value] = None
+    for node in _below(root, target, shared):
+        node.inputs[value] = None
+
+
+def _below(root: Node, names: tuple[str, ...], depth: int) -> Iterator[Node]:
+    """The nodes along a path that lie deeper than `depth`."""
+    node = root
+    for index, name in enumerate(names):
+        node = node.children[name]
+        if index >= depth:
+            yield node
