@@ -1,0 +1,44 @@
+# `make demo` and `make test` need python 3.11 or newer, and a package index that pip knows; nothing else.
+PYTHON ?= python3
+VENV   ?= .venv
+JOBS   ?= 2
+
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
+
+# One thread a process: tests run side by side.
+export OMP_NUM_THREADS ?= 1
+
+.PHONY: demo test test-long lint bench clean
+
+demo: $(VENV)/.package
+	cd / && "$(abspath $(BIN))/blockdsl" compile alexnet.arch
+	$(BIN)/blockdsl train lenet5 --data digits --epochs 12 --at-least 0.97 --out out/demo
+
+test: $(VENV)/.test lint
+	$(BIN)/python -m pytest -n $(JOBS) -m "not long"
+
+test-long: $(VENV)/.test
+	$(BIN)/python -m pytest -n $(JOBS) -m long
+
+lint: $(VENV)/.test
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+bench: $(VENV)/.test
+	$(BIN)/python benchmarks/compile.py --write
+
+clean:
+	rm -rf .venv out build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+$(VENV)/.package: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) --editable .
+	touch $@
+
+# The reference networks come without their dependencies: torch is there already.
+$(VENV)/.test: $(VENV)/.package
+	$(PIP) --editable '.[test]'
+	$(PIP) --no-deps torchvision timm pytorchcv
+	touch $@

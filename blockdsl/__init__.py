@@ -1,0 +1,37 @@
+"""A compact text language for neural-network architectures: text -> checked graph -> PyTorch module.
+
+net = blockdsl.load("alexnet")      # or blockdsl.parse("CONV(96,11,s4)-RELU-…")
+net.summary()
+model = net.module()
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from blockdsl.api import Architecture, load, parse
+    from blockdsl.diagnostics import ArchError
+    from blockdsl.ops import Operation, operation
+
+__all__ = ["ArchError", "Architecture", "Operation", "load", "operation", "parse"]
+__version__ = "0.1.0"
+
+_HOMES = {
+    "ArchError": "blockdsl.diagnostics",
+    "Architecture": "blockdsl.api",
+    "Operation": "blockdsl.ops",
+    "load": "blockdsl.api",
+    "operation": "blockdsl.ops",
+    "parse": "blockdsl.api",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name when it is first used, so that `import blockdsl.source` loads no more than that."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'blockdsl' has no attribute {name!r}")
+    value = getattr(import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value

@@ -1,0 +1,98 @@
+"""`check` lines: what a file says of itself, held against what is counted."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from blockdsl import nodes
+from blockdsl.analysis.summary import Summary, summarise
+from blockdsl.diagnostics import Mark, error
+from blockdsl.lowering import Program
+
+COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
+    "==": operator.eq,
+    "!=": operator.ne,
+    "<=": operator.le,
+    ">=": operator.ge,
+    "<": operator.lt,
+    ">": operator.gt,
+}
+
+
+def figures(program: Program, summary: Summary) -> dict[str, object]:
+    """The names that `check` and `require` know, beside those of the file.
+
+    Counts are whole numbers, memory is in bytes for one sample, shapes are without the batch axis:
+    `params`, `params_aux`, `macs`, `layers`, `depth`, `memory` (inference), `memory_training`,
+    `weights`, `activations`, `input`, `output`, and `shape(point)`.
+    """
+    memory = summary.memory
+    return {
+        "params": summary.params,
+        "params_aux": summary.params_aux,
+        "macs": summary.macs,
+        "layers": len(summary.layers),
+        "depth": summary.depth,
+        "memory": memory.inference,
+        "memory_training": memory.training,
+        "weights": memory.weights,
+        "activations": memory.activations,
+        "input": summary.input,
+        "output": summary.output,
+        "shape": lambda point: program.graph.shape_of(program.point(point)),
+    }
+
+
+def run_checks(program: Program, summary: Summary | None = None) -> int:
+    """Evaluate every `check` line; the number of them.
+
+    Raises:
+        ArchError: a check does not hold; the message has what is so and what the file says.
+    """
+    names = figures(program, summary or summarise(program.graph))
+    for check in program.checks:
+        for condition in _conditions(check.condition):
+            _hold(program, condition, names)
+    return len(program.checks)
+
+
+def _conditions(condition: nodes.Expr) -> Iterator[nodes.Expr]:
+    """The parts of `a and b`, each to be held by itself."""
+    if isinstance(condition, nodes.Group):
+        yield from _conditions(condition.body)
+    elif isinstance(condition, nodes.Binary) and condition.op == "and":
+        yield from _conditions(condition.left)
+        yield from _conditions(condition.right)
+    else:
+        yield condition
+
+
+def _hold(program: Program, condition: nodes.Expr, names: dict[str, object]) -> None:
+    if not isinstance(condition, nodes.Binary) or condition.op not in COMPARISONS:
+        if program.evaluate(condition, names) is not True:
+            raise error("check", "the check does not hold", Mark(condition.span))
+        return
+    actual = program.evaluate(condition.left, names)
+    stated = program.evaluate(condition.right, names)
+    if COMPARISONS[condition.op](actual, stated):
+        return
+    raise error(
+        "check",
+        f"{condition.left.span.text} is {_shown(actual)}, not {_WORDS[condition.op]}{_shown(stated)}",
+        Mark(condition.left.span, _shown(actual)),
+        Mark(condition.right.span, _shown(stated)),
+        help="correct the network, or the check",
+    )
+
+
+_WORDS = {"==": "", "!=": "other than ", "<=": "at most ", ">=": "at least ", "<": "below ", ">": "above "}
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return f"{value:,}"
+    if isinstance(value, tuple):
+        return "x".join(map(str, value))
+    return str(value)

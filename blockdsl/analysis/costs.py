@@ -1,0 +1,58 @@
+"""What each layer costs: parameters, multiply-accumulates, bytes of activations; depth."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import prod
+
+from blockdsl.ir import Graph, Layer
+
+BYTES = 4
+"""Bytes of a value: float32, the type in which networks are published and counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """The cost of one layer for one sample.
+
+    Attributes:
+        params: trainable values.
+        buffers: values of the `state_dict` that are not trained (running means, fixed codes).
+        macs: multiply-accumulates of convolutions and matrix products.
+        activations: bytes of the tensors that the layer makes; 0 for a view.
+        kernels: whether it holds a weight of two or more axes, which is what papers count as a layer.
+    """
+
+    params: int
+    buffers: int
+    macs: int
+    activations: int
+    kernels: bool
+
+
+def cost_of(graph: Graph, layer: Layer) -> Cost:
+    """Count one layer of a graph."""
+    operation, inputs = layer.operation, graph.input_shapes(layer)
+    if not layer.inputs:
+        return Cost(0, 0, 0, BYTES * prod(layer.shape), False)
+    weights = operation.weights(*inputs).values()
+    return Cost(
+        params=sum(map(prod, weights)),
+        buffers=sum(map(prod, operation.buffers(*inputs).values())),
+        macs=operation.macs(*inputs),
+        activations=0 if operation.view else BYTES * sum(map(prod, layer.shapes)),
+        kernels=any(len(shape) > 1 for shape in weights),
+    )
+
+
+def depth(graph: Graph, costs: dict[int, Cost]) -> int:
+    """Layers with a kernel or matrix on the longest path from the input to the output.
+
+    This is the number in ResNet-50's name (He et al., 2015): normalisations and activations do not
+    count, neither do projections that lie beside a longer branch, nor auxiliary heads.
+    """
+    longest: dict[int, int] = {}
+    for layer in graph.layers():
+        before = max((longest[value.node] for value in layer.inputs), default=0)
+        longest[layer.id] = before + costs[layer.id].kernels
+    return longest[graph.output.node]

@@ -1,0 +1,176 @@
+"""The rows of a summary: layers grouped by their blocks, repeated blocks folded into one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from blockdsl.ir import Segment, module_name
+from blockdsl.ops import Shape
+
+_MAX_PERIOD = 64
+_MAX_TRIED = 8
+
+
+@dataclass(frozen=True, slots=True)
+class LayerCost:
+    """One layer of a summary; `shape` without the batch axis, `memory` in bytes, `line` from 1.
+
+    `wiring` says how many layers back each input was made.
+    """
+
+    name: str
+    path: tuple[Segment, ...]
+    op: str
+    text: str
+    shape: Shape
+    params: int
+    macs: int
+    memory: int
+    receptive_field: tuple[int, int] | None
+    line: int
+    training_only: bool
+    wiring: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the table. Its numbers are those of one of `times` instances.
+
+    `level` is the indentation; a block's row sums up the rows below it.
+    """
+
+    level: int
+    name: str
+    times: int = 1
+    text: str = ""
+    shape: Shape | None = None
+    params: int = 0
+    macs: int = 0
+    memory: int = 0
+    training_only: bool = False
+
+
+@dataclass(slots=True)
+class _Group:
+    """A block's layers and inner blocks in order; `kind` is equal for what reads the same."""
+
+    path: tuple[Segment, ...]
+    items: list[_Group | LayerCost] = field(default_factory=list)
+    kinds: list[int] = field(default_factory=list)
+    params: int = 0
+    macs: int = 0
+    memory: int = 0
+
+
+def rows(layers: Sequence[LayerCost], *, expand: bool = False) -> Iterator[Row]:
+    """The table's rows in execution order.
+
+    Identical neighbours (the same operations, arguments, shapes, counts and wiring, row for row) become
+    one with the number of `times`, unless `expand`.
+    """
+    stack = [_plan(_grouped(layers), 0, expand)]
+    while stack:
+        step = next(stack[-1], None)
+        if step is None:
+            stack.pop()
+        elif isinstance(step, Row):
+            yield step
+        else:
+            group, level = step
+            stack.append(_plan(group, level, expand))
+
+
+def _plan(group: _Group, level: int, expand: bool) -> Iterator[Row | tuple[_Group, int]]:
+    """The rows of a group's own items, and which groups to go into."""
+    for start, period, times in _runs(group.kinds, expand):
+        inner = level + (period > 1)
+        if period > 1:
+            yield Row(level, "", times)
+        for item in group.items[start : start + period]:
+            shown = times if period == 1 else 1
+            name = module_name(item.path[len(group.path) :])
+            if isinstance(item, _Group):
+                last = _last(item)
+                only = last.training_only
+                yield Row(inner, name, shown, "", last.shape, item.params, item.macs, item.memory, only)
+                yield item, inner + 1
+            else:
+                yield Row(
+                    inner, name, shown, item.text, item.shape,
+                    item.params, item.macs, item.memory, item.training_only,
+                )  # fmt: skip
+
+
+def _last(group: _Group) -> LayerCost:
+    item: _Group | LayerCost = group
+    while isinstance(item, _Group):
+        item = item.items[-1]
+    return item
+
+
+def _runs(kinds: list[int], expand: bool) -> Iterator[tuple[int, int, int]]:
+    """Cut a sequence into (start, period, times): the longest repetition from each start on.
+
+    Linear: of each start only the nearest few recurrences are tried as periods.
+    """
+    if expand:
+        yield from ((index, 1, 1) for index in range(len(kinds)))
+        return
+    start = 0
+    while start < len(kinds):
+        period, times = max(_repeats(kinds, start), key=lambda r: r[0] * r[1] if r[1] > 1 else 0)
+        yield start, period, times
+        start += period * times
+
+
+def _repeats(kinds: list[int], start: int) -> Iterator[tuple[int, int]]:
+    yield 1, 1
+    tried = 0
+    for period in range(1, min(_MAX_PERIOD, (len(kinds) - start) // 2) + 1):
+        if kinds[start + period] != kinds[start]:
+            continue
+        end = start
+        while end + period < len(kinds) and kinds[end] == kinds[end + period]:
+            end += 1
+        yield period, (end - start) // period + 1
+        tried += 1
+        if tried == _MAX_TRIED:
+            return
+
+
+def _grouped(layers: Sequence[LayerCost]) -> _Group:
+    """The tree of blocks; a chain of blocks that hold nothing but the next one is one block."""
+    known: dict[Any, int] = {}
+    open_groups = [_Group(())]
+
+    def close() -> None:
+        done = open_groups.pop()
+        item: _Group | LayerCost = done
+        kind = known.setdefault((done.path[-1].name, *done.kinds), len(known))
+        if len(done.items) == 1 and isinstance(done.items[0], _Group):
+            item = done.items[0]
+        parent = open_groups[-1]
+        parent.items.append(item)
+        parent.kinds.append(kind)
+        parent.params += done.params
+        parent.macs += done.macs
+        parent.memory += done.memory
+
+    for layer in layers:
+        around = layer.path[:-1]
+        while open_groups[-1].path != around[: len(open_groups[-1].path)]:
+            close()
+        for length in range(len(open_groups[-1].path) + 1, len(around) + 1):
+            open_groups.append(_Group(around[:length]))
+        group = open_groups[-1]
+        group.items.append(layer)
+        key = (layer.text, layer.shape, layer.params, layer.macs, layer.wiring)
+        group.kinds.append(known.setdefault(key, len(known)))
+        group.params += layer.params
+        group.macs += layer.macs
+        group.memory += layer.memory
+    while len(open_groups) > 1:
+        close()
+    return open_groups[0]

@@ -1,0 +1,118 @@
+"""The static analysis of a network as one value: every layer's costs, and the totals."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from blockdsl.analysis import table
+from blockdsl.analysis.costs import cost_of, depth
+from blockdsl.analysis.folding import LayerCost, Row, rows
+from blockdsl.analysis.memory import Memory, memory_of
+from blockdsl.analysis.receptive import receptive_fields
+from blockdsl.ir import Graph
+from blockdsl.ops import Shape
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What a network costs, counted on its graph; `str()` is the table.
+
+    Attributes:
+        input, output: shapes without the batch axis.
+        params: all parameters of the module; `params_aux` of them belong to auxiliary heads.
+        macs: multiply-accumulates of convolutions and matrix products of inference, for one sample;
+            auxiliary heads do not run then.
+        memory: bytes, see `Memory`.
+        depth: layers with a kernel or matrix on the longest path.
+        receptive_field: rows and columns of the input that the output sees; None for all of it.
+        layers: every layer in execution order.
+    """
+
+    title: str
+    input: Shape
+    output: Shape
+    params: int
+    params_aux: int
+    macs: int
+    memory: Memory
+    depth: int
+    receptive_field: tuple[int, int] | None
+    layers: tuple[LayerCost, ...]
+
+    def rows(self, *, expand: bool = False) -> Iterator[Row]:
+        """The table's rows; repeated blocks are folded unless `expand`."""
+        return rows(self.layers, expand=expand)
+
+    def to_dict(self) -> dict[str, Any]:
+        """As `blockdsl summary --json` prints it; shapes are lists, `layers` are never folded."""
+        return {
+            "title": self.title,
+            "input": list(self.input),
+            "output": list(self.output),
+            "params": self.params,
+            "params_aux": self.params_aux,
+            "macs": self.macs,
+            "depth": self.depth,
+            "receptive_field": self.receptive_field and list(self.receptive_field),
+            "memory": asdict(self.memory),
+            "layers": [
+                {
+                    "name": layer.name,
+                    "op": layer.op,
+                    "text": layer.text,
+                    "shape": list(layer.shape),
+                    "params": layer.params,
+                    "macs": layer.macs,
+                    "memory": layer.memory,
+                    "receptive_field": layer.receptive_field and list(layer.receptive_field),
+                    "training_only": layer.training_only,
+                    "line": layer.line,
+                }
+                for layer in self.layers
+            ],
+        }
+
+    def __str__(self) -> str:
+        return table.plain(self)
+
+    def _repr_html_(self) -> str:
+        return table.html(self)
+
+
+def summarise(graph: Graph, title: str = "") -> Summary:
+    """Analyse a graph; time and memory are linear in its layers, and no torch is loaded."""
+    layers = list(graph.layers())
+    costs = {layer.id: cost_of(graph, layer) for layer in layers}
+    fields = receptive_fields(graph)
+    counted = tuple(
+        LayerCost(
+            name=layer.name,
+            path=layer.path,
+            op=layer.operation.name,
+            text=str(layer.operation),
+            shape=layer.shape,
+            params=costs[layer.id].params,
+            macs=costs[layer.id].macs,
+            memory=costs[layer.id].activations,
+            receptive_field=fields[layer.id].size,
+            line=layer.span.line,
+            training_only=layer.training_only,
+            wiring=tuple(layer.id - value.node for value in layer.inputs),
+        )
+        for layer in layers
+        if layer.inputs
+    )
+    return Summary(
+        title=title,
+        input=graph.input_shape,
+        output=graph.output_shape,
+        params=sum(layer.params for layer in counted),
+        params_aux=sum(layer.params for layer in counted if layer.training_only),
+        macs=sum(layer.macs for layer in counted if not layer.training_only),
+        memory=memory_of(graph, costs),
+        depth=depth(graph, costs),
+        receptive_field=fields[graph.output.node].size,
+        layers=counted,
+    )

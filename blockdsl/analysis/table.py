@@ -1,0 +1,108 @@
+"""A summary as plain text and as HTML."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+from typing import TYPE_CHECKING
+
+from blockdsl.analysis.folding import Row
+from blockdsl.ops import Shape
+
+if TYPE_CHECKING:
+    from blockdsl.analysis.summary import Summary
+
+HEADER = ("layer", "operation", "output", "parameters", "MACs", "memory")
+_DEEPEST = 16
+
+
+def shape_text(shape: Shape) -> str:
+    """`96x55x55`."""
+    return "x".join(map(str, shape))
+
+
+def bytes_text(count: int) -> str:
+    """`1.16 MB`: three digits, in powers of 1000."""
+    if count < 1000:
+        return f"{count} B"
+    size, units = count / 1000, iter(("kB", "MB", "GB", "TB", "PB"))
+    unit = next(units)
+    while size >= 999.5:
+        size, unit = size / 1000, next(units, "PB")
+    digits = 2 if size < 9.995 else 1 if size < 99.95 else 0
+    return f"{size:.{digits}f} {unit}"
+
+
+def cells(row: Row) -> tuple[str, ...]:
+    """A row's columns as text, in the order of `HEADER`."""
+    name = row.name + (f" ×{row.times}" if row.times > 1 else "")
+    name = "  " * min(row.level, _DEEPEST) + name.lstrip() + (" (training only)" if row.training_only else "")
+    if row.shape is None:
+        return name, "", "", "", "", ""
+    return (
+        name,
+        row.text,
+        shape_text(row.shape),
+        f"{row.params:,}" if row.params else "",
+        f"{row.macs:,}" if row.macs else "",
+        bytes_text(row.memory) if row.memory else "",
+    )
+
+
+def totals(summary: Summary) -> list[tuple[str, str]]:
+    """What stands below the table: name and words of each figure."""
+    memory = summary.memory
+    aux = f" ({summary.params_aux:,} of them in auxiliary heads)" if summary.params_aux else ""
+    field = summary.receptive_field
+    return [
+        ("parameters", f"{summary.params:,}{aux}"),
+        ("MACs", f"{summary.macs:,} per sample"),
+        ("depth", f"{summary.depth} layers with weights on the longest path"),
+        ("sees", "the whole input" if field is None else f"{shape_text(field)} of the input"),
+        ("weights", bytes_text(memory.weights)),
+        ("activations", f"{bytes_text(memory.activations)} per sample"),
+        ("inference", f"{bytes_text(memory.inference)} at the peak, for one sample"),
+        ("training", f"{bytes_text(memory.training)} for one sample, optimizer's state not counted"),
+    ]
+
+
+def title_line(summary: Summary) -> str:
+    """`AlexNet: 3x227x227 -> 1000`."""
+    shapes = f"{shape_text(summary.input)} -> {shape_text(summary.output)}"
+    return f"{summary.title}: {shapes}" if summary.title else shapes
+
+
+def plain(summary: Summary, *, expand: bool = False) -> str:
+    """The whole summary as text: no colours, as wide as its content needs."""
+    lines = [HEADER, *map(cells, summary.rows(expand=expand))]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    rule = "-" * (sum(widths) + 2 * (len(widths) - 1))
+    body = [_aligned(line, widths) for line in lines]
+    foot = [f"{name:<12}{words}" for name, words in totals(summary)]
+    return "\n".join([title_line(summary), "", body[0], rule, *body[1:], rule, *foot])
+
+
+def _aligned(line: Sequence[str], widths: list[int]) -> str:
+    left = [text.ljust(width) for text, width in zip(line[:3], widths[:3], strict=True)]
+    right = [text.rjust(width) for text, width in zip(line[3:], widths[3:], strict=True)]
+    return "  ".join([*left, *right]).rstrip()
+
+
+def html(summary: Summary) -> str:
+    """The summary as a table for notebooks."""
+    head = "".join(f"<th>{name}</th>" for name in HEADER)
+    body = "".join(_html_row(cells(row)) for row in summary.rows())
+    foot = "<br>".join(f"<b>{name}</b> {escape(words)}" for name, words in totals(summary))
+    return (
+        f"<p><b>{escape(title_line(summary))}</b></p>"
+        f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table><p>{foot}</p>"
+    )
+
+
+def _html_row(texts: tuple[str, ...]) -> str:
+    name = texts[0].lstrip()
+    indent = (len(texts[0]) - len(name)) / 2
+    left = f'<td style="text-align:left;padding-left:{indent + 0.5}em">{escape(name)}</td>'
+    plain_cells = "".join(f'<td style="text-align:left">{escape(text)}</td>' for text in texts[1:3])
+    numbers = "".join(f'<td style="text-align:right">{escape(text)}</td>' for text in texts[3:])
+    return f"<tr>{left}{plain_cells}{numbers}</tr>"

@@ -1,0 +1,157 @@
+"""The library in Python: load a file or a text, look at the network, build it.
+
+net = blockdsl.load("alexnet")
+net.summary()                       # the table; nothing of PyTorch is loaded for it
+model = net.module(device="cuda")   # a torch.nn.Module
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from blockdsl import nodes
+from blockdsl.analysis import Summary, run_checks, summarise
+from blockdsl.ir import Graph
+from blockdsl.lowering import Program, lower
+from blockdsl.ops import Shape
+from blockdsl.parser import parse as parse_source
+from blockdsl.resources import find_source
+from blockdsl.source import Source
+
+if TYPE_CHECKING:
+    import networkx as nx
+    import torch
+    from torch import nn
+
+
+def load(
+    path: str | Path, *, input: Shape | None = None, settings: Mapping[str, Any] | None = None
+) -> Architecture:
+    """An `.arch` file, or a network of the zoo by its name.
+
+    `input` is the shape without the batch axis, where the file has none or another one is wanted;
+    `settings` are values for the file's `param` lines.
+
+    Raises:
+        ArchError: anything wrong with the file; `check` lines are run by `check()` and `module()`.
+    """
+    return architecture(find_source(path), input=input, settings=settings)
+
+
+def parse(
+    text: str, *, input: Shape | None = None, settings: Mapping[str, Any] | None = None
+) -> Architecture:
+    """A text in the language, as `load` does it with a file's."""
+    return architecture(Source("<text>", text), input=input, settings=settings)
+
+
+def architecture(
+    source: Source, *, input: Shape | None = None, settings: Mapping[str, Any] | None = None
+) -> Architecture:
+    """A source, parsed and lowered."""
+    given = dict(settings or {})
+    program = lower(parse_source(source), input=input, settings=given)
+    return Architecture(program, input, given)
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """A network that was read, checked and expanded; a notebook shows its summary.
+
+    Attributes:
+        program: the graph with the file's facts, parameters, recipe and checks.
+        given_input, settings: what was asked for beside the file.
+    """
+
+    program: Program
+    given_input: Shape | None
+    settings: Mapping[str, Any]
+
+    @property
+    def ir(self) -> Graph:
+        """The graph in its typed wrapper."""
+        return self.program.graph
+
+    @property
+    def graph(self) -> nx.MultiDiGraph:
+        """The graph as networkx has it: node ids in execution order, 0 the input."""
+        return self.program.graph.nx
+
+    @property
+    def title(self) -> str:
+        """The file's `title`, or nothing."""
+        return self.program.meta.title
+
+    @property
+    def input_shape(self) -> Shape:
+        """Shape of the input, without the batch axis."""
+        return self.program.graph.input_shape
+
+    @property
+    def output_shape(self) -> Shape:
+        """Shape of the output, without the batch axis."""
+        return self.program.graph.output_shape
+
+    @cached_property
+    def _summary(self) -> Summary:
+        return summarise(self.program.graph, self.title)
+
+    def summary(self) -> Summary:
+        """Shapes, parameters, MACs and memory of every layer, and the totals. Loads no torch."""
+        return self._summary
+
+    def check(self) -> int:
+        """Run the file's `check` lines; the number of them.
+
+        A check speaks of the file as it is written: with another input or other settings it is
+        the file without them that is checked, unless it is incomplete without.
+
+        Raises:
+            ArchError: a check does not hold.
+        """
+        if not self.program.checks:
+            return 0
+        if (self.settings or self.given_input) and _stands_alone(self.program.file):
+            return run_checks(lower(self.program.file))
+        return run_checks(self.program, self.summary())
+
+    def module(
+        self,
+        *,
+        device: str | torch.device | None = None,
+        dtype: torch.dtype | None = None,
+        seed: int | None = None,
+    ) -> nn.Module:
+        """The network as a PyTorch module, initialised; the checks are run first.
+
+        Takes `(N, *input_shape)` and returns `(N, *output_shape)`; with auxiliary heads, in training
+        mode, also a dict of their outputs.
+
+        Raises:
+            ArchError: a check does not hold.
+        """
+        from blockdsl.codegen import build
+
+        self.check()
+        init = self.program.recipe.init
+        return build(self.program.graph, init=init, device=device, dtype=dtype, seed=seed)
+
+    def __repr__(self) -> str:
+        summary = self.summary()
+        shapes = "x".join(map(str, self.input_shape)), "x".join(map(str, self.output_shape))
+        name = f"{self.title}: " if self.title else ""
+        return f"<{name}{shapes[0]} -> {shapes[1]}, {summary.params:,} parameters, {summary.macs:,} MACs>"
+
+    def _repr_html_(self) -> str:
+        return self.summary()._repr_html_()
+
+
+def _stands_alone(file: nodes.File) -> bool:
+    """Whether a file has an input and a default for every parameter."""
+    has_input = any(isinstance(statement, nodes.Input) for statement in file.statements)
+    params = [statement for statement in file.statements if isinstance(statement, nodes.Param)]
+    return has_input and all(param.default is not None for param in params)

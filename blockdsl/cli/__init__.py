@@ -1,0 +1,54 @@
+"""The command line: the only floor that prints or exits."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command; its exit code: 0, 1 where a file or what was asked of it is wrong, 2 for usage.
+
+    No input of a user ends in a traceback.
+    """
+    from blockdsl.cli.app import app
+    from blockdsl.diagnostics import ArchError
+
+    try:
+        app(args=list(arguments), prog_name="blockdsl")
+    except SystemExit as done:
+        return _flushed(done.code if isinstance(done.code, int) else int(bool(done.code)))
+    except ArchError as wrong:
+        _flushed(1)
+        print(wrong, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+    except OSError as reason:
+        return _output_lost(reason)
+    return _flushed(0)
+
+
+def _flushed(code: int) -> int:
+    """The exit code, once everything is written."""
+    try:
+        sys.stdout.flush()
+    except OSError as reason:
+        return _output_lost(reason)
+    return code
+
+
+def _output_lost(reason: OSError) -> int:
+    """Standard output is full, or its reader is gone (`| head`), which is no error worth words."""
+    if not isinstance(reason, BrokenPipeError):
+        print(f"error[output]: {reason}", file=sys.stderr)
+    # Otherwise python tries to write the rest once more when it exits.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.__stdout__.fileno() if sys.__stdout__ else 1)
+    return 1
+
+
+def main() -> None:
+    """The `blockdsl` command."""
+    sys.exit(run(sys.argv[1:]))

@@ -1,0 +1,5 @@
+"""`python -m blockdsl.cli`."""
+
+from blockdsl.cli import main
+
+main()

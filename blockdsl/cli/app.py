@@ -1,0 +1,44 @@
+"""The commands, one file each, under one typer application."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from blockdsl.cli import check, compile, fmt, summary, zoo
+
+app = typer.Typer(
+    name="blockdsl",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for module in (compile, summary, check, fmt, zoo):
+    app.command(module.NAME)(module.command)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        from blockdsl import __version__
+
+        typer.echo(f"blockdsl {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def describe(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Write a neural network as papers print it; get a checked graph, its costs, and a PyTorch module.
+
+    FILE is an `.arch` file, the name of a network in the zoo (`alexnet`), or `-` for standard input;
+    `-e` takes the text itself.
+
+    Try `blockdsl compile alexnet`, or
+
+    `blockdsl compile --input 1x28x28 -e 'CONV(6,5,p2)-RELU-POOL(2)-FLATTEN-FC(10)'`
+    """

@@ -1,0 +1,92 @@
+"""`blockdsl compile`: from the text to a module that runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from blockdsl.cli.display import show_summary
+from blockdsl.cli.options import (
+    DeviceOption,
+    ExpandOption,
+    ExpressionOption,
+    FileArgument,
+    InputOption,
+    SetOption,
+    open_architecture,
+)
+from blockdsl.cli.output import check_writable, replacing
+from blockdsl.cli.writers import writer_for
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from blockdsl.api import Architecture
+
+NAME = "compile"
+
+
+def command(
+    file: FileArgument = None,
+    expression: ExpressionOption = None,
+    shape: InputOption = None,
+    settings: SetOption = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", metavar="OUT", help="Write the initial weights: OUT.safetensors."),
+    ] = None,
+    device: DeviceOption = "cpu",
+    dtype: Annotated[
+        str, typer.Option("--dtype", help="Type of the weights: fp32, bf16, fp16, fp64.")
+    ] = "fp32",
+    seed: Annotated[int | None, typer.Option("--seed", help="Seed of the initial weights.")] = None,
+    expand: ExpandOption = False,
+) -> None:
+    """Check a network, print what it costs, build its PyTorch module and run it once as proof.
+
+    `blockdsl compile alexnet`
+
+    `blockdsl compile net.arch --set classes=10 -o net.safetensors`
+
+    `blockdsl compile --input 3x32x32 -e 'CONV(16,3,p1)-RELU-GAP-FLATTEN-FC(10)'`
+    """
+    writer = writer_for(output) if output else None
+    architecture = open_architecture(file, expression, shape, settings)
+    count = architecture.check()
+    if output:
+        check_writable(output)
+    show_summary(architecture.summary(), expand=expand)
+    if count:
+        print(f"checks      {count} of the file's `check` lines hold")
+    module = _build(architecture, device, dtype, seed)
+    print(f"runs        {_proof(architecture, module, device, dtype)}")
+    if output and writer:
+        with replacing(output) as part:
+            writer(architecture, module, part)
+        print(f"wrote       {output}")
+
+
+def _build(architecture: Architecture, device: str, dtype: str, seed: int | None) -> nn.Module:
+    from blockdsl.cli.devices import check_room, torch_device, torch_dtype
+
+    place = torch_device(device)
+    check_room(architecture.summary(), place)
+    return architecture.module(device=place, dtype=torch_dtype(dtype), seed=seed)
+
+
+def _proof(architecture: Architecture, module: nn.Module, device: str, dtype: str) -> str:
+    """Run one forward pass and hold its shape against the graph's; words about it."""
+    import torch
+
+    from blockdsl.cli.devices import torch_device, torch_dtype
+
+    place, kind = torch_device(device), torch_dtype(dtype)
+    with torch.inference_mode():
+        result = module.eval()(torch.zeros(1, *architecture.input_shape, device=place, dtype=kind))
+    shape = tuple(result.shape[1:])
+    assert shape == architecture.output_shape, f"the module yields {shape}, the graph says otherwise"
+    module.train()
+    dims = "x".join(map(str, result.shape))
+    return f"a forward pass on {place} in {dtype} gives {dims}, as the table says"

@@ -1,0 +1,65 @@
+"""How results look: a rich table on a terminal, plain text of stable width everywhere else."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from blockdsl.analysis import Summary
+
+
+def show_summary(summary: Summary, *, expand: bool = False) -> None:
+    """Print the table and the totals."""
+    from blockdsl.analysis import table
+
+    if not sys.stdout.isatty():
+        print(table.plain(summary, expand=expand))
+        return
+    from rich.console import Console
+
+    console = Console(highlight=False)
+    rows = [table.cells(row) for row in summary.rows(expand=expand)]
+    console.print(f"[bold]{table.title_line(summary)}[/bold]")
+    console.print(_rich_table(table.HEADER, rows, right=3))
+    for name, words in table.totals(summary):
+        console.print(f"[dim]{name:<12}[/dim]{words}")
+
+
+def show_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print a table of words."""
+    if sys.stdout.isatty():
+        from rich.console import Console
+
+        Console(highlight=False).print(_rich_table(header, rows))
+        return
+    widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
+    for row in [header, *rows]:
+        print("  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip())
+
+
+def _rich_table(header: Sequence[str], rows: Sequence[Sequence[str]], right: int | None = None) -> object:
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for index, name in enumerate(header):
+        numeric = right is not None and index >= right
+        table.add_column(
+            name,
+            justify="right" if numeric else "left",
+            no_wrap=True,
+            overflow="ellipsis",
+            style="cyan" if index == 0 else None,
+        )
+    for row in rows:
+        # Texts, not markup: `[` is the language's own.
+        table.add_row(*(_text(cell) for cell in row))
+    return table
+
+
+def _text(cell: str) -> object:
+    from rich.text import Text
+
+    return Text(cell)

@@ -1,0 +1,65 @@
+"""`blockdsl fmt`: the one way to lay out a file."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from blockdsl.cli.options import ExpressionOption, sources
+from blockdsl.cli.output import replacing
+from blockdsl.diagnostics import ArchError
+
+if TYPE_CHECKING:
+    from blockdsl.source import Source
+
+NAME = "fmt"
+
+
+def command(
+    files: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[FILES]…", help=".arch files, or - for standard input."),
+    ] = None,
+    expression: ExpressionOption = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="Write nothing; exit code 1 if a file would change.")
+    ] = False,
+) -> None:
+    """Format files in place; what comes from standard input or `-e` goes to standard output.
+
+    Comments stay, and the network stays the same.
+
+    `blockdsl fmt *.arch`
+    """
+    failed = False
+    for read in sources(files, expression, local=True):
+        try:
+            failed |= _format(read(), check)
+        except ArchError as wrong:
+            print(wrong, file=sys.stderr)
+            failed = True
+    if failed:
+        raise typer.Exit(1)
+
+
+def _format(source: Source, check: bool) -> bool:
+    """Format one source; whether that is a failure."""
+    from blockdsl.parser import parse
+    from blockdsl.printer import format_file
+
+    text = format_file(parse(source))
+    in_place = source.name not in ("<stdin>", "<expression>")
+    if check:
+        if text != source.text:
+            print(f"{source.name}: would be formatted", file=sys.stderr)
+        return text != source.text
+    if not in_place:
+        sys.stdout.write(text)
+    elif text != source.text:
+        with replacing(Path(source.name)) as part:
+            part.write_text(text, encoding="utf-8", newline="\n")
+        print(f"{source.name}: formatted")
+    return False

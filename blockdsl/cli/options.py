@@ -1,0 +1,119 @@
+"""Arguments that several commands share, and what becomes of them."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from blockdsl.diagnostics import error
+from blockdsl.source import Source
+
+if TYPE_CHECKING:
+    from blockdsl.api import Architecture
+
+FileArgument = Annotated[
+    str | None,
+    typer.Argument(metavar="[FILE]", help="An .arch file, a name of the zoo, or - for standard input."),
+]
+ExpressionOption = Annotated[
+    str | None, typer.Option("-e", "--expression", metavar="TEXT", help="The text itself, in place of FILE.")
+]
+InputOption = Annotated[
+    str | None,
+    typer.Option("--input", metavar="3x224x224", help="Shape of the input: channels x rows x columns."),
+]
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="NAME=VALUE", help="Set a `param` of the file; may be given again."),
+]
+ExpandOption = Annotated[bool, typer.Option("--expand", help="Show repeated blocks one by one.")]
+DeviceOption = Annotated[
+    str, typer.Option("--device", help="Where the module lives: cpu, cuda, cuda:1, mps, meta.")
+]
+
+
+def read(file: str | None, expression: str | None) -> Source:
+    """The source that FILE or -e names; exactly one of them."""
+    if (file is None) == (expression is None):
+        raise typer.BadParameter("give FILE or -e TEXT" + (", not both" if file else ""), param_hint="FILE")
+    if expression is not None:
+        return Source("<expression>", expression)
+    assert file is not None
+    return read_file(file)
+
+
+def read_file(file: str) -> Source:
+    """A file, a network of the zoo, or standard input for `-`."""
+    from blockdsl.resources import find_source
+
+    return _standard_input() if file == "-" else find_source(file)
+
+
+def _standard_input() -> Source:
+    from blockdsl.resources import MAX_BYTES
+
+    raw = sys.stdin.buffer.read(MAX_BYTES + 1)
+    if len(raw) > MAX_BYTES:
+        raise error("file", f"standard input is larger than {MAX_BYTES // 1_000_000} MB")
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        text = "\0"
+    if "\0" in text:
+        raise error("file", "standard input is no text", help="an .arch file is UTF-8 text")
+    return Source("<stdin>", text, ".")
+
+
+def open_architecture(
+    file: str | None, expression: str | None, shape: str | None, settings: list[str] | None
+) -> Architecture:
+    """What FILE or -e says, with the input and settings of the command line."""
+    from blockdsl.api import architecture
+
+    return architecture(read(file, expression), input=dims(shape), settings=assignments(settings))
+
+
+def dims(text: str | None) -> tuple[int, ...] | None:
+    """`3x224x224` as numbers."""
+    if text is None:
+        return None
+    try:
+        sizes = tuple(map(int, text.lower().split("x")))
+    except ValueError:
+        sizes = ()
+    if not sizes or min(sizes) < 1:
+        raise typer.BadParameter(f"{text!r} is no shape; write 3x224x224", param_hint="--input")
+    return sizes
+
+
+def assignments(texts: list[str] | None) -> dict[str, str]:
+    """`classes=10` as a name and the text of its value."""
+    pairs = {}
+    for text in texts or []:
+        name, equals, value = text.partition("=")
+        if not (equals and name.strip().isidentifier() and value.strip()):
+            raise typer.BadParameter(f"{text!r} is no setting; write classes=10", param_hint="--set")
+        pairs[name.strip()] = value.strip()
+    return pairs
+
+
+def sources(
+    files: list[str] | None, expression: str | None, *, local: bool = False
+) -> list[Callable[[], Source]]:
+    """How to read each of FILES, or -e; `local` files are not looked up in the zoo.
+
+    They are read one by one, so that a bad one does not hide the others.
+    """
+    from blockdsl.resources import read_source
+
+    if bool(files) == (expression is not None):
+        raise typer.BadParameter(
+            "give FILES or -e TEXT" + (", not both" if files else ""), param_hint="FILES"
+        )
+    if expression is not None:
+        return [partial(Source, "<expression>", expression)]
+    return [partial(read_source if local and file != "-" else read_file, file) for file in files or []]
