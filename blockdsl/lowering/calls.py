@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from blockdsl import nodes, ops
 from blockdsl.ir import Auxiliary, BlockCall, Segment, module_name
 from blockdsl.lowering.binding import assign, declared, missing, tag_of
-from blockdsl.lowering.context import Context, Naming, Scope
+from blockdsl.lowering.context import Context, Naming, Scope, Trace, place
 from blockdsl.lowering.layers import Layers
 from blockdsl.lowering.values import BlockValue, Closure, Evaluated, Function, Kind, Tensors, shown
 from blockdsl.source import Span
@@ -97,6 +97,7 @@ class Calls(Layers):
         inner = context.but(
             scope=closure.scope, naming=naming, choosing=Naming(closure.path), at=closure.path,
             depth=context.depth + 1, hint="", repeated=context.repeated and path is None,
+            trace=closure.trace,
         )  # fmt: skip
         return self.apply(closure.expr, stream, inner)
 
@@ -121,16 +122,17 @@ class Calls(Layers):
         same = context.choosing is context.naming
         choosing = naming if same else Naming(context.choosing.next(block.name))
         given = self._given(block.params, call, context)
-        names = self._parameters(block.params, given, value.scope, {"in": stream}, context, choosing)
+        trace = context.trace.calls[place(call.span)] = Trace()
+        names = self._parameters(block.params, given, value.scope, {"in": stream}, context, choosing, trace)
         texts = {name: shown(names[name]) for name in given}
         block_call = BlockCall(block.name, texts, naming.path, call.span, context.call)
+        name = module_name(naming.path)
+        self.graph.blocks[name] = block_call
         inner = Context(
-            Scope(names, value.scope), naming, choosing, block_call, context.depth + 1,
+            Scope(names, value.scope), naming, choosing, trace, block_call, context.depth + 1,
             training_only=context.training_only,
         )  # fmt: skip
         result = self.body(block.body, stream, inner)
-        name = module_name(naming.path)
-        self.graph.blocks[name] = block_call
         if len(result.values) == 1:
             self.graph.points[name] = result.values[0]
         return result
@@ -152,6 +154,7 @@ class Calls(Layers):
         values: dict[str, Evaluated],
         context: Context,
         choosing: Naming,
+        trace: Trace,
     ) -> dict[str, Evaluated]:
         """`values` and those of the parameters: written ones, and defaults as the definition sees them."""
         outside = context.but(choosing=choosing, at=None)
@@ -159,7 +162,7 @@ class Calls(Layers):
             arg = given.get(param.name)
             if arg is None:
                 assert param.default is not None
-                inside = outside.but(scope=Scope(values, scope), hint=param.name)
+                inside = outside.but(scope=Scope(values, scope), hint=param.name, trace=trace)
                 values[param.name] = self.evaluate(param.default, inside)
             elif (tag := tag_of(arg)) and context.scope.find(arg.span.text) is None:
                 values[param.name] = tag[1]
@@ -173,8 +176,9 @@ class Calls(Layers):
         let = function.let
         params = let.params or ()
         given = self._given(params, call, context)
-        values = self._parameters(params, given, function.scope, {}, context, context.choosing)
-        inner = context.but(scope=Scope(values, function.scope), depth=context.depth + 1)
+        trace = context.trace.calls[place(call.span)] = Trace()
+        values = self._parameters(params, given, function.scope, {}, context, context.choosing, trace)
+        inner = context.but(scope=Scope(values, function.scope), depth=context.depth + 1, trace=trace)
         return self.evaluate(let.value, inner)
 
     def body(self, body: nodes.Body, stream: Tensors, context: Context) -> Tensors:

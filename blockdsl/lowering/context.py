@@ -64,6 +64,29 @@ class Naming:
         return self.next(name)
 
 
+Place = tuple[str, int, int]
+"""A stretch of a source by its name and ends: what one syntax node of a frame is told by."""
+
+
+def place(span: Span) -> Place:
+    """The place of a span."""
+    return span.source.name, span.start, span.end
+
+
+@dataclass(eq=False)
+class Trace:
+    """What was decided in one frame: a block's body, one round of a repetition, or the file itself.
+
+    `choices` holds the values decided, `branches` which way an `if` went, `calls` the frames of the
+    blocks and functions called, `rounds` those of repetitions and loops with the loop's value.
+    """
+
+    choices: dict[Place, int | float] = field(default_factory=dict)
+    branches: dict[Place, bool] = field(default_factory=dict)
+    calls: dict[Place, Trace] = field(default_factory=dict)
+    rounds: dict[Place, list[tuple[Trace, Evaluated]]] = field(default_factory=dict)
+
+
 @dataclass(frozen=True)
 class Context:
     """What surrounds an expression.
@@ -77,6 +100,7 @@ class Context:
     scope: Scope
     naming: Naming
     choosing: Naming
+    trace: Trace
     call: BlockCall | None = None
     depth: int = 0
     repeated: bool = False

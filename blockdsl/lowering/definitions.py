@@ -6,7 +6,7 @@ from typing import Any
 
 from blockdsl import nodes
 from blockdsl.diagnostics import did_you_mean, error
-from blockdsl.lowering.context import Context, Naming, Scope
+from blockdsl.lowering.context import Context, Naming, Scope, Trace
 from blockdsl.lowering.network import Lowering
 from blockdsl.lowering.values import BlockValue, Function, Kind
 from blockdsl.ops import find
@@ -88,7 +88,7 @@ def given_value(lowering: Lowering, name: str, value: Any) -> Any:
         return value
     net = parse(Source(f"--set {name}", f"({value})")).statements[0]
     naming = Naming()
-    context = Context(Scope(), naming, naming)
+    context = Context(Scope(), naming, naming, Trace())
     if not isinstance(net, nodes.Net) or lowering.kind(net.body.result, context) is not Kind.DATA:
         raise error("argument", f"{name}={value} is no number, word or list")
     return lowering.evaluate(net.body.result, context)
@@ -113,7 +113,7 @@ def _use(
         raise error("file", f"{name} uses itself", use.path.span)
     used = parse(read_source(found, found.name))
     naming = Naming()
-    inner = Context(Scope(), naming, naming)
+    inner = Context(Scope(), naming, naming, Trace())
     define(lowering, used, inner, {}, (*within, key))
     for other, value in inner.scope.names.items():
         if other in context.scope.names and context.scope.names[other] is not value:

@@ -10,7 +10,7 @@ from blockdsl.diagnostics import ArchError, did_you_mean
 from blockdsl.ir import Graph, Segment, path_text
 from blockdsl.lowering import arithmetic
 from blockdsl.lowering.choices import ChoicePoint, Chooser, FloatRange, IntRange, Options
-from blockdsl.lowering.context import Context, Naming
+from blockdsl.lowering.context import Context, Naming, Trace, place
 from blockdsl.lowering.values import (
     BlockValue,
     Closure,
@@ -120,7 +120,7 @@ class Evaluator:
             if isinstance(value, Closure | BlockValue):
                 return value
         path = context.choosing.first_or_next(context.hint) if context.hint else context.choosing.path
-        return Closure(expr, context.scope, path)
+        return Closure(expr, context.scope, path, context.trace)
 
     def number(self, expr: nodes.Expr, context: Context, what: str) -> int | float:
         """A number, or an error that says what should have been one."""
@@ -163,8 +163,8 @@ class Evaluator:
                 return -self.number(value, context, "what a minus stands before")
             case nodes.Binary():
                 return self._binary(expr, context)
-            case nodes.If(condition=condition, then=then, otherwise=otherwise):
-                return self.evaluate(then if self.truth(condition, context) else otherwise, context)
+            case nodes.If():
+                return self.evaluate(self.branch(expr, context), context)
             case nodes.Choice(options=options):
                 index, inner = self.decide(options, expr, context)
                 return self.evaluate(options[index], inner)
@@ -197,7 +197,18 @@ class Evaluator:
                 )
             values = range(low, high + 1)
         repeated = context.but(repeated=True)
-        return [repeated.with_names(**{loop.variable: value}) for value in values]
+        frames = [Trace() for _ in values]
+        context.trace.rounds[place(loop.span)] = list(zip(frames, values, strict=True))
+        return [
+            repeated.with_names(**{loop.variable: value}).but(trace=frame)
+            for frame, value in zip(frames, values, strict=True)
+        ]
+
+    def branch(self, expr: nodes.If, context: Context) -> nodes.Expr:
+        """The side of an `if` that its condition chooses."""
+        chosen = self.truth(expr.condition, context.hinted(""))
+        context.trace.branches[place(expr.span)] = chosen
+        return expr.then if chosen else expr.otherwise
 
     def no_network(self, expr: nodes.Expr, context: Context, help: str = "") -> ArchError:
         """The error for data where a network should stand."""
@@ -349,4 +360,5 @@ class Evaluator:
         if key not in self.decisions:
             point = ChoicePoint(key, domain, expr.span)
             self.decisions[key] = (point, self.choose(point))
+        context.trace.choices[place(expr.span)] = self.decisions[key][1]
         return path, self.decisions[key][1]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from blockdsl import ops
 from blockdsl.diagnostics import Mark
 from blockdsl.ir import Layer, Segment, Value
 from blockdsl.lowering.context import Context
 from blockdsl.lowering.evaluate import Evaluator
 from blockdsl.lowering.values import Tensors
 from blockdsl.ops import Operation, OpError, Shape
+from blockdsl.ops.shape import Flatten
 from blockdsl.source import Span
 
 MAX_LAYERS = 200_000
@@ -41,9 +41,7 @@ class Layers(Evaluator):
             )
         path = path or context.naming.next(operation.name.lower())
         if operation.flattens and len(self.graph.shape_of(inputs[0])) == 3:
-            flatten = ops.find("FLATTEN")
-            assert flatten is not None
-            inputs = self.layer(flatten(), inputs, span, context).values
+            inputs = self.layer(Flatten(), inputs, span, context).values
         shapes = [self.graph.shape_of(value) for value in inputs]
         try:
             outputs = operation.shapes(*shapes)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from blockdsl import nodes, ops
 from blockdsl.ir import Value, module_name
 from blockdsl.lowering.calls import Calls
-from blockdsl.lowering.context import Context, Naming
+from blockdsl.lowering.context import Context, Naming, Trace, place
 from blockdsl.lowering.evaluate import MAX_ITEMS
 from blockdsl.lowering.values import Kind, Tensors, shown
 
@@ -43,9 +43,8 @@ class Lowering(Calls):
                 for inner in self.rounds(expr, context):
                     stream = self.apply(expr.body, stream, inner)
                 return stream
-            case nodes.If(condition=condition, then=then, otherwise=otherwise):
-                chosen = then if self.truth(condition, context.hinted("")) else otherwise
-                return self.apply(chosen, stream, context)
+            case nodes.If():
+                return self.apply(self.branch(expr, context), stream, context)
             case nodes.Label():
                 return self._label(expr, stream, context)
             case nodes.Path(steps=steps) if len(steps) == 1 and steps[0].index is None:
@@ -87,9 +86,10 @@ class Lowering(Calls):
                 "size", f"repeats {times:,} times; {MAX_ITEMS:,} at most", count.span,
                 help="is the number larger than meant?",
             )  # fmt: skip
-        inner = context.but(repeated=True, hint="")
-        for _ in range(times):
-            stream = self.apply(body, stream, inner)
+        frames = [Trace() for _ in range(times)]
+        context.trace.rounds[place(expr.span)] = [(frame, 0) for frame in frames]
+        for frame in frames:
+            stream = self.apply(body, stream, context.but(repeated=True, hint="", trace=frame))
         return stream
 
     def _join(

@@ -12,12 +12,13 @@ from blockdsl import nodes
 from blockdsl.diagnostics import did_you_mean, error
 from blockdsl.ir import Graph, Value, verify
 from blockdsl.lowering.choices import ChoicePoint, Chooser, refuse
-from blockdsl.lowering.context import Context, Naming, Scope
+from blockdsl.lowering.context import Context, Naming, Scope, Trace
 from blockdsl.lowering.definitions import define
 from blockdsl.lowering.network import Lowering
 from blockdsl.lowering.training import recipe_of
 from blockdsl.lowering.values import Data, shown
-from blockdsl.ops import Shape, find
+from blockdsl.ops import Shape
+from blockdsl.ops.shape import Input as InputOp
 from blockdsl.recipe import Recipe
 from blockdsl.source import Span
 
@@ -106,7 +107,7 @@ def lower(
         net = _the_net(file)
         lowering = Lowering(choose)
         naming = Naming()
-        context = Context(Scope(), naming, naming)
+        context = Context(Scope(), naming, naming, Trace())
         params = define(lowering, file, context, dict(settings or {}))
         shape = _input_shape(lowering, file, context, input)
         output = _network(lowering, net, shape, file, context)
@@ -133,11 +134,9 @@ def _the_net(file: nodes.File) -> nodes.Net:
 
 
 def _network(lowering: Lowering, net: nodes.Net, shape: Shape, file: nodes.File, context: Context) -> Value:
-    operation = find("INPUT")
-    assert operation is not None
     stated = [s.span for s in file.statements if isinstance(s, nodes.Input)]
     path = context.naming.claim("input")
-    stream = lowering.layer(operation(shape), (), (stated or [_first(file)])[0], context, path=path)
+    stream = lowering.layer(InputOp(shape), (), (stated or [_first(file)])[0], context, path=path)
     context.scope.names["in"] = stream
     result = lowering.body(net.body, stream, context)
     if len(result.values) != 1:
@@ -158,7 +157,7 @@ def _input_shape(lowering: Lowering, file: nodes.File, context: Context, given: 
     if given is None:
         assert stated is not None
         value = lowering.evaluate(stated.shape, context)
-        given = value if isinstance(value, tuple) else (value,)  # type: ignore[assignment]
+        given = value if isinstance(value, tuple) else (value,)
     place = stated.shape.span if stated else _first(file)
     assert given is not None
     if not given or not all(isinstance(n, int) and 0 < n < 1_000_000 for n in given):

@@ -10,7 +10,7 @@ from blockdsl import nodes
 from blockdsl.ir import Value
 
 if TYPE_CHECKING:
-    from blockdsl.lowering.context import Scope
+    from blockdsl.lowering.context import Scope, Trace
 
 Data = int | float | bool | str | tuple[Any, ...]
 """Numbers, truth, words, and lists of them."""
@@ -38,6 +38,7 @@ class Closure:
     expr: nodes.Expr
     scope: Scope
     path: tuple[Any, ...]
+    trace: Trace
 
 
 @dataclass(frozen=True, slots=True)
