@@ -1,0 +1,202 @@
+"""Labelled images (or vectors) by name: `digits`, `mnist`, `cifar10`, `imagefolder:PATH`, `npz:PATH`, …"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from blockdsl.diagnostics import did_you_mean, error
+from blockdsl.ops import Shape
+from blockdsl.training.files import read_folder, read_npz, read_torchvision
+
+
+class Split(Protocol):
+    """A part of a data set. `labels` is (N,), int64; `batch` takes the images at some indices.
+
+    Images come as (B, C, H, W), uint8 or float in 0…1; vectors as (B, F), float.
+    """
+
+    @property
+    def labels(self) -> Tensor:
+        """Labels (N,)."""
+
+    @property
+    def workers(self) -> int:
+        """Processes that read ahead; 0 where the data is in memory."""
+
+    def batch(self, index: Tensor) -> Tensor:
+        """The inputs at the indices (B,)."""
+
+
+@dataclass(frozen=True)
+class InMemory:
+    """A split whose images (N, C, H, W) or vectors (N, F) are held as one tensor."""
+
+    images: Tensor
+    labels: Tensor
+    workers: int = 0
+
+    def batch(self, index: Tensor) -> Tensor:
+        """The inputs at the indices (B,)."""
+        return self.images[index]
+
+
+@dataclass(frozen=True)
+class Part:
+    """Some rows of another split."""
+
+    whole: Split
+    rows: Tensor
+
+    @property
+    def labels(self) -> Tensor:
+        """Labels (N,) of the rows."""
+        return self.whole.labels[self.rows]
+
+    @property
+    def workers(self) -> int:
+        """Processes that read ahead."""
+        return self.whole.workers
+
+    def batch(self, index: Tensor) -> Tensor:
+        """The inputs at the indices (B,)."""
+        return self.whole.batch(self.rows[index])
+
+
+@dataclass(frozen=True)
+class Data:
+    """A data set made ready for a network: its splits, and what images are brought to.
+
+    `input_shape` is the network's, without the batch axis. `resize` is the side before crops.
+    """
+
+    name: str
+    input_shape: Shape
+    train: Split
+    validation: Split
+    test: Split | None
+    classes: int
+    resize: int | None = None
+
+
+def load(
+    name: str,
+    input_shape: Shape,
+    *,
+    validation: float = 0.1,
+    resize: int | None = None,
+    share: float = 1.0,
+    folder: Path | None = None,
+) -> Data:
+    """Load a data set by name for a network with this input.
+
+    The validation split is a fixed, stratified share of the training images: the same whatever the
+    seed of a run, so that runs and ensemble members are compared on the same images.
+
+    Args:
+        name: one of `DATASETS`, `imagefolder:PATH` or `npz:PATH`.
+        input_shape: `(C, H, W)` or `(F,)`.
+        validation: share of the training images kept for validation.
+        resize: side that images are brought to before crops (None: that of the input).
+        share: part of the remaining training images that is used, for short trials.
+        folder: where downloaded data sets lie; `~/.cache/blockdsl/data` by default.
+
+    Raises:
+        ArchError: the name is unknown, or the data is missing or malformed.
+    """
+    kind, _, path = name.partition(":")
+    train: Split
+    test: Split | None
+    if kind == "digits" and not path:
+        train, test, classes = _digits(), None, 10
+    elif kind == "npz" and path:
+        train, test, classes = _pair(*read_npz(Path(path)))
+    elif kind == "imagefolder" and path:
+        train, test, classes = read_folder(Path(path), resize or max(input_shape[-2:]))
+    elif kind in DATASETS and not path:
+        where = folder or Path.home() / ".cache" / "blockdsl" / "data"
+        train, test, classes = _pair(*read_torchvision(kind, where))
+    else:
+        known = [*DATASETS, "imagefolder:PATH", "npz:PATH"]
+        raise error(
+            "data",
+            f"there is no data set named {name}",
+            help=did_you_mean(kind, known, "data sets are " + ", ".join(known)),
+        )
+    kept, held_out = _split(train.labels, validation, name)
+    if share < 1:
+        kept = kept[: max(1, math.ceil(len(kept) * share))]
+    return Data(name, input_shape, Part(train, kept), Part(train, held_out), test, classes, resize)
+
+
+DATASETS = ("digits", "mnist", "fashion-mnist", "cifar10", "cifar100")
+"""The data sets that have a name of their own."""
+
+
+def _digits() -> InMemory:
+    """scikit-learn's 1,797 handwritten digits of 8x8 (Alpaydin & Kaynak, 1998), values 0…16."""
+    from sklearn.datasets import load_digits
+
+    bunch = load_digits()
+    return InMemory(
+        torch.from_numpy(bunch.images).float().div(16)[:, None], torch.from_numpy(bunch.target).long()
+    )
+
+
+def _pair(
+    train: tuple[np.ndarray, np.ndarray], test: tuple[np.ndarray, np.ndarray] | None
+) -> tuple[InMemory, InMemory | None, int]:
+    """Arrays as splits: NHW and NHWC become NCHW, floats are brought to 0…1 by the training range."""
+    low, high = float(train[0].min()), float(train[0].max())
+
+    def split(images: np.ndarray, labels: np.ndarray) -> InMemory:
+        x = torch.from_numpy(np.ascontiguousarray(images))
+        if x.ndim == 4:
+            x = x.permute(0, 3, 1, 2).contiguous()
+        elif x.ndim == 3:
+            x = x[:, None]
+        if x.dtype != torch.uint8:
+            x = (x.float() - low) / ((high - low) or 1.0)
+        return InMemory(x, torch.from_numpy(labels.astype(np.int64)).reshape(-1))
+
+    classes = int(max(part[1].max() for part in (train, test) if part)) + 1
+    return split(*train), split(*test) if test else None, classes
+
+
+def _split(labels: Tensor, validation: float, name: str) -> tuple[Tensor, Tensor]:
+    """Shuffled rows for training and validation, with every class in its proportion in both."""
+    from sklearn.model_selection import train_test_split
+
+    try:
+        kept, held_out = train_test_split(
+            np.arange(len(labels)), test_size=validation, random_state=0, stratify=labels.numpy()
+        )
+    except ValueError as problem:
+        raise error("data", f"{name} cannot be split for validation: {problem}") from None
+    return torch.from_numpy(kept), torch.from_numpy(held_out)
+
+
+class _Batches(Dataset[tuple[Tensor, Tensor]]):
+    """Indexed by a tensor of indices, so that a loader fetches whole batches."""
+
+    def __init__(self, split: Split) -> None:
+        self.split, self.labels = split, split.labels
+
+    def __getitem__(self, index: Tensor) -> tuple[Tensor, Tensor]:
+        return self.split.batch(index), self.labels[index]
+
+
+def batches(split: Split, order: Sequence[Tensor]) -> Iterator[tuple[Tensor, Tensor]]:
+    """The batches (inputs, labels) at each tensor of indices, read ahead where that helps."""
+    loader: DataLoader[Any] = DataLoader(
+        _Batches(split), sampler=order, batch_size=None, num_workers=split.workers
+    )
+    return iter(loader)
