@@ -118,9 +118,9 @@ class Calls(Layers):
     ) -> Tensors:
         self._deeper(call, context)
         block = value.block
-        naming = Naming(path or context.naming.next(block.name))
+        naming = Naming(path or context.naming.next(call.name))
         same = context.choosing is context.naming
-        choosing = naming if same else Naming(context.choosing.next(block.name))
+        choosing = naming if same else Naming(context.choosing.next(call.name))
         given = self._given(block.params, call, context)
         trace = context.trace.calls[place(call.span)] = Trace()
         names = self._parameters(block.params, given, value.scope, {"in": stream}, context, choosing, trace)
