@@ -39,7 +39,8 @@ def build(
     """
     terms = (init,) if isinstance(init, Term) else tuple(init or (He(),))
     check_terms(graph, terms)
-    meta = device is not None and torch.device(device).type == "meta"
+    device = torch.get_default_device() if device is None else torch.device(device)
+    meta = device.type == "meta"
     with torch.random.fork_rng(devices=[], enabled=seed is not None), torch.device("meta" if meta else "cpu"):
         if seed is not None:
             torch.default_generator.manual_seed(seed)

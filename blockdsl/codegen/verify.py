@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -26,96 +28,119 @@ def check_module(graph: Graph, module: nn.Module, *, run: bool = True) -> None:
     """Hold a built module to its graph: names and shapes of its tensors and, with `run`, of all outputs.
 
     The forward pass runs in evaluation mode, without gradients, where the module's parameters are and
-    in their type; parts that only training uses are run in training mode if the graph has any. Buffers
-    (batch statistics) and the random state are left as they were.
+    in their type, and once more in training mode if the graph has parts that only training uses.
+    Modes, buffers (batch statistics) and the random state are left as they were.
 
     Raises:
-        ArchError: something differs, which is a defect of an operation's declaration or its module.
+        ArchError: a module differs from what its operation declares, or fails; it names the layer.
     """
-    for layer in graph.layers():
-        if layer.id:
-            _check_tensors(graph, layer, module.get_submodule(module_path(layer)))
+    for layer in _layers(graph):
+        _check_tensors(graph, layer, module.get_submodule(module_path(layer)))
     if run:
-        _check_shapes(graph, module)
+        with torch.no_grad(), _unchanged(module):
+            _run(graph, module.eval())
+            if graph.auxiliaries:
+                _run(graph, module.train())
+
+
+def _layers(graph: Graph) -> Iterator[Layer]:
+    return (layer for layer in graph.layers() if layer.id)
 
 
 def _check_tensors(graph: Graph, layer: Layer, module: nn.Module) -> None:
     shapes = graph.input_shapes(layer)
-    for kind, declared, real in (
-        ("weights", layer.operation.weights(*shapes), module.named_parameters()),
-        ("buffers", layer.operation.buffers(*shapes), _persistent(module).items()),
+    parameters = {name: tuple(p.shape) for name, p in module.named_parameters()}
+    state = {name: tuple(t.shape) for name, t in module.state_dict().items() if name not in parameters}
+    for kind, found, declared in (
+        ("parameters", parameters, layer.operation.weights(*shapes)),
+        ("buffers", state, layer.operation.buffers(*shapes)),
     ):
-        found = {name: tuple(tensor.shape) for name, tensor in real}
         if found != declared:
-            raise _mismatch(layer, f"{kind} {_shown(found)}", _shown(declared))
+            message = f"has the {kind} {_tensors(found)}, its declaration says {_tensors(declared)}"
+            raise _mismatch(layer, message)
 
 
-def _persistent(module: nn.Module) -> dict[str, Tensor]:
-    parameters = {name for name, _ in module.named_parameters()}
-    return {name: t for name, t in module.state_dict().items() if name not in parameters}
-
-
-def _check_shapes(graph: Graph, module: nn.Module) -> None:
-    seen: dict[int, tuple[Shape, ...]] = {}
-    hooks = []
-    for layer in graph.layers():
-        if layer.id:
-            leaf = module.get_submodule(module_path(layer))
-            hooks.append(leaf.register_forward_hook(_recorder(seen, layer.id)))
-    modes = {child: child.training for child in module.modules()}
-    # Only a pass in training mode changes the batch statistics.
-    statistics = [(b, b.clone()) for b in module.buffers()] if graph.auxiliaries else []
-    like = next((p for p in module.parameters() if p.is_floating_point()), torch.empty(0))
-    x = torch.zeros(BATCH, *graph.input_shape, device=like.device, dtype=like.dtype)
+@contextmanager
+def _unchanged(module: nn.Module) -> Iterator[None]:
+    """Put modes, buffers and the random state back afterwards."""
+    modes = [(child, child.training) for child in module.modules()]
+    buffers = [(buffer, buffer.clone()) for buffer in module.buffers()]
     try:
-        with torch.no_grad(), torch.random.fork_rng(devices=_gpus(like.device)):
-            _forward(graph, module.eval(), x)
-            if graph.auxiliaries:
-                _forward(graph, module.train(), x)
+        with torch.random.fork_rng(devices=_gpus(_like(module))):
+            yield
+    finally:
+        for child, mode in modes:
+            child.training = mode
+        for buffer, before in buffers:
+            buffer.copy_(before)
+
+
+def _run(graph: Graph, module: nn.Module) -> None:
+    """One forward pass in the module's mode, every layer's output held to the graph as it appears."""
+    running: list[Layer] = []
+    hooks = [
+        hook
+        for layer in _layers(graph)
+        if module.training or not layer.training_only
+        for hook in _watch(module.get_submodule(module_path(layer)), layer, running)
+    ]
+    like = _like(module)
+    try:
+        result = module(torch.zeros(BATCH, *graph.input_shape, device=like.device, dtype=like.dtype))
+    except (RuntimeError, TypeError, ValueError, IndexError) as problem:
+        raise (_mismatch(running[-1], f"fails: {problem}") if running else problem) from problem
     finally:
         for hook in hooks:
             hook.remove()
-        for child, mode in modes.items():
-            child.training = mode
-        for buffer, before in statistics:
-            buffer.copy_(before)
-    for layer in graph.layers():
-        if layer.id and seen.get(layer.id) != layer.shapes:
-            found = " and ".join(map(show, seen[layer.id])) if layer.id in seen else "nothing"
-            raise _mismatch(layer, found, " and ".join(map(show, layer.shapes)))
-
-
-def _forward(graph: Graph, module: nn.Module, x: Tensor) -> None:
-    result = module(x)
     output, heads = result if isinstance(result, tuple) else (result, {})
     wanted = {a.name: graph.shape_of(a.value) for a in graph.auxiliaries} if module.training else {}
-    found = {name: tuple(head.shape[1:]) for name, head in heads.items()}
-    if tuple(output.shape[1:]) != graph.output_shape or found != wanted:
-        shapes = f"{show(tuple(output.shape[1:]))} {_shown(found)}".strip()
-        raise error("module", f"the network yields {shapes}, its graph says {show(graph.output_shape)}")
+    found = {name: _shape(head) for name, head in heads.items()}
+    assert _shape(output) == graph.output_shape, "the output is not the graph's"
+    assert found == wanted, "the auxiliary outputs are not the graph's"
 
 
-def _recorder(seen: dict[int, tuple[Shape, ...]], node: int) -> Any:
-    def record(module: nn.Module, inputs: Any, output: Any) -> None:
+def _watch(module: nn.Module, layer: Layer, running: list[Layer]) -> tuple[Any, Any]:
+    def enter(module: nn.Module, inputs: Any) -> None:
+        running.append(layer)
+
+    def leave(module: nn.Module, inputs: Any, output: Any) -> None:
         tensors = output if isinstance(output, tuple) else (output,)
-        seen[node] = tuple(tuple(t.shape[1:]) for t in tensors)
+        found = tuple(map(_shape, tensors))
+        if found != layer.shapes:
+            shapes = " and ".join(map(_size, found))
+            declared = " and ".join(map(_size, layer.shapes))
+            raise _mismatch(layer, f"yields {shapes}, its declaration says {declared}")
+        running.pop()
 
-    return record
-
-
-def _gpus(device: torch.device) -> list[torch.device]:
-    return [device] if device.type == "cuda" else []
-
-
-def _shown(tensors: dict[str, Shape]) -> str:
-    return ", ".join(f"{name} {show(shape) or 'scalar'}" for name, shape in tensors.items()) or "none"
+    return module.register_forward_pre_hook(enter), module.register_forward_hook(leave)
 
 
-def _mismatch(layer: Layer, found: str, declared: str) -> ArchError:
+def _shape(tensor: Tensor) -> Shape:
+    return tuple(tensor.shape[1:])
+
+
+def _size(shape: Shape) -> str:
+    return show(shape) or "a single number"
+
+
+def _tensors(shapes: dict[str, Shape]) -> str:
+    return ", ".join(f"{name} ({_size(shape)})" for name, shape in shapes.items()) or "none"
+
+
+def _like(module: nn.Module) -> Tensor:
+    """A tensor on the module's device and of its type."""
+    return next((p for p in module.parameters() if p.is_floating_point()), torch.empty(0))
+
+
+def _gpus(like: Tensor) -> list[torch.device]:
+    return [like.device] if like.is_cuda else []
+
+
+def _mismatch(layer: Layer, what: str) -> ArchError:
     return error(
         "module",
-        f"the module of {layer.operation} yields {found}, its declaration says {declared}",
+        f"the module of {layer.operation} {what}",
         layer.span,
         calls=layer.call.chain() if layer.call else (),
-        help=f"make the methods of its class agree with its torch module ({layer.name})",
+        help=f"the class that registers {layer.operation.name} and its torch module must agree",
     )

@@ -1,0 +1,413 @@
+"""Whole networks as modules: structure, modes, and what PyTorch does with modules."""
+
+import copy
+import pickle
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from blockdsl.codegen import build, check_module, module_path, prefers_channels_last
+from blockdsl.codegen.containers import Block, Chain
+from blockdsl.codegen.tree import MAX_DEPTH, attributes, tree
+from blockdsl.diagnostics import ArchError
+from blockdsl.ir import Graph, Layer, Segment, Value
+from blockdsl.lowering import lower
+from blockdsl.ops import find
+from blockdsl.parser import parse
+from blockdsl.source import Source, Span
+
+PLAIN = "input 1x8x8 net CONV(4,3)-RELU-POOL(2)-FC(5)"
+RESIDUAL = """
+    input 3x8x8
+    block conv(c, k, s=1) = CONV(c,k,stride=s,pad=k//2,bias=no)-BN
+    block unit(c, s=1) = (conv(c,3,s)-RELU-conv(c,3) + (if s != 1 then conv(c,1,s) else ID))-RELU
+    block stage(c, n, s) = unit(c,s)-unit(c)*(n-1)
+    net conv(4,3)-RELU-stage(4,1,1)-stage(8,2,2)-GAP-FC(5)
+"""
+AUXILIARY = """
+    input 3x8x8
+    block stage(c) = CONV(c,3,p1)-BN-RELU-AUX(early, GAP-FC(5), weight=0.3)-CONV(c,3,p1)
+    net stage(4)-POOL(2)-AUX(late, CONV(2,1)-FC(7))-RELU-GAP-FC(5)
+"""
+SHUFFLE = """
+    input 3x8x8
+    block unit(c) = SPLIT(2)-[ID, CONV(c//2,1)-BN-RELU]-CAT-SHUFFLE(2)
+    net CONV(8,3,p1)-unit(8)*2-GAP-FC(5)
+"""
+CELLS = """
+    input 3x8x8
+    block sep(c, k) = DWCONV(k,pad=k//2)-CONV(c,1)-BN
+    block cell(prev, c) =
+        let a = in-sep(c,3)
+        let b = (prev-sep(c,5)) + (a-POOL(3,s1,p1))
+        (in-sep(c,3)) | a | b
+    block step(prev, n, c) = let out = in-cell(prev, c)
+                             out-cells(in, n-1, c)
+    block cells(prev, n, c) = if n == 0 then ID else step(prev, n, c)
+    net CONV(4,3,p1)-cells(in,2,4)-GAP-FC(5)
+"""
+FRACTAL = """
+    input 3x8x8
+    block conv(c) = CONV(c,3,p1)-BN-RELU
+    block two(c) = MEAN(conv(c), conv(c)-conv(c), drop=0.15, columns=2)
+    net two(4)-POOL(2)-two(4)-GAP-FC(5)
+"""
+TOKENS = """
+    input 3x8x8
+    block mix = (ID + LN-ATTENTION(2))-(ID + LN-FC(8)-GELU-FC(4))
+    net CONV(4,4,s4)-TOKENS-CLSTOKEN-POSITION-mix*2-TAKE-FC(5)
+"""
+NETS = {
+    "plain": PLAIN, "residual": RESIDUAL, "auxiliary": AUXILIARY, "shuffle": SHUFFLE, "cells": CELLS,
+    "fractal": FRACTAL, "tokens": TOKENS,
+}  # fmt: skip
+every_net = pytest.mark.parametrize("text", NETS.values(), ids=NETS.keys())
+
+
+def graph_of(text: str) -> Graph:
+    return lower(parse(Source("net.arch", text))).graph
+
+
+def batch(graph: Graph, n: int = 3) -> Tensor:
+    return torch.randn(n, *graph.input_shape, generator=torch.Generator().manual_seed(0))
+
+
+def same(a: object, b: object) -> None:
+    torch.testing.assert_close(a, b)
+
+
+@every_net
+def test_tensors_and_shapes_are_the_graphs(text: str) -> None:
+    graph = graph_of(text)
+    check_module(graph, build(graph))
+
+
+@every_net
+def test_every_parameter_gets_a_gradient(text: str) -> None:
+    module = build(graph_of(text), seed=0)
+    result = module.train()(batch(graph_of(text)))
+    heads = [result] if isinstance(result, Tensor) else [result[0], *result[1].values()]
+    # Squares: the sum over a batch-normalised map is constant. Drop-path may leave out some paths.
+    sum((h.square().sum() for h in heads), torch.zeros(())).backward()
+    if text is not FRACTAL:
+        assert all(p.grad is not None and p.grad.any() for p in module.parameters())
+
+
+def test_names_follow_the_blocks() -> None:
+    module = build(graph_of(RESIDUAL))
+    names = module.state_dict().keys()
+    assert {"stage2.unit2.conv1.conv1.weight", "stage2.unit1.conv3.bn1.running_mean", "fc1.bias"} <= names
+    assert "stage2.unit2.conv3.conv1.weight" not in names
+    assert isinstance(module, Chain) and isinstance(module.get_submodule("stage2"), Chain)
+    assert isinstance(module.get_submodule("stage2.unit1"), Block)
+
+
+def test_representation_reads_as_written_by_hand() -> None:
+    text = repr(build(graph_of(RESIDUAL)).get_submodule("stage2.unit2"))
+    norm = repr(nn.BatchNorm2d(8))
+    convolution = repr(nn.Conv2d(8, 8, 3, padding=1, bias=False))
+    assert (
+        text
+        == f"""Unit(
+  c=8
+  (conv1): Conv(
+    c=8, k=3, s=1
+    (conv1): {convolution}
+    (bn1): {norm}
+  )
+  (relu1): ReLU(inplace=True)
+  (conv2): Conv(
+    c=8, k=3
+    (conv1): {convolution}
+    (bn1): {norm}
+  )
+  (sum1): Sum(into=0)
+  (relu2): ReLU(inplace=True)
+)"""
+    )
+
+
+def residual_by_hand(net: nn.Module, x: Tensor) -> Tensor:
+    """RESIDUAL, written out with functions, on the weights of the built module."""
+    part = net.get_submodule
+
+    def conv(name: str, x: Tensor) -> Tensor:
+        return part(f"{name}.bn1")(part(f"{name}.conv1")(x))  # type: ignore[no-any-return]
+
+    x = torch.relu(conv("conv1", x))
+    for unit, projects in (("stage1.unit1", False), ("stage2.unit1", True), ("stage2.unit2", False)):
+        y = conv(f"{unit}.conv2", torch.relu(conv(f"{unit}.conv1", x)))
+        x = torch.relu(y + (conv(f"{unit}.conv3", x) if projects else x))
+    return part("fc1")(x.mean((2, 3)))  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_a_residual_network_computes_what_it_says(training: bool) -> None:
+    graph = graph_of(RESIDUAL)
+    module = build(graph, seed=3, dtype=torch.float64).train(training)
+    x = batch(graph).double().requires_grad_()
+    ours, theirs = module(x), residual_by_hand(module, x)
+    same(ours, theirs)
+    parameters = list(module.parameters())
+    same(
+        torch.autograd.grad(ours.square().sum(), parameters),
+        torch.autograd.grad(theirs.square().sum(), parameters),
+    )
+
+
+def test_shared_tensors_compute_what_they_say() -> None:
+    graph = graph_of(CELLS)
+    module = build(graph, seed=3).eval()
+    x = batch(graph)
+    part = module.get_submodule
+    previous, at = x, part("conv1")(x)
+    for cell in ("cells1.step1.cell1", "cells1.step1.cells1.step1.cell1"):
+        pool = nn.MaxPool2d(3, 1, 1)
+        a = part(f"{cell}.sep1")(at)
+        b = part(f"{cell}.sep2")(previous) + pool(a)
+        previous, at = at, torch.cat([part(f"{cell}.sep3")(at), a, b], 1)
+    same(module(x), part("fc1")(at.mean((2, 3))))
+
+
+def test_auxiliary_heads_run_in_training_only() -> None:
+    graph = graph_of(AUXILIARY)
+    module = build(graph, seed=0)
+    runs: list[str] = []
+    for name in ("stage1.early", "late"):
+        module.get_submodule(name).register_forward_hook(lambda *_, name=name: runs.append(name))
+    x = batch(graph)
+    y, heads = module.train()(x)
+    assert y.shape == (3, 5) and {n: h.shape for n, h in heads.items()} == {"early": (3, 5), "late": (3, 7)}
+    assert runs == ["stage1.early", "late"]
+    runs.clear()
+    assert module.eval()(x).shape == (3, 5)
+    assert not runs
+
+
+def test_a_part_in_evaluation_mode_has_no_heads_and_the_rest_goes_on() -> None:
+    graph = graph_of(AUXILIARY)
+    module = build(graph, seed=0).train()
+    module.get_submodule("stage1").eval()
+    y, heads = module(batch(graph))
+    assert y.shape == (3, 5) and heads.keys() == {"late"}
+
+
+def test_auxiliary_heads_see_the_stream_and_leave_it() -> None:
+    graph = graph_of(AUXILIARY)
+    module = build(graph, seed=0).train()
+    x = batch(graph)
+    y, heads = module(x)
+    part = module.get_submodule
+    stem = part("stage1.relu1")(part("stage1.bn1")(part("stage1.conv1")(x)))
+    same(heads["early"], part("stage1.early")(stem))
+    stream = part("pool1")(part("stage1.conv2")(stem))
+    same(heads["late"], part("late")(stream))
+    same(y, part("fc1")(stream.relu().mean((2, 3))))
+
+
+def test_global_drop_path_draws_one_column_for_all_joins() -> None:
+    graph = graph_of(FRACTAL)
+    module = build(graph, seed=0).train()
+    seen: list[list[Tensor]] = []
+    for name in ("two1.mean1", "two2.mean1"):
+        module.get_submodule(name).register_forward_hook(lambda _, inputs, y: seen.append([*inputs, y]))
+    x, columns = batch(graph), set()
+    for _ in range(40):
+        seen.clear()
+        module(x)
+        (a1, b1, draw, y1), (a2, b2, again, y2) = seen
+        assert draw is again
+        if draw[0] < 0.5:
+            column = int(draw[1] * 2)
+            columns.add(column)
+            same(y1, (a1, b1)[column])
+            same(y2, (a2, b2)[column])
+    assert columns == {0, 1}
+    seen.clear()
+    module.eval()(x)
+    for a, b, draw, y in seen:
+        assert draw is None
+        same(y, (a + b) / 2)
+
+
+def heads_of(result: Tensor | tuple[Tensor, dict[str, Tensor]]) -> list[Tensor]:
+    return [result] if isinstance(result, Tensor) else [result[0], *result[1].values()]
+
+
+@every_net
+@pytest.mark.parametrize(
+    "copied", [copy.deepcopy, lambda m: pickle.loads(pickle.dumps(m))], ids=["deepcopy", "pickle"]
+)
+@pytest.mark.parametrize("training", [True, False])
+def test_copies(text: str, copied: Callable[[nn.Module], nn.Module], training: bool) -> None:
+    graph = graph_of(text)
+    module = build(graph, seed=0).train(training)
+    other = copied(module)
+    results = []
+    for net in (module, other):
+        torch.manual_seed(1)
+        results.append(heads_of(net(batch(graph))))
+    same(*results)
+    assert not {p.data_ptr() for p in module.parameters()} & {p.data_ptr() for p in other.parameters()}
+
+
+@every_net
+@pytest.mark.parametrize("training", [True, False])
+def test_compiles_as_one_graph(text: str, training: bool) -> None:
+    graph = graph_of(text)
+    module = build(graph, seed=0).train(training)
+    compiled = torch.compile(copy.deepcopy(module), fullgraph=True, backend="aot_eager")
+    torch.manual_seed(1)
+    expected = heads_of(module(batch(graph)))
+    torch.manual_seed(1)
+    same(heads_of(compiled(batch(graph))), expected)
+
+
+@every_net
+@pytest.mark.parametrize("training", [True, False])
+def test_exports(text: str, training: bool) -> None:
+    graph = graph_of(text)
+    module = build(graph, seed=0).train(training)
+    program = torch.export.export(module, (batch(graph),))
+    assert program.state_dict.keys() == module.state_dict().keys()
+    state = copy.deepcopy(module.state_dict())
+    torch.manual_seed(1)
+    found = heads_of(program.module()(batch(graph)))
+    module.load_state_dict(state)
+    torch.manual_seed(1)
+    same(found, heads_of(module(batch(graph))))
+
+
+@every_net
+def test_autocast_and_channels_last(text: str) -> None:
+    graph = graph_of(text)
+    module = build(graph, seed=0).eval()
+    expected = module(batch(graph))
+    last = copy.deepcopy(module).to(memory_format=torch.channels_last)
+    same(last(batch(graph).to(memory_format=torch.channels_last)), expected)
+    with torch.autocast("cpu", torch.bfloat16):
+        y, *_ = heads_of(module.train()(batch(graph)))
+    assert y.dtype == torch.bfloat16
+    y.float().sum().backward()
+
+
+@every_net
+def test_meta_device_allocates_nothing_and_has_the_same_tensors(text: str) -> None:
+    graph = graph_of(text)
+    module, real = build(graph, device="meta"), build(graph)
+    assert all(t.is_meta for t in module.state_dict().values())
+    shapes = {name: t.shape for name, t in real.state_dict().items()}
+    assert {name: t.shape for name, t in module.state_dict().items()} == shapes
+    module.load_state_dict(real.state_dict(), assign=True)
+    same(module.eval()(batch(graph)), real.eval()(batch(graph)))
+
+
+def test_a_seed_decides_and_leaves_the_global_state() -> None:
+    graph = graph_of(TOKENS)
+    state = torch.get_rng_state()
+    first, second, other = (build(graph, seed=s).state_dict() for s in (5, 5, 6))
+    assert torch.equal(torch.get_rng_state(), state)
+    same(first, second)
+    assert not torch.equal(first["conv1.weight"], other["conv1.weight"])
+    torch.manual_seed(9)
+    same(build(graph).state_dict(), (torch.manual_seed(9), build(graph).state_dict())[1])
+
+
+def test_dtype() -> None:
+    module = build(graph_of(RESIDUAL), dtype=torch.bfloat16)
+    assert {p.dtype for p in module.parameters()} == {torch.bfloat16}
+    check_module(graph_of(RESIDUAL), module)
+
+
+def test_chains_of_thousands_of_layers_run() -> None:
+    graph = graph_of("input 2x4x4 net (CONV(2,3,p1)-RELU)*5000")
+    module = build(graph, seed=0)
+    check_module(graph, module)
+    x = batch(graph).requires_grad_()
+    module(x).sum().backward()
+    assert x.grad is not None
+    copy.deepcopy(module)
+
+
+def test_deep_blocks_are_joined_so_that_modules_can_be_copied() -> None:
+    text = "input 2x4x4 block f(n) = if n == 0 then ID else CONV(2,1)-f(n-1)-RELU net f(90)"
+    graph = graph_of(text)
+    module = build(graph, seed=0)
+    check_module(graph, module)
+    assert max(name.count(".") for name, _ in module.named_modules()) == MAX_DEPTH - 1
+    same(pickle.loads(pickle.dumps(copy.deepcopy(module)))(batch(graph)), module(batch(graph)))
+
+
+def test_names_of_nn_module_get_an_underscore() -> None:
+    graph = graph_of("input 2x4x4 net train:CONV(2,1)-forward:(CONV(2,1)-type:RELU)-FC(2)")
+    module = build(graph, seed=0)
+    check_module(graph, module)
+    assert {"train_.weight", "forward_.conv1.weight"} <= module.state_dict().keys()
+    assert attributes((Segment("stage", 2), Segment("half"))) == ("stage2", "half_")
+
+
+def by_hand(*paths: str) -> Graph:
+    """A chain of ReLUs with these module names."""
+    graph, relu, image = Graph(), find("RELU"), (1, 2, 2)
+    source = Source("net.arch", "RELU")
+    for i, path in enumerate(("input", *paths)):
+        kind = find("INPUT") if i == 0 else relu
+        assert kind is not None
+        made = kind(dims=image) if i == 0 else kind()  # type: ignore[call-arg]
+        segments = tuple(Segment(name) for name in path.split("."))
+        inputs = (Value(i - 1),) if i else ()
+        graph.add(Layer(i, made, inputs, (image,), segments, Span(source, 0, 4)))
+    graph.output = Value(len(paths))
+    return graph
+
+
+def test_a_block_that_is_left_and_entered_again_is_a_defect_of_lowering() -> None:
+    with pytest.raises(AssertionError, match="outside its block"):
+        tree(by_hand("a.x", "b.x", "a.y"))
+    with pytest.raises(AssertionError, match="taken twice"):
+        tree(by_hand("a.x", "a.y", "a.x"))
+
+
+def test_check_module_tells_what_differs() -> None:
+    graph = graph_of(PLAIN)
+    module = build(graph)
+    module.add_module("conv1", nn.Conv2d(1, 4, 5))
+    with pytest.raises(ArchError) as caught:
+        check_module(graph, module)
+    assert str(caught.value) == (
+        "error[module]: the module of CONV(4,3) has the parameters weight (4x1x5x5), bias (4),"
+        " its declaration says weight (4x1x3x3), bias (4)\n"
+        "  --> net.arch:1:17\n"
+        "     1 | input 1x8x8 net CONV(4,3)-RELU-POOL(2)-FC(5)\n"
+        "       |                 ^^^^^^^^^\n"
+        "  help: the class that registers CONV and its torch module must agree"
+    )
+    module = build(graph)
+    module.add_module("relu1", nn.ZeroPad2d(1))
+    with pytest.raises(ArchError, match="the module of RELU yields 4x8x8, its declaration says 4x6x6"):
+        check_module(graph, module)
+    module.add_module("relu1", nn.BatchNorm1d(1, affine=False, track_running_stats=False))
+    with pytest.raises(ArchError, match="the module of RELU fails: expected 2D or 3D input"):
+        check_module(graph, module)
+
+
+@every_net
+def test_check_module_leaves_the_module_as_it_was(text: str) -> None:
+    graph = graph_of(text)
+    module = build(graph, seed=0)
+    module.get_submodule(module_path(graph.layer(1))).eval()
+    state, modes = copy.deepcopy(module.state_dict()), [m.training for m in module.modules()]
+    rng = torch.get_rng_state()
+    check_module(graph, module)
+    same(module.state_dict(), state)
+    assert [m.training for m in module.modules()] == modes
+    assert torch.equal(torch.get_rng_state(), rng)
+    assert not any(m._forward_hooks for m in module.modules())
+
+
+def test_channels_last_suits_convolution_networks() -> None:
+    assert prefers_channels_last(graph_of(RESIDUAL))
+    assert not prefers_channels_last(graph_of("input 784 net FC(100)-RELU-FC(10)"))
+    assert not prefers_channels_last(graph_of("input 3x8x8 net CONV(64,8)-FC(512)-RELU-FC(512)-RELU-FC(10)"))
