@@ -10,6 +10,7 @@ from blockdsl import nodes
 from blockdsl.analysis.summary import Summary, summarise
 from blockdsl.diagnostics import Mark, error
 from blockdsl.lowering import Program
+from blockdsl.ops import Shape
 
 COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
     "==": operator.eq,
@@ -26,7 +27,7 @@ def figures(program: Program, summary: Summary) -> dict[str, object]:
 
     Counts are whole numbers, memory is in bytes for one sample, shapes are without the batch axis:
     `params`, `params_aux`, `macs`, `layers`, `depth`, `memory` (inference), `memory_training`,
-    `weights`, `activations`, `input`, `output`, and `shape(point)`.
+    `weights`, `activations`, `input`, `output`, and `shape(point)`; the shape of a vector is a number.
     """
     memory = summary.memory
     return {
@@ -39,10 +40,14 @@ def figures(program: Program, summary: Summary) -> dict[str, object]:
         "memory_training": memory.training,
         "weights": memory.weights,
         "activations": memory.activations,
-        "input": summary.input,
-        "output": summary.output,
-        "shape": lambda point: program.graph.shape_of(program.point(point)),
+        "input": _size(summary.input),
+        "output": _size(summary.output),
+        "shape": lambda point: _size(program.graph.shape_of(program.point(point))),
     }
+
+
+def _size(shape: Shape) -> int | Shape:
+    return shape[0] if len(shape) == 1 else shape
 
 
 def run_checks(program: Program, summary: Summary | None = None) -> int:
