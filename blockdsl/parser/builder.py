@@ -22,7 +22,7 @@ _KEPT = {
     "COMPARISON", "DIVISION", "POWER", "AND", "OR",
 }  # fmt: skip
 _SUFFIXES = {"k": 10**3, "M": 10**6, "G": 10**9}
-_MAX_NUMBER = 10**18
+_MAX_DIGITS = 18
 
 
 class Builder:
@@ -156,7 +156,7 @@ class Builder:
 
     def dims(self, span: Span, token: Token) -> nodes.Dims:
         values = token.split("x")
-        if max(map(len, values)) > 18:
+        if max(map(len, values)) > _MAX_DIGITS:
             self._too_large(token)
         return nodes.Dims(span, tuple(map(int, values)))
 
@@ -203,20 +203,26 @@ class Builder:
     # --- tokens
 
     def _number(self, token: Token) -> int | float:
-        text = token.replace("_", "")
-        factor = _SUFFIXES.get(text[-1], 1)
-        digits = text[:-1] if factor > 1 else text
-        if digits.isdigit():
-            if len(digits) > 18:
-                self._too_large(token)
-            return int(digits) * factor
-        value = float(digits) * factor
-        if abs(value) > _MAX_NUMBER:
+        value = number_value(token)
+        if value is None:
             self._too_large(token)
-        return int(value) if factor > 1 and value.is_integer() else value
+        return value
 
     def _too_large(self, token: Token) -> NoReturn:
         raise error("number", "the number is too large", self._of(token))
+
+
+def number_value(text: str) -> int | float | None:
+    """The value of a number as it is written (`25_557_032`, `1e-4`, `500k`); None if it is too large."""
+    plain = text.replace("_", "")
+    factor = _SUFFIXES.get(plain[-1], 1)
+    digits = plain[:-1] if factor > 1 else plain
+    if digits.isdigit():
+        return int(digits) * factor if len(digits) <= _MAX_DIGITS else None
+    value = float(digits) * factor
+    if abs(value) > 10**_MAX_DIGITS:
+        return None
+    return int(value) if factor > 1 and value.is_integer() else value
 
 
 @dataclass(frozen=True, slots=True)

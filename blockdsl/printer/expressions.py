@@ -1,0 +1,244 @@
+"""From expressions to documents: one method a kind of node, named after it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from itertools import pairwise
+
+from blockdsl import nodes
+from blockdsl.printer.comments import Comments, attach, children
+from blockdsl.printer.layout import CLOSE, HARD, SOFT, SPACE, Comment, Doc, Group, Line, Nest, render_flat
+from blockdsl.printer.levels import OPERATORS, Level, is_negative, level
+from blockdsl.printer.numbers import number_text
+from blockdsl.printer.spacing import paddings
+from blockdsl.source import Span
+
+INDENT = 4
+_NARY = nodes.Chain | nodes.Sum | nodes.Concat
+_PLAIN = nodes.Number | nodes.String | nodes.Bool | nodes.Dims | nodes.Path
+_NOT_SHORT = re.compile(r'[^\W\d_]{4}|[\s()\[\]{}":?]')
+
+
+class ExpressionPrinter:
+    """Builds the document of one tree, children first, without recursion."""
+
+    def __init__(self, file: nodes.File | None = None) -> None:
+        self.comments = attach(file) if file else Comments()
+        self.padding = paddings(file) if file else {}
+        self.keeps_lines = file is not None
+        self.docs: dict[int, Doc] = {}
+        self.open: dict[int, Doc] = {}
+        """Operators and `if` without their indentation."""
+        self.loops: dict[int, Doc] = {}
+        """Loops without their brackets."""
+        self.negative: set[int] = set()
+        """Expressions whose text begins with a minus."""
+
+    def build(self, root: nodes.Node) -> Doc:
+        """The document of a node."""
+        todo = [(root, False)]
+        while todo:
+            node, ready = todo.pop()
+            if ready:
+                doc: Doc = getattr(self, f"_{type(node).__name__.lower()}")(node)
+                opening, behind = (
+                    tuple(Comment(comment.text.rstrip(), behind=True) for comment in found.get(id(node), ()))
+                    for found in (self.comments.opening, self.comments.behind)
+                )
+                self.docs[id(node)] = (*opening, doc, *behind) if opening or behind else doc
+            else:
+                todo.append((node, True))
+                todo.extend((child, False) for child in children(node))
+        return self.docs[id(root)]
+
+    # --- children, with what stands around them
+
+    def above(self, node: nodes.Node) -> Doc:
+        """The comments on lines of their own before a child."""
+        return tuple(map(own_line, self.comments.above.get(id(node), ())))
+
+    def inner(self, node: nodes.Node) -> Doc:
+        """A child with its comments, but for those above it."""
+        below = self.comments.below.get(id(node))
+        return (self.docs[id(node)], *map(own_line, below)) if below else self.docs[id(node)]
+
+    def whole(self, node: nodes.Node) -> Doc:
+        """A child with all its comments."""
+        above = self.above(node)
+        return (above, self.inner(node)) if above else self.inner(node)
+
+    def operand(self, node: nodes.Node, least: Level, minus: bool = False) -> Doc:
+        """A child, in brackets where it binds too loosely or begins with a minus and may not."""
+        if level(node) < least or (id(node) in self.negative and not minus):
+            return ("(", self.inner(node), ")")
+        return self.inner(node)
+
+    def commented(self, node: nodes.Node, items: Sequence[nodes.Node]) -> bool:
+        """Whether comments stand inside a bracket, before its last item ends."""
+        notes = self.comments
+        return bool(
+            notes.opening.get(id(node))
+            or any(notes.above.get(id(item)) or notes.below.get(id(item)) for item in items)
+            or any(notes.behind.get(id(item)) for item in items[:-1])
+        )
+
+    def sequence(
+        self, node: nodes.Node, opening: str, items: Sequence[nodes.Node], closing: str, line: Line = SPACE
+    ) -> Doc:
+        """Items and commas: on one line, else indented on the next, else one a line (plain ones filled)."""
+        if not items:
+            return opening + closing
+        broken = self.commented(node, items)
+        fill = not broken and all(isinstance(item, _PLAIN) for item in map(_bare, items))
+        first, *rest = items
+        parts: list[Doc] = []
+        for item in rest:
+            step: Doc = (line, self.inner(item))
+            parts += [",", self.above(item), Group(step) if fill else step]
+        inside: Doc = (SOFT, Group((self.whole(first), *parts), broken))
+        return Group((opening, Nest(INDENT, inside), CLOSE, closing), broken)
+
+    def joined(self, node: nodes.Expr, op: str, parts: Sequence[nodes.Expr]) -> Doc:
+        """Operands with an operator between, which begins a line where they do not fit on one.
+
+        Plain operands fill their lines; where chains are operands, every one begins a line. Where the
+        writer began one, it stays.
+        """
+        rule = OPERATORS[op]
+        first = parts[0]
+        if rule.leads and id(first) in self.negative and level(first) >= rule.first:
+            self.negative.add(id(node))
+        begin: Doc = (self.above(first), self.operand(first, rule.first, rule.leads))
+        begin = (begin, " " * self.padding.get(id(node), 0))
+        sign = op + " " if rule.spaced else op
+        place = SPACE if rule.spaced else SOFT
+        filled = not any(isinstance(part, _NARY) for part in parts)
+        steps: list[Doc] = []
+        for left, part in pairwise(parts):
+            line = HARD if self.line_between(left, part) else place
+            step: Doc = (line, sign, self.operand(part, rule.rest, rule.signed))
+            steps.append((self.above(part), Group(step) if filled else step))
+        # a dash hangs to the left, so that the stages behind `net` stand under each other
+        indent = INDENT - 1 if op == "-" else INDENT
+        self.open[id(node)] = (begin, *steps)
+        return (begin, Nest(indent, tuple(steps))) if filled else Group(Nest(indent, (begin, *steps)))
+
+    def line_between(self, left: nodes.Node, right: nodes.Node) -> bool:
+        """Whether the writer began a new line somewhere between two neighbours."""
+        a, b = left.span, right.span
+        return self.keeps_lines and a.source is b.source and "\n" in a.source.text[a.end : b.start]
+
+    # --- what stands alone
+
+    def _number(self, node: nodes.Number) -> Doc:
+        if is_negative(node) or number_text(node).startswith("-"):
+            self.negative.add(id(node))
+        return number_text(node)
+
+    def _string(self, node: nodes.String) -> Doc:
+        return f'"{node.value}"'
+
+    def _bool(self, node: nodes.Bool) -> Doc:
+        return "yes" if node.value else "no"
+
+    def _dims(self, node: nodes.Dims) -> Doc:
+        return "x".join(map(str, node.values))
+
+    def _step(self, node: nodes.Step) -> Doc:
+        return node.name if node.index is None else (node.name, "[", self.whole(node.index), "]")
+
+    def _path(self, node: nodes.Path) -> Doc:
+        first, *rest = node.steps
+        return (self.whole(first), *((self.above(step), ".", self.inner(step)) for step in rest))
+
+    def _arg(self, node: nodes.Arg) -> Doc:
+        return self.whole(node.value) if node.name is None else (node.name, "=", self.whole(node.value))
+
+    def _call(self, node: nodes.Call) -> Doc:
+        line = SOFT if all(map(self.is_short, node.args)) else SPACE
+        return self.sequence(node, node.name + "(", node.args, ")", line)
+
+    def is_short(self, arg: nodes.Arg) -> bool:
+        """Whether a comma stands beside it without a space, as in `CONV(96,11,s4)`."""
+        plain = isinstance(arg.value, _PLAIN | nodes.Chain | nodes.Product | nodes.Binary | nodes.Unary)
+        return arg.name is None and plain and not _NOT_SHORT.search(render_flat(self.docs[id(arg)]))
+
+    def _group(self, node: nodes.Group) -> Doc:
+        if self.commented(node, (node.body,)):
+            return ("(", Nest(INDENT, (HARD, self.whole(node.body))), HARD, ")")
+        return ("(", self.whole(node.body), ")")
+
+    def _tupleof(self, node: nodes.TupleOf) -> Doc:
+        return self.sequence(node, "(", node.items, ",)" if len(node.items) == 1 else ")")
+
+    def _listof(self, node: nodes.ListOf) -> Doc:
+        only = node.items[0] if len(node.items) == 1 else None
+        if isinstance(only, nodes.For) and not self.comments.touch(only):
+            return ("[", self.loops[id(only)], "]")
+        return self.sequence(node, "[", node.items, "]")
+
+    def _choice(self, node: nodes.Choice) -> Doc:
+        return self.sequence(node, "{", node.options, "}")
+
+    def _rangechoice(self, node: nodes.RangeChoice) -> Doc:
+        step: Doc = (" step ", self.whole(node.step)) if node.step else ""
+        return ("{", self.whole(node.first), "..", self.whole(node.last), step, " log}" if node.log else "}")
+
+    # --- operators
+
+    def _chain(self, node: nodes.Chain) -> Doc:
+        return self.joined(node, "-", node.parts)
+
+    def _sum(self, node: nodes.Sum) -> Doc:
+        return self.joined(node, "+", node.parts)
+
+    def _concat(self, node: nodes.Concat) -> Doc:
+        return self.joined(node, "|", node.parts)
+
+    def _product(self, node: nodes.Product) -> Doc:
+        return self.joined(node, "*", node.parts)
+
+    def _binary(self, node: nodes.Binary) -> Doc:
+        return self.joined(node, node.op, (node.left, node.right))
+
+    def _unary(self, node: nodes.Unary) -> Doc:
+        above = self.above(node.value)
+        if node.op == "not":
+            return ("not ", above, self.operand(node.value, Level.NOT))
+        self.negative.add(id(node))
+        # -5 is a number, -(5) the negative of one
+        least = Level(Level.ATOM + 1) if isinstance(node.value, nodes.Number) else Level.PRODUCT
+        return ("-", above, self.operand(node.value, least))
+
+    def _label(self, node: nodes.Label) -> Doc:
+        return (node.name, ":", self.above(node.body), self.operand(node.body, Level.POSTFIX))
+
+    def _optional(self, node: nodes.Optional) -> Doc:
+        return (self.above(node.body), self.operand(node.body, Level.POSTFIX), "?")
+
+    def _if(self, node: nodes.If) -> Doc:
+        other = node.otherwise
+        chained = isinstance(other, nodes.If) and not self.comments.touch(other)
+        end = self.open[id(other)] if chained else self.inner(other)
+        broken = self.line_between(node.condition, node.then)
+        then: Doc = (self.above(node.then), SPACE, "then ", self.inner(node.then))
+        head = Group(("if ", self.whole(node.condition), then), broken)
+        self.open[id(node)] = (head, self.above(other), SPACE, "else ", end)
+        broken = broken or self.line_between(node.then, other)
+        return Group(Nest(INDENT, self.open[id(node)]), broken)
+
+    def _for(self, node: nodes.For) -> Doc:
+        last: Doc = ("..", self.whole(node.last)) if node.last else ""
+        over: Doc = (SPACE, f"for {node.variable} in ", self.whole(node.first), last)
+        self.loops[id(node)] = Group((self.whole(node.body), Nest(INDENT, over)))
+        return ("(", self.loops[id(node)], ")")
+
+
+def own_line(comment: Span) -> Doc:
+    """A comment on a line of its own."""
+    return Comment(comment.text.rstrip())
+
+
+def _bare(item: nodes.Node) -> nodes.Node:
+    return item.value if isinstance(item, nodes.Arg) and item.name is None else item

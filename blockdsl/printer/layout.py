@@ -1,0 +1,178 @@
+"""Documents and their layout: a small algebra after Wadler, "A prettier printer" (2003).
+
+A document is a text, a sequence of documents, or one of the classes below. A `Group` is laid out on
+one line when it fits, else each of its own lines breaks. Comments do not count for the width: one
+that stands behind something waits for the end of its line, and makes the next `Line` end it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+WIDTH = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A place to break: `flat` where its group fits on one line, a new line where it does not."""
+
+    flat: str = ""
+    hard: bool = False
+    """Always a new line."""
+    blank: bool = False
+    """With an empty line before it."""
+    waits: bool = False
+    """A comment behind the text before it does not make it break."""
+
+
+@dataclass(frozen=True, slots=True)
+class Nest:
+    """New lines inside are indented by so many more spaces."""
+
+    by: int
+    body: Doc
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """On one line if that fits and nothing inside has to break."""
+
+    body: Doc
+    broken: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Comment:
+    """A comment on lines of its own, or (`behind`) at the end of the line it falls on."""
+
+    text: str
+    behind: bool = False
+
+
+Doc: TypeAlias = "str | tuple[Doc, ...] | Line | Nest | Group | Comment"
+
+SOFT = Line()
+SPACE = Line(" ")
+CLOSE = Line(waits=True)
+HARD = Line(hard=True)
+BLANK = Line(hard=True, blank=True)
+
+
+def render(doc: Doc, width: int = WIDTH) -> str:
+    """Lay a document out in lines of at most `width` columns where its breaks allow it, each with its end."""
+    return _Layout(width).run(doc, flat=False) + "\n"
+
+
+def render_flat(doc: Doc) -> str:
+    """Lay a document out on one line (hard lines and comments still take their own)."""
+    return _Layout(0).run(doc, flat=True)
+
+
+class _Layout:
+    """The state of one layout: what is written, where, and what waits to be written."""
+
+    def __init__(self, width: int) -> None:
+        self.width = width
+        self.out: list[str] = []
+        self.column = 0
+        self.indent = 0
+        self.must_break = False
+        self.behind: list[str] = []
+
+    def run(self, doc: Doc, flat: bool) -> str:
+        todo: list[tuple[int, bool, Doc]] = [(0, flat, doc)]
+        while todo:
+            indent, flat, item = todo.pop()
+            match item:
+                case str():
+                    self.write(item)
+                case tuple():
+                    todo.extend((indent, flat, part) for part in reversed(item))
+                case Nest(by, body):
+                    todo.append((indent + by, flat, body))
+                case Group(body, broken):
+                    flat = not broken and (flat or self.fits(body, todo))
+                    todo.append((indent, flat, body))
+                case Line():
+                    self.line(item, indent, flat)
+                case Comment(text, behind):
+                    self.comment(text, behind, indent)
+        self.newline(0)
+        lines = "".join(self.out).split("\n")
+        return "\n".join(line.rstrip(" ") for line in lines[:-1])
+
+    def write(self, text: str) -> None:
+        if not text:
+            return
+        if self.must_break:
+            self.newline(self.indent)
+        if self.column == 0:
+            self.out.append(" " * self.indent)
+            self.column = self.indent
+        self.out.append(text)
+        self.column += len(text)
+
+    def line(self, line: Line, indent: int, flat: bool) -> None:
+        commented = self.must_break or (bool(self.behind) and not line.waits)
+        if line.hard or not flat or commented:
+            self.newline(indent)
+            if line.blank:
+                self.out.append("\n")
+        elif self.column:
+            self.write(line.flat)
+
+    def newline(self, indent: int) -> None:
+        """End the line, unless nothing stands on it."""
+        if self.column or self.behind:
+            first, *more = self.behind or [""]
+            self.out.append(("  " if self.column and first else "") + first + "\n")
+            self.out += [" " * indent + text + "\n" for text in more]
+        self.behind = []
+        self.column = 0
+        self.indent = indent
+        self.must_break = False
+
+    def comment(self, text: str, behind: bool, indent: int) -> None:
+        if behind:
+            self.behind.append(text)
+            return
+        self.newline(indent)
+        self.write(text)
+        self.must_break = True
+
+    def fits(self, doc: Doc, rest: list[tuple[int, bool, Doc]]) -> bool:
+        """Whether `doc`, and what follows up to the next possible break, ends within the width."""
+        room = self.width - (self.column or self.indent)
+        todo: list[tuple[bool, Doc]] = [(True, doc)]
+        following = len(rest)
+        inside = True
+        comment_waits = bool(self.behind)
+        while room >= 0:
+            if not todo:
+                if following == 0:
+                    return True
+                inside = False
+                following -= 1
+                todo.append(rest[following][1:])
+            flat, item = todo.pop()
+            match item:
+                case str():
+                    room -= len(item)
+                case tuple():
+                    todo.extend((flat, part) for part in reversed(item))
+                case Nest(_, body):
+                    todo.append((flat, body))
+                case Group(body, broken):
+                    if broken and inside:
+                        return False
+                    todo.append((flat, body))
+                case Line(text, hard, _, waits):
+                    if hard or not flat or (comment_waits and not waits):
+                        return not inside
+                    room -= len(text)
+                case Comment(_, behind):
+                    if not behind:
+                        return not inside
+                    comment_waits = True
+        return False

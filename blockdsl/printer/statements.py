@@ -1,0 +1,122 @@
+"""From statements to documents: lines, sections, bodies."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from blockdsl import nodes
+from blockdsl.printer.expressions import INDENT, ExpressionPrinter, own_line
+from blockdsl.printer.layout import BLANK, HARD, SPACE, Doc, Group, Line, Nest
+from blockdsl.printer.levels import Level
+from blockdsl.printer.spacing import blank_before
+from blockdsl.source import Span
+
+
+class Printer(ExpressionPrinter):
+    """Builds the document of a file."""
+
+    def __init__(self, file: nodes.File | None = None) -> None:
+        super().__init__(file)
+        self.statements = {id(statement) for statement in file.statements} if file else set()
+
+    def lines(self, items: Sequence[nodes.Node], first: Doc = HARD, last: Doc = "") -> Doc:
+        """One item a line with their comments and single blank lines.
+
+        `first` begins the first line, `last` is the last item's document where it is not its own.
+        """
+        parts: list[Doc] = []
+        for item in items:
+            for comment in self.comments.above.get(id(item), ()):
+                parts += [_line_at(comment), own_line(comment)]
+            parts += [_line_at(item.span), last if last and item is items[-1] else self.docs[id(item)]]
+            for comment in self.comments.below.get(id(item), ()):
+                column = comment.source.position(comment.start)[1]
+                parts.append(Nest(INDENT if column > 1 else 0, (_line_at(comment), own_line(comment))))
+        return (first, *parts[1:])
+
+    def hang(self, node: nodes.Node, value: nodes.Node) -> Doc:
+        """What follows a keyword; on the next line where a comment stands between the two."""
+        if self.comments.opening.get(id(node)) or self.comments.above.get(id(value)):
+            return Nest(INDENT, (HARD, self.whole(value)))
+        return (" ", self.inner(value))
+
+    def bound(self, node: nodes.Node, value: nodes.Node) -> Doc:
+        """What follows `name =`: where it does not fit on the line it begins on the next.
+
+        Its operators then stand under its beginning. Lists, calls and choices break inside instead.
+        """
+        if isinstance(value, nodes.ListOf | nodes.Call | nodes.Choice | nodes.TupleOf):
+            return self.hang(node, value)
+        hanging = None if self.comments.touch(value) else self.open.get(id(value))
+        return Group(Nest(INDENT, (SPACE, self.whole(value) if hanging is None else hanging)))
+
+    def _file(self, node: nodes.File) -> Doc:
+        return self.lines(node.statements, first="")
+
+    def _meta(self, node: nodes.Meta) -> Doc:
+        key = node.key + " " * self.padding.get(id(node), 0)
+        return (key, *((" ", self.whole(value)) for value in node.values))
+
+    def _use(self, node: nodes.Use) -> Doc:
+        return ("use ", self.whole(node.path))
+
+    def _input(self, node: nodes.Input) -> Doc:
+        return ("input ", self.whole(node.shape))
+
+    def _param(self, node: nodes.Param) -> Doc:
+        statement = id(node) in self.statements
+        name = f"param {node.name}" if statement else node.name
+        if node.default is None:
+            return name
+        if not statement:
+            return (name, "=", self.whole(node.default))
+        return (name, " =", self.bound(node, node.default))
+
+    def _let(self, node: nodes.Let) -> Doc:
+        params = "" if node.params is None else self.sequence(node, "(", node.params, ")")
+        return (f"let {node.name}", params, " =", self.bound(node, node.value))
+
+    def _block(self, node: nodes.Block) -> Doc:
+        params = self.sequence(node, "(", node.params, ")") if node.params else ""
+        body = Nest(INDENT, self.whole(node.body)) if node.body.lets else self.bound(node, node.body)
+        return (f"block {node.name}", params, " =", body)
+
+    def _body(self, node: nodes.Body) -> Doc:
+        # a result that begins with a minus would continue the `let` above it
+        result = self.operand(node.result, Level.VALUE)
+        free = id(node.result) not in self.negative and not self.comments.touch(node.result)
+        hanging = self.open.get(id(node.result)) if free else None
+        if node.lets:
+            return self.lines((*node.lets, node.result), last=result if hanging is None else Group(hanging))
+        if hanging is not None:
+            self.open[id(node)] = hanging
+        return (self.above(node.result), result)
+
+    def _net(self, node: nodes.Net) -> Doc:
+        if not node.keyword:
+            return self.whole(node.body)
+        if node.body.lets:
+            return ("net", Nest(INDENT, self.whole(node.body)))
+        return ("net", self.hang(node, node.body))
+
+    def _check(self, node: nodes.Check) -> Doc:
+        return ("check", self.hang(node, node.condition))
+
+    def _train(self, node: nodes.Train) -> Doc:
+        return ("train", Nest(INDENT, self.lines(node.settings))) if node.settings else "train"
+
+    def _setting(self, node: nodes.Setting) -> Doc:
+        return (node.name + " " * self.padding.get(id(node), 0), " =", self.bound(node, node.value))
+
+    def _search(self, node: nodes.Search) -> Doc:
+        return ("search", Nest(INDENT, self.lines(node.items))) if node.items else "search"
+
+    def _objective(self, node: nodes.Objective) -> Doc:
+        return (node.direction, self.hang(node, node.metric))
+
+    def _require(self, node: nodes.Require) -> Doc:
+        return ("require ", self.hang(node, node.condition))
+
+
+def _line_at(span: Span) -> Line:
+    return BLANK if blank_before(span) else HARD
