@@ -93,34 +93,35 @@ def _excerpt(marks: tuple[Mark, ...]) -> list[str]:
         return []
     lines = [f"  --> {marks[0].span}"]
     width = max(max(len(str(mark.span.line)) for mark in marks), 2)
-    shown: tuple[str, int] | None = (marks[0].span.source.name, 0)
+    shown: tuple[str, int] = (marks[0].span.source.name, 0)
+    cut = 0
     for mark in marks:
         source, number = mark.span.source, mark.span.line
         if (source.name, number) != shown:
-            if shown is not None and source.name != shown[0]:
+            if source.name != shown[0]:
                 lines.append(f"  --> {mark.span}")
-            text, _ = _clip(mark.span)
-            lines.append(f"{number:>{width + 4}} | {text}")
+            cut = _cut(mark.span)
+            lines.append(f"{number:>{width + 4}} | {_printable(source.line(number)[cut : cut + _MAX_WIDTH])}")
             shown = (source.name, number)
-        lines.append(" " * (width + 5) + "| " + _carets(mark))
+        lines.append(" " * (width + 5) + "| " + _carets(mark, cut))
     return lines
 
 
-def _clip(span: Span) -> tuple[str, int]:
-    """The first line of the span with tabs widened, and how many characters were cut off its left."""
+def _cut(span: Span) -> int:
+    """How many characters of a long line are left out before what is shown of it."""
     line, column = span.source.position(span.start)
-    text = span.source.line(line)
-    cut = 0
-    if len(text) > _MAX_WIDTH:
-        cut = max(0, column - 1 - _MAX_WIDTH // 2)
-        text = text[cut : cut + _MAX_WIDTH]
-    return "".join(c if c.isprintable() or c == "\t" else "�" for c in text).expandtabs(_TAB), cut
+    too_long = len(span.source.line(line)) > _MAX_WIDTH
+    return max(0, column - 1 - _MAX_WIDTH // 2) if too_long else 0
 
 
-def _carets(mark: Mark) -> str:
+def _printable(text: str) -> str:
+    return "".join(c if c.isprintable() or c == "\t" else "�" for c in text).expandtabs(_TAB)
+
+
+def _carets(mark: Mark, cut: int) -> str:
     line, column = mark.span.source.position(mark.span.start)
     text = mark.span.source.line(line)
-    _, cut = _clip(mark.span)
-    before = len(text[cut : column - 1].expandtabs(_TAB))
-    length = min(mark.span.end - mark.span.start, len(text) - column + 1, _MAX_WIDTH - before)
-    return " " * before + "^" * max(1, length) + (f" {mark.text}" if mark.text else "")
+    begin = max(cut, column - 1)
+    before = len(text[cut:begin].expandtabs(_TAB))
+    end = min(column - 1 + mark.span.end - mark.span.start, len(text), cut + _MAX_WIDTH)
+    return " " * before + "^" * max(1, end - begin) + (f" {mark.text}" if mark.text else "")

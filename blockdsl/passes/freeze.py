@@ -79,6 +79,9 @@ class _Freezer:
                     continue
                 case nodes.Net(body=body):
                     statement = replace(statement, body=self.body(body, trace), keyword=True)
+                case nodes.Train(settings=settings):
+                    frozen = tuple(replace(s, value=self._terms(s.value, trace)) for s in settings)
+                    statement = replace(statement, settings=frozen)
                 case _:
                     statement = self.rebuild(statement, trace)
             kept.append(statement)
@@ -94,6 +97,15 @@ class _Freezer:
     def body(self, body: nodes.Body, trace: Trace) -> nodes.Body:
         lets = tuple(replace(let, value=_bare(self.expr(let.value, trace))) for let in body.lets)
         return replace(body, lets=lets, result=_bare(self.expr(body.result, trace)))
+
+    def _terms(self, value: nodes.Expr, trace: Trace) -> Any:
+        """A setting's value; terms that were not chosen are left out of a sum."""
+        frozen = _bare(self.expr(value, trace))
+        parts = frozen.parts if isinstance(frozen, nodes.Sum) else (frozen,)
+        chosen = tuple(_bare(part) for part in parts if not _is_identity(_bare(part)))
+        if not chosen:
+            return nodes.Bool(value.span, False)
+        return chosen[0] if len(chosen) == 1 else nodes.Sum(value.span, chosen)
 
     # --- expressions
 
@@ -233,7 +245,9 @@ def _name(node: object) -> str:
 
 def _text(definition: nodes.Block | nodes.Let) -> str:
     """A definition as one line, to tell two apart."""
-    params = ",".join(f"{p.name}={format_expr(p.default) if p.default else ''}" for p in definition.params or ())
+    params = ",".join(
+        f"{p.name}={format_expr(p.default) if p.default else ''}" for p in definition.params or ()
+    )
     if isinstance(definition, nodes.Let):
         return f"{params}:{format_expr(definition.value)}"
     lets = ";".join(f"{let.name}={format_expr(let.value)}" for let in definition.body.lets)
@@ -281,7 +295,9 @@ def _substitute(node: Any, name: str, value: Evaluated) -> Any:
         return nodes.Number(node.span, value)
     if not isinstance(node, nodes.Node):
         return node
-    changes = {f.name: _substitute(getattr(node, f.name), name, value) for f in fields(node) if f.name != "span"}
+    changes = {
+        f.name: _substitute(getattr(node, f.name), name, value) for f in fields(node) if f.name != "span"
+    }
     return replace(node, **changes)
 
 
