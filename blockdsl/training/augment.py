@@ -120,7 +120,8 @@ def _pca_colour(std: float, covariance: Tensor) -> Transform:
 
     def shift(x: Tensor) -> Tensor:
         share = torch.randn(len(x), len(covariance), device=x.device) * std
-        return x + (share @ spread.to(x.device).T)[:, :, None, None]
+        moves: Tensor = share @ spread.to(x.device).T
+        return x + moves[:, :, None, None]
 
     return shift
 

@@ -31,10 +31,17 @@ def save_weights(path: Path, weights: dict[str, Tensor]) -> None:
     _replace(path, lambda temporary: save_file(plain, temporary))
 
 
+def make_folder(path: Path) -> None:
+    """Make an output folder (raises `ArchError`)."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as problem:
+        raise error("output", f"cannot write to {path}: {problem.strerror}") from None
+
+
 def _replace(path: Path, write: Any) -> None:
     temporary = path.with_name(path.name + ".part")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
         write(temporary)
         temporary.replace(path)
     except OSError as problem:

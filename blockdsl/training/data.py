@@ -164,7 +164,7 @@ def _pair(
         elif x.ndim == 3:
             x = x[:, None]
         if x.dtype != torch.uint8:
-            x = (x.float() - low) / ((high - low) or 1.0)
+            x = ((x.double() - low) / ((high - low) or 1.0)).float()
         return InMemory(x, torch.from_numpy(labels.astype(np.int64)).reshape(-1))
 
     classes = int(max(part[1].max() for part in (train, test) if part)) + 1

@@ -65,7 +65,9 @@ class Evaluator:
 
 
 def summed(fabric: Fabric, values: Tensor) -> Tensor:
-    """The sum of a tensor over all processes of a run, in float32."""
+    """The sum of a tensor over all processes of a run; in float32 where there are several."""
+    if fabric.world_size == 1:
+        return values
     total = fabric.all_reduce(fabric.to_device(values.float()), reduce_op="sum")
     assert isinstance(total, Tensor)
     return total

@@ -31,7 +31,7 @@ def read_npz(path: Path) -> tuple[Arrays, Arrays | None]:
             arrays = {key: archive[key] for key in archive.files}
     except FileNotFoundError:
         raise error("data", f"there is no file {path}") from None
-    except (OSError, ValueError, EOFError, BadZipFile, AttributeError):
+    except (OSError, ValueError, EOFError, BadZipFile, TypeError):
         raise error("data", f"{path} is not a numpy archive of plain arrays", help=_NPZ) from None
     train = _arrays(path, arrays, "train")
     if train is None:
@@ -47,8 +47,10 @@ _NPZ = "write it with numpy.savez(path, x_train=…, y_train=…, x_test=…, y_
 
 def _arrays(path: Path, arrays: dict[str, np.ndarray], part: str) -> Arrays | None:
     x, y = arrays.get(f"x_{part}"), arrays.get(f"y_{part}")
-    if x is None or y is None:
+    if x is None and y is None:
         return None
+    if x is None or y is None:
+        raise error("data", f"{path} has only one of x_{part} and y_{part}", help=_NPZ)
     y = y.reshape(-1)
     if x.ndim not in (2, 3, 4) or not (x.dtype == np.uint8 or np.issubdtype(x.dtype, np.floating)):
         raise error(

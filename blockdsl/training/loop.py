@@ -8,8 +8,9 @@ from pathlib import Path
 
 from torch import nn
 
+from blockdsl.diagnostics import error
 from blockdsl.recipe import Recipe
-from blockdsl.training.checkpoint import BEST, LAST
+from blockdsl.training.checkpoint import BEST, LAST, make_folder
 from blockdsl.training.data import Data
 from blockdsl.training.results import Board, Epoch, Outcome, Result, save_curve
 from blockdsl.training.run import Run
@@ -49,7 +50,7 @@ def fit(
         device: `auto`, `cpu`, `cuda`, `cuda:1` or `mps`.
         devices: how many of them.
         strategy: Fabric's, for several devices (`auto` is data parallel).
-        auxiliaries: weights of the auxiliary outputs' losses.
+        auxiliaries: the weight of each auxiliary output's loss, by its name.
         out: folder for `last.pt` (to resume), `best.safetensors`, `curve.png` and TensorBoard events.
         resume: continue from `out/last.pt`.
         on_epoch: called after each epoch; the run ends when it returns True.
@@ -60,6 +61,10 @@ def fit(
             there is nothing to resume from.
     """
     recipe = _overridden(recipe, epochs, precision, seed)
+    if out is not None:
+        make_folder(out)
+    elif resume:
+        raise error("resume", "there is no output folder to resume from")
     fabric = make_fabric(device, devices, strategy, recipe.precision)
     with isolated(fabric):
         run = Run(module, data, recipe, fabric, dict(auxiliaries or {}))
