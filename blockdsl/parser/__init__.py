@@ -11,15 +11,11 @@ from typing import TYPE_CHECKING
 from platformdirs import user_cache_dir
 
 from blockdsl import nodes
-from blockdsl.diagnostics import error
-from blockdsl.resources import data_dir
+from blockdsl.resources import MAX_BYTES, data_dir
 from blockdsl.source import Source, Span
 
 if TYPE_CHECKING:
     from lark import Lark
-
-MAX_NESTING = 200
-"""Brackets inside brackets, and operators waiting for their right side, at most."""
 
 _SKELETON = re.compile(r'"[^"\n]*"|#[^\n]*|[()\[\]{}]')
 
@@ -33,21 +29,16 @@ def parse(source: Source) -> nodes.File:
     from lark.exceptions import UnexpectedInput
 
     from blockdsl.parser.builder import Builder
-    from blockdsl.parser.errors import empty_file, syntax_error
+    from blockdsl.parser.errors import empty_file, syntax_error, too_large
 
+    if len(source.text) > MAX_BYTES:
+        raise too_large(source)
     comments = _comments_and_nesting(source)
     try:
         tree = _lark().parse(source.text)
         file: nodes.File = Builder(source, comments).build(tree)
     except UnexpectedInput as unexpected:
         raise syntax_error(source, unexpected) from None
-    except RecursionError:
-        raise error(
-            "syntax",
-            "the file nests expressions too deeply",
-            Span(source, 0, 1),
-            help="name the inner parts as blocks or with `let`",
-        ) from None
     if not file.statements:
         raise empty_file(source)
     return file
@@ -55,6 +46,8 @@ def parse(source: Source) -> nodes.File:
 
 def _comments_and_nesting(source: Source) -> tuple[Span, ...]:
     """The comments' spans; refuses brackets nested so deep that no person wrote them."""
+    from blockdsl.parser.errors import MAX_NESTING, too_deep
+
     comments: list[Span] = []
     depth = 0
     for match in _SKELETON.finditer(source.text):
@@ -64,13 +57,7 @@ def _comments_and_nesting(source: Source) -> tuple[Span, ...]:
         elif first in "([{":
             depth += 1
             if depth > MAX_NESTING:
-                place = Span(source, match.start(), match.end())
-                raise error(
-                    "syntax",
-                    f"brackets are nested more than {MAX_NESTING} deep",
-                    place,
-                    help="name the inner parts as blocks",
-                )
+                raise too_deep(Span(source, match.start(), match.end()))
         elif first in ")]}":
             depth -= 1
     return tuple(comments)

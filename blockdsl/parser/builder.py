@@ -14,6 +14,7 @@ from lark import Token, Tree
 
 from blockdsl import nodes
 from blockdsl.diagnostics import error
+from blockdsl.parser.errors import MAX_NESTING, too_deep
 from blockdsl.source import Source, Span
 
 _KEPT = {
@@ -32,9 +33,17 @@ class Builder:
         self.source = source
         self.comments = comments
 
-    def build(self, tree: Tree[Token]) -> Any:
-        """The node of a parse tree."""
-        children = [self.build(c) if isinstance(c, Tree) else c for c in tree.children]
+    def build(self, tree: Tree[Token], depth: int = 0) -> Any:
+        """The node of a parse tree.
+
+        Raises:
+            ArchError: expressions stand inside expressions more than `MAX_NESTING` deep.
+        """
+        if depth > MAX_NESTING:
+            raise too_deep(self._of(_first_token(tree)))
+        children: list[Any] = []
+        for child in tree.children:
+            children.append(self.build(child, depth + 1) if isinstance(child, Tree) else child)
         kept = [c for c in children if not isinstance(c, Token) or c.type in _KEPT]
         return getattr(self, tree.data)(self.span(children), *kept)
 
@@ -120,14 +129,13 @@ class Builder:
     def concat(self, span: Span, *parts: nodes.Expr) -> nodes.Concat:
         return nodes.Concat(span, parts)
 
-    def times(self, span: Span, left: nodes.Expr, right: nodes.Expr) -> nodes.Product:
-        before = left.parts if isinstance(left, nodes.Product) else (left,)
-        return nodes.Product(span, (*before, right))
+    def times(self, span: Span, *parts: nodes.Expr) -> nodes.Product:
+        return nodes.Product(span, parts)
 
-    def product(self, span: Span, left: nodes.Expr, op: Token, right: nodes.Expr) -> nodes.Binary:
+    def binary(self, span: Span, left: nodes.Expr, op: Token, right: nodes.Expr) -> nodes.Binary:
         return nodes.Binary(span, str(op), left, right)
 
-    binary = power = product
+    quotient = binary
 
     def negative(self, span: Span, value: nodes.Expr) -> nodes.Expr:
         if isinstance(value, nodes.Number) and value.value >= 0:
@@ -210,6 +218,13 @@ class Builder:
 
     def _too_large(self, token: Token) -> NoReturn:
         raise error("number", "the number is too large", self._of(token))
+
+
+def _first_token(tree: Tree[Token]) -> Token:
+    first: Tree[Token] | Token = tree
+    while isinstance(first, Tree):
+        first = first.children[0]
+    return first
 
 
 def number_value(text: str) -> int | float | None:

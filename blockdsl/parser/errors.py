@@ -2,27 +2,51 @@
 
 from __future__ import annotations
 
+import re
+
 from lark import Token
 from lark.exceptions import UnexpectedCharacters, UnexpectedInput, UnexpectedToken
 
-from blockdsl.diagnostics import ArchError, did_you_mean, error
+from blockdsl.diagnostics import ArchError, Mark, did_you_mean, error, nearest
+from blockdsl.resources import MAX_BYTES
 from blockdsl.source import Source, Span
+
+MAX_NESTING = 200
+"""Expressions inside expressions, at most."""
 
 KEYWORDS = (
     "title", "year", "authors", "paper", "dataset", "error", "note", "use", "input", "param", "let",
     "block", "net", "check", "train", "search",
 )  # fmt: skip
 
+_SEARCH_WORDS = ("maximize", "minimize", "require")
+
 _WORDS = {
-    "NAME": "a name", "CALLED": "a call", "INDEXED": "an index", "NUMBER": "a number",
-    "STRING": 'a "text"', "DIMS": "sizes such as 3x224x224", "LPAR": "(", "RPAR": ")", "LSQB": "[",
-    "RSQB": "]", "LBRACE": "{", "RBRACE": "}", "COMMA": ",", "COLON": ":", "EQUAL": "=", "MINUS": "-",
-    "PLUS": "+", "STAR": "*", "VBAR": "|", "DOT": ".", "QMARK": "?", "__ANON_0": "..",
-    "$END": "the end of the file",
+    "NAME": "a name", "NUMBER": "a number", "STRING": 'a "text"', "DIMS": "sizes such as 3x224x224",
+    "LPAR": "`(`", "RPAR": "`)`", "LSQB": "`[`", "RSQB": "`]`", "LBRACE": "`{`", "RBRACE": "`}`",
+    "COMMA": "`,`", "COLON": "`:`", "EQUAL": "`=`", "QMARK": "`?`",
 }  # fmt: skip
 _OPERAND = {"NAME", "CALLED", "NUMBER", "LPAR"}
+_STATEMENT = {"NET", "CHECK"}
 _OPERATOR = {"MINUS", "PLUS", "STAR", "VBAR"}
 _CLOSING = ("RPAR", "RSQB", "RBRACE")
+_PAIRS = {"(": ")", "[": "]", "{": "}"}
+_BRACKETS = re.compile(r'"[^"\n]*"|#[^\n]*|[()\[\]{}]')
+_WORD_BEFORE = re.compile(r"([A-Za-z_]\w*)[ \t]*\Z")
+_NUMBER_AND_LETTERS = re.compile(r"\d[\w.]*")
+_FIXES = {
+    **dict.fromkeys("−–—‐", "write a plain - (minus)"),
+    **dict.fromkeys("“”„'`", 'texts stand in plain double quotes: "…"'),
+    "×": "write a plain x between sizes, 3x224x224, and * for a product",
+    "·": "write a plain *",
+    "…": "a range is written with two points: 1..n",
+    "&": "write `and`",
+    "!": "write `not`, or != for unequal",
+    "^": "a power is written **",
+    ";": "nothing stands between statements",
+    "\N{ZERO WIDTH SPACE}": "delete this invisible character",
+    "\N{NO-BREAK SPACE}": "write a plain space",
+}
 
 
 def syntax_error(source: Source, unexpected: UnexpectedInput) -> ArchError:
@@ -33,16 +57,19 @@ def syntax_error(source: Source, unexpected: UnexpectedInput) -> ArchError:
     token: Token = unexpected.token
     expected = set(unexpected.accepts or unexpected.expected)
     if token.type == "$END":
-        end = len(source.text.rstrip())
-        if end == 0:
-            return empty_file(source)
-        place = Span(source, max(0, end - 1), end)
-        return error("syntax", f"the file ends where {_listed(expected)} should follow", place)
+        return _unexpected_end(source, expected)
     assert token.start_pos is not None
     assert token.end_pos is not None
     place = Span(source, token.start_pos, token.end_pos)
+    found = (
+        _bracket_error(source, token, place)
+        or _misspelt_statement(source, token, expected)
+        or _comparison_chain(token, place, expected)
+    )
+    if found:
+        return found
     return error(
-        "syntax", f"expected {_listed(expected)}, found {token.value}", place,
+        "syntax", f"expected {_listed(expected)}, found {_shown(token)}", place,
         help=_likely_fix(source, token, expected),
     )  # fmt: skip
 
@@ -56,21 +83,94 @@ def empty_file(source: Source) -> ArchError:
     )
 
 
+def too_large(source: Source) -> ArchError:
+    """The diagnostic for a text beyond any that a person wrote."""
+    return error(
+        "syntax",
+        f"{source.name} is larger than {MAX_BYTES // 1_000_000} MB",
+        help="an .arch file describes a network in text; weights live elsewhere",
+    )
+
+
+def too_deep(place: Span) -> ArchError:
+    """The diagnostic for brackets or operators that wait for their right side, one in another."""
+    return error(
+        "syntax",
+        f"expressions are nested more than {MAX_NESTING} deep",
+        place,
+        help="name the inner parts as blocks or with `let`",
+    )
+
+
+# --- kinds of error
+
+
 def _strange_character(source: Source, position: int) -> ArchError:
-    place = Span(source, position, position + 1)
     char = source.text[position]
+    place = Span(source, position, position + 1)
     if char == '"':
         return error("syntax", 'the text that begins here has no closing "', place)
-    dashes = "−–—‐"
-    fix = ""
-    if char in dashes:
-        fix = "write a plain - (minus)"
-    elif char == "×":
-        fix = "write a plain x: 3x224x224"
-    elif char in ("“”'"):
-        fix = 'texts stand in plain double quotes: "…"'
-    shown = char if char.isprintable() else f"U+{ord(char):04X}"
-    return error("syntax", f"{shown} means nothing here", place, help=fix)
+    number = _NUMBER_AND_LETTERS.match(source.text, position)
+    if number:
+        place = Span(source, position, number.end())
+        fix = "numbers end in a digit or in k, M, G (thousand, million, billion); sizes are 3x224x224"
+        return error("syntax", f"{_shown(number.group())} is no number", place, help=fix)
+    if char.isprintable():
+        return error("syntax", f"`{char}` means nothing here", place, help=_FIXES.get(char, ""))
+    fix = _FIXES.get(char, "an .arch file is plain text")
+    return error("syntax", f"the character U+{ord(char):04X} means nothing here", place, help=fix)
+
+
+def _unexpected_end(source: Source, expected: set[str]) -> ArchError:
+    end = len(source.text.rstrip())
+    if end == 0:
+        return empty_file(source)
+    opened = _open_bracket(source, end)
+    if opened and expected & set(_CLOSING):
+        return error("syntax", f"this `{opened.text}` is never closed", opened)
+    place = Span(source, end - 1, end)
+    return error("syntax", f"the file ends where {_listed(expected)} should follow", place)
+
+
+def _bracket_error(source: Source, token: Token, place: Span) -> ArchError | None:
+    """A bracket that closes nothing or another kind, or one still open where a statement begins."""
+    opened = _open_bracket(source, place.start)
+    if token in _PAIRS.values():
+        if opened is None:
+            return error("syntax", f"this `{token}` closes nothing", place)
+        if _PAIRS[opened.text] != token:
+            marks = (Mark(place, f"found `{token}`"), Mark(opened, f"closed by `{_PAIRS[opened.text]}`"))
+            return error("syntax", f"`{token}` does not close `{opened.text}`", *marks)
+    elif opened and token in KEYWORDS and _begins_line(source, place.start):
+        return error("syntax", f"this `{opened.text}` is never closed", opened)
+    return None
+
+
+def _misspelt_statement(source: Source, token: Token, expected: set[str]) -> ArchError | None:
+    """A line whose first word is nearly a keyword: `titel "ResNet"`, read as a name up to the text."""
+    assert token.start_pos is not None
+    before = _WORD_BEFORE.search(source.text[max(0, token.start_pos - 100) : token.start_pos])
+    words = [(str(token), token.start_pos)]
+    if before:
+        words.append((before[1], token.start_pos - len(before[0])))
+    if not expected >= _STATEMENT:
+        return None
+    known = [*KEYWORDS, *(word for word in _SEARCH_WORDS if word.upper() in expected)]
+    for word, start in words:
+        keyword = nearest(word, known)
+        if keyword and word not in known and _begins_line(source, start):
+            place = Span(source, start, start + len(word))
+            return error("syntax", f"`{word}` is no statement", place, help=f"did you mean {keyword}?")
+    return None
+
+
+def _comparison_chain(token: Token, place: Span, expected: set[str]) -> ArchError | None:
+    if token.type != "COMPARISON" or not expected >= {"AND", "OR"}:
+        return None
+    return error("syntax", "comparisons do not chain", place, help="join two with `and`: a < b and b < c")
+
+
+# --- words
 
 
 def _listed(expected: set[str]) -> str:
@@ -78,26 +178,61 @@ def _listed(expected: set[str]) -> str:
     if expected >= _OPERAND:
         return "an expression"
     closing = [_WORDS[name] for name in _CLOSING if name in expected]
+    if expected >= _STATEMENT:
+        value = "`=`" if "EQUAL" in expected else "a name" if "NAME" in expected else "an operator (- + | *)"
+        return f"{value} or a statement (input, block, net, …)"
     if expected >= _OPERATOR:
         return " or ".join([*closing, "an operator (- + | *)"])
-    words = sorted(_WORDS.get(name, name.lower()) for name in expected if not name.startswith("__ANON"))
-    if len(words) > 6:
-        return "an operator (- + | *) or a statement (input, block, net, …)"
+    # a name stands for its other spellings: before a bracket, and the word `in`
+    others = {"CALLED", "INDEXED", "IN"} if "NAME" in expected else set()
+    named = {name for name in expected - others if not name.startswith("__")}
+    words = sorted(_WORDS.get(name, f"`{name.lower()}`") for name in named)
     return words[0] if len(words) == 1 else ", ".join(words[:-1]) + " or " + words[-1] if words else "nothing"
 
 
+def _shown(text: str) -> str:
+    return f"`{text}`" if len(text) <= 40 else f"`{text[:39]}…`"
+
+
 def _likely_fix(source: Source, token: Token, expected: set[str]) -> str:
-    before = source.text[: token.start_pos].split()
-    previous = before[-1] if before else ""
-    if token.type in ("STRING", "NUMBER", "DIMS", "NAME", "CALLED") and previous.isidentifier():
-        close = did_you_mean(previous, KEYWORDS)
-        if close and previous not in KEYWORDS:
-            return close
-    if token.type == "LPAR" and previous.isidentifier():
-        return f"the bracket follows its name at once: {previous}(…)"
-    if token.type in ("NAME", "CALLED", "LPAR") and not expected >= _OPERAND:
-        close = did_you_mean(str(token), KEYWORDS)
-        return close or "join networks with -, + or |"
-    if token.type == "EQUAL" and expected >= _OPERATOR:
-        return "bind a name with `let name = …`; compare with =="
+    assert token.start_pos is not None
+    previous = _WORD_BEFORE.search(source.text[max(0, token.start_pos - 100) : token.start_pos])
+    operand, operator = expected >= _OPERAND, expected >= _OPERATOR or expected >= _STATEMENT
+    match token.type:
+        case "LPAR" | "LSQB" if previous and not operand:
+            return f"the bracket follows its name at once: {previous[1]}{token}…{_PAIRS[token]}"
+        case "MINUS" if operand and "TITLE" not in expected:
+            return "a negative number stands in brackets here: (-1)"
+        case "VBAR" if operand:
+            return "`|` concatenates channels; the logical one is `or`"
+        case "COMMA" if _open_bracket(source, token.start_pos) is None:
+            return "digits are grouped by _, 25_557_032; sizes are joined by x, 3x224x224"
+        case "EQUAL" if operator and _open_bracket(source, token.start_pos) is None:
+            return "bind a name with `let name = …`; compare with =="
+        case "COLON" if "EQUAL" in expected:
+            return "a value follows a `=`"
+        case "NAME" | "CALLED" | "INDEXED" if "STRING" in expected and not operand:
+            return f'a text stands in double quotes: "{token}"'
+        case "NAME" | "CALLED" | "LPAR" if not operand:
+            close = did_you_mean(str(token), [name.lower() for name in expected if name.isalpha()])
+            return close or ("join networks with -, + or |" if operator else "")
     return ""
+
+
+# --- places
+
+
+def _open_bracket(source: Source, end: int) -> Span | None:
+    """The innermost bracket still open before a place."""
+    opened: list[Span] = []
+    for match in _BRACKETS.finditer(source.text, 0, end):
+        if match.group() in _PAIRS:
+            opened.append(Span(source, match.start(), match.end()))
+        elif match.group() in _PAIRS.values() and opened:
+            opened.pop()
+    return opened[-1] if opened else None
+
+
+def _begins_line(source: Source, offset: int) -> bool:
+    line = source.text.rfind("\n", 0, offset) + 1
+    return not source.text[line:offset].strip()
