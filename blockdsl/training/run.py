@@ -37,6 +37,7 @@ class Run:
         self.auxiliaries = auxiliaries
         self.preparation = Preparation(data, recipe.augment)
         self.evaluator = Evaluator(fabric, data, recipe, self.preparation)
+        module.to(self.evaluator.dtype)
         if is_convolutional(module):
             module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         optimizer = make_optimizer(module, recipe)

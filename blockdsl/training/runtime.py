@@ -14,7 +14,8 @@ from torch import nn
 
 from blockdsl.diagnostics import error
 
-_PRECISION: dict[str, Any] = {"fp32": "32-true", "bf16": "bf16-mixed", "fp16": "16-mixed", "fp64": "64-true"}
+_PRECISION: dict[str, Any] = {"fp32": "32-true", "bf16": "bf16-mixed", "fp16": "16-mixed", "fp64": "32-true"}
+"""Fabric's names. Its `64-true` rounds outputs to float32; its `32-true` leaves a float64 module alone."""
 
 
 def make_fabric(device: str, devices: int, strategy: str, precision: str) -> Fabric:
