@@ -1,0 +1,5 @@
+"""Foreign weights into our modules: matched by structure, or refused."""
+
+from blockdsl.transfer.carry import Report, carry, read_map, read_state
+
+__all__ = ["Report", "carry", "read_map", "read_state"]
