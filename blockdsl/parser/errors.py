@@ -207,7 +207,9 @@ def _likely_fix(source: Source, token: Token, expected: set[str]) -> str:
             return "`|` concatenates channels; the logical one is `or`"
         case "COMMA" if _open_bracket(source, token.start_pos) is None:
             return "digits are grouped by _, 25_557_032; sizes are joined by x, 3x224x224"
-        case "EQUAL" if operator and _open_bracket(source, token.start_pos) is None:
+        case "EQUAL" if (
+            operator and "NAME" not in expected and _open_bracket(source, token.start_pos) is None
+        ):
             return "bind a name with `let name = …`; compare with =="
         case "COLON" if "EQUAL" in expected:
             return "a value follows a `=`"
@@ -215,7 +217,10 @@ def _likely_fix(source: Source, token: Token, expected: set[str]) -> str:
             return f'a text stands in double quotes: "{token}"'
         case "NAME" | "CALLED" | "LPAR" if not operand:
             close = did_you_mean(str(token), [name.lower() for name in expected if name.isalpha()])
-            return close or ("join networks with -, + or |" if operator else "")
+            if close or not operator:
+                return close
+            inside = _open_bracket(source, token.start_pos) is not None
+            return "put a comma or an operator between the two" if inside else "join networks with -, + or |"
     return ""
 
 

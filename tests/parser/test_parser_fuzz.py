@@ -1,0 +1,47 @@
+"""Whatever is typed, the parser answers with a tree or with a message."""
+
+from __future__ import annotations
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from blockdsl.diagnostics import ArchError
+from blockdsl.nodes import File
+from blockdsl.parser import parse
+from blockdsl.source import Source
+from tests.parser.examples import PAGE
+
+_PIECES = [
+    "net", "block", "let", "check", "train", "search", "maximize", "require", "title", "year", "input",
+    "param", "use", "if", "then", "else", "not", "and", "or", "for", "in", "step", "log", "yes",
+    "a", "in.c", "f(", "d[", "CONV(3)", "3x4", "1..", "1e-4", "500k", '"t"', '"', "#", "# c\n", "\n",
+    "(", ")", "[", "]", "{", "}", ",", ":", "=", "==", "<", "-", "+", "*", "**", "//", "|", "?", ".", "..",
+    "−", "×", "\0", "\u200b", "\r", "é",
+]  # fmt: skip
+
+any_text = st.text(max_size=60)
+word_salad = st.lists(st.sampled_from(_PIECES), max_size=25).map(" ".join)
+
+
+@st.composite
+def mutated(draw: st.DrawFn) -> str:
+    """An example of the language page, with a few stretches deleted, doubled or overwritten."""
+    text = draw(st.sampled_from(sorted(PAGE.values())))
+    for _ in range(draw(st.integers(1, 3))):
+        start = draw(st.integers(0, len(text)))
+        end = min(len(text), start + draw(st.integers(0, 12)))
+        put = draw(st.one_of(st.sampled_from(_PIECES), st.just(""), st.just(text[start:end] * 2), any_text))
+        text = text[:start] + put + text[end:]
+    return text
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.one_of(any_text, word_salad, mutated()))
+def test_a_tree_or_a_message(text: str) -> None:
+    try:
+        assert isinstance(parse(Source("x.arch", text)), File)
+    except ArchError as error:
+        lines = str(error).split("\n")
+        assert lines[0].startswith("error[")
+        mark = error.diagnostic.marks
+        assert not mark or 0 <= mark[0].span.start < mark[0].span.end <= len(text)
