@@ -37,9 +37,9 @@ _BY_NAME: dict[str, Kept] = {
     **dict.fromkeys(
         (
             "CONV", "DWCONV", "DECONV", "UP", "FC", "BN", "LN", "GN", "IN", "L2NORM", "MUL", "MATMUL", "DOT",
-            "AVGPOOL", "AAP", "MAX", "RELU6", "LEAKY", "PRELU", "ELU", "SELU", "CELU", "GELU", "SILU", "HSWISH",
-            "HSIGMOID", "MISH", "HTANH", "SOFTPLUS", "THRESHOLD", "HSHRINK", "SSHRINK", "ABS", "SQUARE", "GLU",
-            "LAYERSCALE", "AFFINE",
+            "AVGPOOL", "AAP", "MAX", "RELU6", "LEAKY", "PRELU", "ELU", "SELU", "CELU", "GELU", "SILU",
+            "HSWISH", "HSIGMOID", "MISH", "HTANH", "SOFTPLUS", "THRESHOLD", "HSHRINK", "SSHRINK", "ABS", "SQUARE",
+            "GLU", "LAYERSCALE", "AFFINE",
         ),
         Kept(True, False),
     ),

@@ -25,12 +25,12 @@ def bytes_text(count: int) -> str:
     """`1.16 MB`: three digits, in powers of 1000."""
     if count < 1000:
         return f"{count} B"
-    size, units = count / 1000, iter(("kB", "MB", "GB", "TB", "PB"))
-    unit = next(units)
-    while size >= 999.5:
-        size, unit = size / 1000, next(units, "PB")
+    size, units = count / 1000, ["kB", "MB", "GB", "TB", "PB"]
+    while size >= 999.5 and len(units) > 1:
+        size /= 1000
+        del units[0]
     digits = 2 if size < 9.995 else 1 if size < 99.95 else 0
-    return f"{size:.{digits}f} {unit}"
+    return f"{size:.{digits}f} {units[0]}"
 
 
 def cells(row: Row) -> tuple[str, ...]:

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from blockdsl.analysis import Summary
 
 
@@ -39,9 +41,10 @@ def show_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         print("  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip())
 
 
-def _rich_table(header: Sequence[str], rows: Sequence[Sequence[str]], right: int | None = None) -> object:
+def _rich_table(header: Sequence[str], rows: Sequence[Sequence[str]], right: int | None = None) -> Table:
     from rich import box
     from rich.table import Table
+    from rich.text import Text
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for index, name in enumerate(header):
@@ -55,11 +58,6 @@ def _rich_table(header: Sequence[str], rows: Sequence[Sequence[str]], right: int
         )
     for row in rows:
         # Texts, not markup: `[` is the language's own.
-        table.add_row(*(_text(cell) for cell in row))
+        table.add_row(*(Text(cell) for cell in row))
     return table
 
-
-def _text(cell: str) -> object:
-    from rich.text import Text
-
-    return Text(cell)

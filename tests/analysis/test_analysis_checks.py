@@ -1,0 +1,98 @@
+"""`check` lines: what holds, and the whole message of what does not."""
+
+import pytest
+
+import blockdsl
+from blockdsl import ArchError
+
+NET = (
+    "input 3x8x8\nparam c = 4\nblock unit(c) = CONV(c,3,p1,bias=no)-RELU\nnet unit(c)*2-GAP-FLATTEN-FC(10)\n"
+)
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        "params == 4*27 + 4*36 + 50",
+        "macs == (4*27 + 4*36) * 64 + 40",
+        "shape(unit[2]) == 4x8x8",
+        "shape(unit) == 4x8x8",
+        "shape(fc1) == 10",
+        "depth == 3 and layers == 7",
+        "params <= 1k and not params > 1k",
+        "weights == 4 * params",
+        "input == 3x8x8",
+        "output == 10",
+        "params_aux == 0",
+        "memory < memory_training",
+        "params == 2 or depth == 3",
+    ],
+)
+def test_a_check_that_holds(condition: str) -> None:
+    assert blockdsl.parse(f"{NET}check {condition}").check() == 1
+
+
+@pytest.mark.parametrize(
+    ("condition", "message"),
+    [
+        (
+            "params == 25_557_032",
+            """\
+error[check]: params is 302, not 25,557,032
+  --> <text>:5:7
+     5 | check params == 25_557_032
+       |       ^^^^^^ 302
+       |                 ^^^^^^^^^^ 25,557,032
+  help: correct the network, or the check""",
+        ),
+        (
+            "depth == 3 and shape(unit[2]) == 4x7x8",
+            """\
+error[check]: shape(unit[2]) is 4x8x8, not 4x7x8
+  --> <text>:5:22
+     5 | check depth == 3 and shape(unit[2]) == 4x7x8
+       |                      ^^^^^^^^^^^^^^ 4x8x8
+       |                                        ^^^^^ 4x7x8
+  help: correct the network, or the check""",
+        ),
+        (
+            "macs <= 1k",
+            """\
+error[check]: macs is 16,168, not at most 1,000
+  --> <text>:5:7
+     5 | check macs <= 1k
+       |       ^^^^ 16,168
+       |               ^^ 1,000
+  help: correct the network, or the check""",
+        ),
+        (
+            "params == 1 or depth == 4",
+            """\
+error[check]: the check does not hold
+  --> <text>:5:7
+     5 | check params == 1 or depth == 4
+       |       ^^^^^^^^^^^^^^^^^^^^^^^^^""",
+        ),
+    ],
+)
+def test_a_check_that_does_not_hold(condition: str, message: str) -> None:
+    with pytest.raises(ArchError) as caught:
+        blockdsl.parse(f"{NET}check {condition}").check()
+    assert str(caught.value) == message
+
+
+def test_a_point_that_is_not_there() -> None:
+    with pytest.raises(ArchError, match="no point of the network is called units"):
+        blockdsl.parse(f"{NET}check shape(units) == 4x8x8").check()
+
+
+def test_checks_speak_of_the_file_as_it_is_written() -> None:
+    text = f"{NET}check params == 302"
+    assert blockdsl.parse(text, settings={"c": "8"}).check() == 1
+    with pytest.raises(ArchError, match="params is 302, not 1"):
+        blockdsl.parse(f"{NET}check params == 1", settings={"c": "8"}).check()
+
+
+def test_a_file_without_an_input_is_checked_with_the_given_one() -> None:
+    network = blockdsl.parse("net RELU-FLATTEN-FC(10)\ncheck params == 10*4 + 10", input=(1, 2, 2))
+    assert network.check() == 1
