@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol, TypeVar
 
 from blockdsl import nodes
-from blockdsl.diagnostics import did_you_mean
+from blockdsl.diagnostics import ArchError, did_you_mean
 from blockdsl.lowering.context import Context
-from blockdsl.lowering.values import Closure, Evaluated, Tensors, shown
+from blockdsl.lowering.values import BlockValue, Closure, Evaluated, Tensors, shown
 from blockdsl.ops import TAGS, Argument, OpError
 from blockdsl.source import Span
 
-TAG = re.compile(r"([a-z])(\d+(?:x\d+)?)")
+TAG = re.compile(r"([a-z])(\d{1,18}(?:x\d{1,18})?)")
 
 
 class _Checked(Protocol):
@@ -126,6 +126,15 @@ def missing(
         )
 
 
+def _no_data(call: nodes.Call, name: str, arg: nodes.Arg, value: Evaluated, context: Context) -> ArchError:
+    written = arg.value
+    fix = ""
+    if isinstance(written, nodes.Call) and isinstance(context.scope.find(written.name), BlockValue):
+        fix = f"{written.name} is a block; a function of numbers is written `let {written.name}(…) = …`"
+    message = f"{name} of {call.name} is a number or word, not {shown(value)}"
+    return context.error("argument", message, arg.span, help=fix)
+
+
 def declared(
     call: nodes.Call,
     make: Callable[..., _Made],
@@ -149,9 +158,7 @@ def declared(
         else:
             value = evaluate(arg.value, name)
         if isinstance(value, Closure | Tensors):
-            raise context.error(
-                "argument", f"{name} of {call.name} is a number or word, not {shown(value)}", arg.span
-            )
+            raise _no_data(call, name, arg, value, context)
         try:
             values[name] = arguments[name].convert(value)
         except ValueError as refused:
@@ -161,7 +168,9 @@ def declared(
                 "argument",
                 f"{name} of {call.name} {refused}, not {shown(value)}",
                 arg.value.span,
-                help=did_you_mean(str(value), known, f"no name {value} is bound here") if unknown else "",
+                help=did_you_mean(str(value), known, f"no name {shown(value)} is bound here")
+                if unknown
+                else "",
             ) from None
     try:
         made = make(**values)

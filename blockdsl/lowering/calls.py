@@ -8,12 +8,19 @@ from blockdsl import nodes, ops
 from blockdsl.ir import Auxiliary, BlockCall, Segment, module_name
 from blockdsl.lowering.binding import assign, declared, missing, tag_of
 from blockdsl.lowering.context import Context, Naming, Scope, Trace, place
+from blockdsl.lowering.kinds import AUX
 from blockdsl.lowering.layers import Layers
 from blockdsl.lowering.values import BlockValue, Closure, Evaluated, Function, Kind, Tensors, shown
+from blockdsl.ops.shape import Identity
 from blockdsl.source import Span
 
 MAX_DEPTH = 200
 """Blocks inside blocks."""
+
+
+def _is_tag(arg: nodes.Arg, context: Context) -> bool:
+    """Whether an argument such as `s2` is a tag, and no name that is bound."""
+    return tag_of(arg) is not None and context.scope.find(arg.span.text) is None
 
 
 class Calls(Layers):
@@ -33,6 +40,7 @@ class Calls(Layers):
         """Apply a block, an operation, or a network that a name is bound to."""
         value = context.scope.find(call.name)
         if isinstance(value, Tensors):
+            self._without_arguments(call, "a tensor", context)
             return value
         if isinstance(value, Closure):
             return self._closure_applied(value, call, stream, context, path)
@@ -40,19 +48,19 @@ class Calls(Layers):
             return self._block(value, call, stream, context, path)
         if value is not None:
             raise context.error("value", f"a network stands here, not {shown(value)}", call.span)
-        if call.name == "AUX":
+        if call.name == AUX:
             return self._auxiliary(call, stream, context)
         operation = ops.find(call.name)
         if operation is None:
-            name = Span(call.span.source, call.span.start, call.span.start + len(call.name))
-            raise self.unknown(call.name, name, context)
+            raise self.unknown(call.name, call.span, context)
         if not stream.values:
             raise context.error(
                 "value", f"nothing flows into {call.name} here", call.span, help=f"begin with in-{call.name}"
             )
         if operation.inputs is None:
             call, stream = self._branches(call, stream, context)
-        if call.name == "ID":
+        if operation is Identity:
+            assign(call, [], context)
             return stream
         path = path or context.naming.next(call.name.lower())
         same = context.choosing is context.naming
@@ -75,7 +83,7 @@ class Calls(Layers):
 
     def _branches(self, call: nodes.Call, stream: Tensors, context: Context) -> tuple[nodes.Call, Tensors]:
         """`MEAN(A, B, drop=0.15)` is `[A, B]-MEAN(drop=0.15)`."""
-        networks = tuple(a for a in call.args if a.name is None and not tag_of(a))
+        networks = tuple(a for a in call.args if a.name is None and not _is_tag(a, context))
         if not networks:
             return call, stream
         rest = tuple(a for a in call.args if a not in networks)
@@ -90,8 +98,7 @@ class Calls(Layers):
         context: Context,
         path: tuple[Segment, ...] | None,
     ) -> Tensors:
-        if call.args:
-            raise context.error("argument", f"{call.name} is a network without arguments", call.span)
+        self._without_arguments(call, f"the network {shown(closure)}", context)
         self._deeper(call, context)
         naming = Naming(path) if path else context.naming
         inner = context.but(
@@ -100,6 +107,13 @@ class Calls(Layers):
             trace=closure.trace,
         )  # fmt: skip
         return self.apply(closure.expr, stream, inner)
+
+    def _without_arguments(self, call: nodes.Call, what: str, context: Context) -> None:
+        if call.args:
+            raise context.error(
+                "argument", f"{call.name} is {what}, and takes no arguments", call.args[0].span,
+                help=f"a network that takes arguments is a block: `block {call.name}(…) = …`",
+            )  # fmt: skip
 
     def _deeper(self, call: nodes.Call, context: Context) -> None:
         if context.depth >= MAX_DEPTH:
@@ -164,7 +178,7 @@ class Calls(Layers):
                 assert param.default is not None
                 inside = outside.but(scope=Scope(values, scope), hint=param.name, trace=trace)
                 values[param.name] = self.evaluate(param.default, inside)
-            elif (tag := tag_of(arg)) and context.scope.find(arg.span.text) is None:
+            elif (tag := tag_of(arg)) and _is_tag(arg, context):
                 values[param.name] = tag[1]
             else:
                 values[param.name] = self.evaluate(arg.value, outside.hinted(param.name))
@@ -189,10 +203,19 @@ class Calls(Layers):
             raise self.no_network(body.result, context)
         return self.apply(body.result, stream, context)
 
+    def free_name(self, name: str, span: Span, context: Context) -> None:
+        """Refuse to give something the name of an operation."""
+        if ops.find(name) or name == AUX:
+            raise context.error(
+                "name", f"{name} is an operation", span,
+                help="operations are UPPERCASE; give it a name in lower case",
+            )  # fmt: skip
+
     def bind(self, let: nodes.Let, context: Context) -> None:
         """Evaluate a `let` once and put its value in scope."""
         if let.name in context.scope.names:
             raise context.error("name", f"{let.name} is bound twice", let.span)
+        self.free_name(let.name, let.span, context)
         if let.params is not None:
             context.scope.names[let.name] = Function(let, context.scope)
         else:
@@ -202,16 +225,18 @@ class Calls(Layers):
         given = assign(call, ["name", "head", "weight"], context)
         missing(call, ("name", "head"), given, ["name", "head", "weight"], context)
         word = given["name"].value
-        if isinstance(word, nodes.String):
-            name = word.value
-        elif isinstance(word, nodes.Path) and len(word.steps) == 1:
-            name = word.steps[0].name
-        else:
-            raise context.error("argument", "the name of AUX is a word", word.span)
+        name = word.value if isinstance(word, nodes.String) else word.span.text
+        if not name.isidentifier():
+            raise context.error(
+                "argument", f"the name of an auxiliary output is a word, not {name}", word.span,
+                help="AUX(name, head, weight=0.3): the name is that of its module and of its output",
+            )  # fmt: skip
         weight = self.number(given["weight"].value, context, "a weight") if "weight" in given else 1.0
         path = context.naming.claim(name)
         if path is None or any(a.name == name for a in self.graph.auxiliaries):
-            raise context.error("name", f"the name {name} is taken", word.span)
+            raise context.error(
+                "name", f"the name {name} is taken", word.span, help="each auxiliary output has its own name"
+            )
         naming = Naming(path)
         inner = context.but(naming=naming, choosing=naming, training_only=True, repeated=False)
         head = self.apply(given["head"].value, stream, inner)

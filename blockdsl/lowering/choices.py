@@ -26,6 +26,12 @@ class IntRange:
     step: int = 1
     log: bool = False
 
+    def allows(self, value: float) -> bool:
+        """Whether a value is one of the range."""
+        return (
+            isinstance(value, int) and self.low <= value <= self.high and (value - self.low) % self.step == 0
+        )
+
 
 @dataclass(frozen=True)
 class FloatRange:
@@ -35,6 +41,13 @@ class FloatRange:
     high: float
     step: float | None = None
     log: bool = False
+
+    def allows(self, value: float) -> bool:
+        """Whether a value is in the range, and on one of its steps (but for rounding)."""
+        if not self.low <= value <= self.high:
+            return False
+        steps = (value - self.low) / self.step if self.step else 0.0
+        return abs(steps - round(steps)) < 1e-6
 
 
 @dataclass(frozen=True)

@@ -39,6 +39,8 @@ class Naming:
     path: tuple[Segment, ...] = ()
     counts: dict[str, int] = field(default_factory=dict)
     taken: set[str] = field(default_factory=set)
+    values: dict[str, int] = field(default_factory=dict)
+    labelled: set[str] = field(default_factory=set)
 
     def next(self, name: str) -> tuple[Segment, ...]:
         """The path of the next instance of something, counted from 1."""
@@ -57,11 +59,23 @@ class Naming:
         return (*self.path, Segment(name))
 
     def first_or_next(self, name: str) -> tuple[Segment, ...]:
-        """The bare name the first time, `name[2]` the second."""
-        if path := self.claim(name):
-            self.counts[name] = 1
+        """The path of a value that was bound to a name: bare the first time, `name[2]` the second."""
+        if name not in self.values and (path := self.claim(name)):
+            self.values[name] = 1
             return path
-        return self.next(name)
+        index = self.values.get(name, 1) + 1
+        while f"{name}{index}" in self.taken:
+            index += 1
+        self.values[name] = index
+        self.taken.add(f"{name}{index}")
+        return (*self.path, Segment(name, index))
+
+    def claim_value(self, name: str, path: tuple[Segment, ...]) -> bool:
+        """Whether a label may have the name of the value at `path`, which it stands before; once only."""
+        if path != (*self.path, Segment(name)) or name not in self.values or name in self.labelled:
+            return False
+        self.labelled.add(name)
+        return True
 
 
 Place = tuple[str, int, int]

@@ -6,10 +6,10 @@ from typing import Any
 
 from blockdsl import nodes
 from blockdsl.diagnostics import did_you_mean, error
-from blockdsl.lowering.context import Context, Naming, Scope, Trace
+from blockdsl.lowering.arithmetic import LIMIT
+from blockdsl.lowering.context import Context, Scope, Trace
 from blockdsl.lowering.network import Lowering
-from blockdsl.lowering.values import BlockValue, Function, Kind
-from blockdsl.ops import find
+from blockdsl.lowering.values import BlockValue, Function
 from blockdsl.parser import parse
 from blockdsl.resources import find_used, read_source
 from blockdsl.source import Source, Span
@@ -36,19 +36,19 @@ def define(
             _use(lowering, use, context, places, within)
     for item in file.statements:
         if isinstance(item, nodes.Block):
-            _new(item, places)
+            _new(lowering, item, context, places)
             context.scope.names[item.name] = BlockValue(item, context.scope)
         elif isinstance(item, nodes.Let) and item.params is not None:
-            _new(item, places)
+            _new(lowering, item, context, places)
             context.scope.names[item.name] = Function(item, context.scope)
     params: dict[str, Any] = {}
     for item in file.statements:
         if isinstance(item, nodes.Param):
-            _new(item, places)
-            params[item.name] = _parameter(lowering, item, context, settings)
+            _new(lowering, item, context, places)
+            params[item.name] = _parameter(lowering, item, context, settings, within)
             context.scope.names[item.name] = params[item.name]
         elif isinstance(item, nodes.Let) and item.params is None:
-            _new(item, places)
+            _new(lowering, item, context, places)
             lowering.bind(item, context)
     for name in settings:
         known = did_you_mean(name, params, "it has " + ", ".join(params) if params else "it has none")
@@ -56,42 +56,59 @@ def define(
     return params
 
 
-def _new(item: nodes.Block | nodes.Let | nodes.Param, places: dict[str, Span]) -> None:
+def _new(
+    lowering: Lowering, item: nodes.Block | nodes.Let | nodes.Param, context: Context, places: dict[str, Span]
+) -> None:
+    """Refuse a name that is an operation's or taken, also among an item's own parameters."""
     word = type(item).__name__.lower()
     head = Span(item.span.source, item.span.start, item.span.start + len(word))
-    if find(item.name):
-        raise error(
-            "name", f"{item.name} is an operation", item.span,
-            help="operations are UPPERCASE; give it a name in lower case",
-        )  # fmt: skip
+    lowering.free_name(item.name, item.span, context)
     if item.name in places:
         raise error("name", f"{item.name} is defined twice", item.span, places[item.name])
     places[item.name] = item.span if item.span.line == head.line else head
+    own: dict[str, Span] = {}
+    for param in (not isinstance(item, nodes.Param) and item.params) or ():
+        lowering.free_name(param.name, param.span, context)
+        if param.name in own:
+            message = f"{item.name} has two parameters named {param.name}"
+            raise error("name", message, param.span, own[param.name])
+        own[param.name] = param.span
 
 
-def _parameter(lowering: Lowering, item: nodes.Param, context: Context, settings: dict[str, Any]) -> Any:
+def _parameter(
+    lowering: Lowering, item: nodes.Param, context: Context, settings: dict[str, Any], within: tuple[str, ...]
+) -> Any:
     if item.name in settings:
-        return given_value(lowering, item.name, settings.pop(item.name))
+        return given_value(lowering, item.name, settings.pop(item.name), context)
     if item.default is None:
+        fix = f"a used file's parameters have defaults: param {item.name} = …"
         raise error(
             "argument", f"the param {item.name} has no value", item.span,
-            help=f"give it one: --set {item.name}=…",
+            help=fix if within else f"give it one: --set {item.name}=…",
         )  # fmt: skip
     return lowering.evaluate(item.default, context.hinted(item.name))
 
 
-def given_value(lowering: Lowering, name: str, value: Any) -> Any:
-    """A setting from outside: Python data as it is, a text as an expression of the language."""
+def given_value(lowering: Lowering, name: str, value: Any, context: Context) -> Any:
+    """A setting from outside: Python data as it is, a text as an expression of the language.
+
+    A lone word that is no name is that word: `--set norm=batch`.
+    """
     if isinstance(value, list | tuple):
-        return tuple(given_value(lowering, name, v) for v in value)
-    if not isinstance(value, str):
-        return value
-    net = parse(Source(f"--set {name}", f"({value})")).statements[0]
-    naming = Naming()
-    context = Context(Scope(), naming, naming, Trace())
-    if not isinstance(net, nodes.Net) or lowering.kind(net.body.result, context) is not Kind.DATA:
-        raise error("argument", f"{name}={value} is no number, word or list")
-    return lowering.evaluate(net.body.result, context)
+        return tuple(given_value(lowering, name, v, context) for v in value)
+    if isinstance(value, str):
+        statements = parse(Source(f"--set {name}", f"({value})")).statements
+        net = statements[0]
+        if (
+            len(statements) > 1
+            or not isinstance(net, nodes.Net)
+            or not isinstance(net.body.result, nodes.Group)
+        ):
+            raise error("argument", f"{name}={value} is not one expression")
+        return lowering.argument(net.body.result.body, context.hinted(name))
+    if not isinstance(value, int | float) or abs(value) > LIMIT or value != value:
+        raise error("argument", f"{name} is a number, a text or a list of these, not {value!r}")
+    return value
 
 
 def _use(
@@ -109,13 +126,15 @@ def _use(
             help="a used file lies beside the file that uses it, or in the zoo",
         )  # fmt: skip
     key = str(found.resolve())
-    if key in within or len(within) >= MAX_USES:
+    if key in within:
         raise error("file", f"{name} uses itself", use.path.span)
-    used = parse(read_source(found, found.name))
-    naming = Naming()
-    inner = Context(Scope(), naming, naming, Trace())
-    define(lowering, used, inner, {}, (*within, key))
-    for other, value in inner.scope.names.items():
+    if len(within) >= MAX_USES:
+        raise error("file", f"files use each other more than {MAX_USES} deep", use.path.span)
+    if key not in lowering.used:
+        inner = context.but(scope=Scope(), trace=Trace())
+        define(lowering, parse(read_source(found, found.name)), inner, {}, (*within, key))
+        lowering.used[key] = inner.scope
+    for other, value in lowering.used[key].names.items():
         if other in context.scope.names and context.scope.names[other] is not value:
             raise error("name", f"{name} defines {other} a second time", use.path.span, places.get(other))
         if isinstance(value, BlockValue | Function):

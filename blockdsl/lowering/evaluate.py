@@ -2,99 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
-from blockdsl import nodes, ops
-from blockdsl.diagnostics import ArchError, did_you_mean
-from blockdsl.ir import Graph, Segment, path_text
+from blockdsl import nodes
+from blockdsl.diagnostics import ArchError
 from blockdsl.lowering import arithmetic
-from blockdsl.lowering.choices import ChoicePoint, Chooser, FloatRange, IntRange, Options
-from blockdsl.lowering.context import Context, Naming, Trace, place
+from blockdsl.lowering.context import Context, Trace, place
+from blockdsl.lowering.lookup import Lookup
 from blockdsl.lowering.values import (
     BlockValue,
     Closure,
-    Data,
     Evaluated,
     Function,
     Kind,
+    NoData,
     Tensors,
-    kind_of_value,
+    extent,
     shown,
 )
 
 MAX_ITEMS = 100_000
 """Items of a list, rounds of a loop, repetitions: more is a slip of the pen."""
 
-MAX_STEPS = 2_000_000
-"""Expressions evaluated for one network."""
-
-_AXES = {1: "c", 2: "lc", 3: "chw"}
+MAX_LIST_DEPTH = 8
+"""Lists inside lists."""
 
 
-class Evaluator:
+class Evaluator(Lookup):
     """Evaluates expressions; `Lowering` adds the application of networks."""
-
-    def __init__(self, choose: Chooser) -> None:
-        self.graph = Graph()
-        self.choose = choose
-        self.decisions: dict[str, tuple[ChoicePoint, int | float]] = {}
-        self.steps = 0
 
     def apply(self, expr: nodes.Expr, stream: Tensors, context: Context) -> Tensors:
         """Let tensors flow through a network."""
         raise AssertionError
 
-    # --- kinds
-
-    def kind(self, expr: nodes.Expr, context: Context) -> Kind:
-        """What an expression will yield, told from its form and the names in it."""
-        match expr:
-            case nodes.Path(steps=steps):
-                return self._kind_of_path(steps, context)
-            case nodes.Call(name=name):
-                value = context.scope.find(name)
-                if value is None and name in arithmetic.FUNCTIONS:
-                    return Kind.DATA
-                return Kind.DATA if isinstance(value, Function) or callable(value) else Kind.NET
-            case nodes.Number():
-                return Kind.DATA
-            case nodes.Group(body=body) | nodes.Label(body=body):
-                return self.kind(body, context)
-            case nodes.Chain(parts=parts) | nodes.Choice(options=parts):
-                return self.kind(parts[0], context)
-            case nodes.Sum(parts=parts) | nodes.Concat(parts=parts) | nodes.Product(parts=parts):
-                return self._strongest(parts, context)
-            case nodes.ListOf(items=parts):
-                return self._strongest(parts, context) if parts else Kind.DATA
-            case nodes.If(then=then, otherwise=otherwise):
-                return self._strongest((then, otherwise), context)
-            case nodes.For(body=body, variable=variable):
-                return self.kind(body, context.with_names(**{variable: 0}))
-            case nodes.Optional():
-                return Kind.NET
-        return Kind.DATA
-
-    def _strongest(self, parts: tuple[nodes.Expr, ...], context: Context) -> Kind:
-        kinds = {self.kind(part, context) for part in parts}
-        return next((k for k in (Kind.NET, Kind.TENSOR) if k in kinds), Kind.DATA)
-
-    def _kind_of_path(self, steps: tuple[nodes.Step, ...], context: Context) -> Kind:
-        name = steps[0].name
-        if len(steps) > 1:
-            return Kind.DATA
-        value = context.scope.find(name)
-        if steps[0].index is not None:
-            return Kind.DATA
-        if value is not None:
-            return kind_of_value(value)
-        return Kind.NET if ops.find(name) else Kind.DATA
-
-    # --- values
-
     def evaluate(self, expr: nodes.Expr, context: Context) -> Evaluated:
         """The value of an expression: data, tensors, or a closure for a network."""
-        self.tick(expr, context)
+        self.spend(1, expr, context)
         kind = self.kind(expr, context)
         if kind is Kind.NET:
             return self._closure(expr, context)
@@ -103,15 +46,6 @@ class Evaluator:
         value: Evaluated = self.data(expr, context)
         return value
 
-    def tick(self, expr: nodes.Expr, context: Context) -> None:
-        """Count a step; no file may take forever."""
-        self.steps += 1
-        if self.steps > MAX_STEPS:
-            raise context.error(
-                "size", f"the network takes more than {MAX_STEPS:,} steps to unfold", expr.span,
-                help="is a repetition or a recursion larger than meant?",
-            )  # fmt: skip
-
     def _closure(self, expr: nodes.Expr, context: Context) -> Closure | BlockValue:
         while isinstance(expr, nodes.Group):
             expr = expr.body
@@ -119,6 +53,8 @@ class Evaluator:
             value = context.scope.find(expr.steps[0].name)
             if isinstance(value, Closure | BlockValue):
                 return value
+        if isinstance(expr, nodes.Call) and not self.known(expr.name, context):
+            raise self.unknown(expr.name, expr.span, context)
         path = context.choosing.first_or_next(context.hint) if context.hint else context.choosing.path
         return Closure(expr, context.scope, path, context.trace)
 
@@ -144,13 +80,11 @@ class Evaluator:
             case nodes.Dims(values=values):
                 return values
             case nodes.Path():
-                return self._path(expr, context)
+                return self.path(expr, context)
             case nodes.Group(body=body):
                 return self.evaluate(body, context)
-            case nodes.TupleOf(items=items):
-                return tuple(self.evaluate(item, context) for item in items)
-            case nodes.ListOf(items=items):
-                return tuple(v for item in items for v in self._items(item, context))
+            case nodes.TupleOf(items=items) | nodes.ListOf(items=items):
+                return self._list(items, expr, context)
             case nodes.Chain(parts=parts):
                 return self._fold("-", parts, context)
             case nodes.Sum(parts=parts):
@@ -169,10 +103,37 @@ class Evaluator:
                 index, inner = self.decide(options, expr, context)
                 return self.evaluate(options[index], inner)
             case nodes.RangeChoice():
-                return self._range(expr, context)
+                return self._number_of(expr, context)
             case nodes.Call():
                 return self._function(expr, context)
-        raise context.error("value", "this is no number, word or list", expr.span)
+            case nodes.Concat():
+                raise context.error("value", "| joins networks, here are none", expr.span)
+            case nodes.Label(body=body):
+                value = shown(self.evaluate(body, context))
+                raise context.error("value", f"a label names a network, not {value}", expr.span)
+            case nodes.For():
+                raise context.error(
+                    "value", "a loop in round brackets repeats a network", expr.span,
+                    help="a list of numbers stands in square brackets: [2*i for i in 1..4]",
+                )  # fmt: skip
+        raise AssertionError(f"no data: {expr}")
+
+    def _list(self, items: tuple[nodes.Expr, ...], expr: nodes.Expr, context: Context) -> tuple[Any, ...]:
+        values = tuple([value for item in items for value in self._items(item, context)])
+        count, depth = extent(values, MAX_ITEMS)
+        self.spend(count, expr, context)
+        if count > MAX_ITEMS:
+            raise context.error("size", f"the list has more than {MAX_ITEMS:,} items", expr.span)
+        if depth > MAX_LIST_DEPTH:
+            raise context.error("size", f"lists are nested more than {MAX_LIST_DEPTH} deep", expr.span)
+        return values
+
+    def _number_of(self, expr: nodes.RangeChoice, context: Context) -> int | float:
+        inner = context.hinted("")
+        low = self.number(expr.first, inner, "the lower end of a range")
+        high = self.number(expr.last, inner, "the upper end of a range")
+        step = None if expr.step is None else self.number(expr.step, inner, "a step")
+        return self.decide_number(expr, low, high, step, context)
 
     def _items(self, item: nodes.Expr, context: Context) -> list[Evaluated]:
         if isinstance(item, nodes.For):
@@ -213,6 +174,15 @@ class Evaluator:
     def no_network(self, expr: nodes.Expr, context: Context, help: str = "") -> ArchError:
         """The error for data where a network should stand."""
         value = self.evaluate(expr, context)
+        while isinstance(expr, nodes.Group):
+            expr = expr.body
+        if isinstance(expr, nodes.Call) and isinstance(value, NoData):
+            return context.error(
+                "value", f"{expr.name} is a function of numbers, and yields none", expr.span,
+                help="what yields a network is a block: `block name(…) = …`",
+            )  # fmt: skip
+        if isinstance(expr, nodes.TupleOf):
+            help = help or "a bundle of networks stands in square brackets: [A, B]"
         return context.error("value", f"a network stands here, not {shown(value)}", expr.span, help=help)
 
     def whole(self, expr: nodes.Expr, context: Context, what: str) -> int:
@@ -236,8 +206,18 @@ class Evaluator:
             return self.truth(expr.right, context) if first == (expr.op == "and") else first
         left, right = self.evaluate(expr.left, context), self.evaluate(expr.right, context)
         if expr.op in ("==", "!="):
-            return (left == right) == (expr.op == "==")
+            return self._same(left, right, expr, context) == (expr.op == "==")
         return self._combine(expr.op, left, right, expr.left, expr.right, context)
+
+    def _same(self, left: Evaluated, right: Evaluated, expr: nodes.Binary, context: Context) -> bool:
+        for value, side in ((left, expr.left), (right, expr.right)):
+            if isinstance(value, NoData):
+                raise context.error(
+                    "value", f"{expr.op} compares numbers, words and lists, not {shown(value)}", side.span
+                )
+        if isinstance(left, tuple):
+            self.spend(extent(left, MAX_ITEMS)[0], expr, context)
+        return left == right
 
     def _combine(
         self, op: str, left: Any, right: Any, left_at: nodes.Expr, right_at: nodes.Expr, context: Context
@@ -250,115 +230,30 @@ class Evaluator:
         try:
             return arithmetic.bounded(arithmetic.BINARY[op](left, right))
         except (ArithmeticError, ValueError) as failed:
-            raise context.error("value", arithmetic.reason(failed), left_at.span.to(right_at.span)) from None
-
-    def _path(self, path: nodes.Path, context: Context) -> Evaluated:
-        step = path.steps[0]
-        value = context.scope.find(step.name)
-        if value is None:
-            raise self.unknown(step.name, step.span, context)
-        if step.index is not None:
-            value = self._item(value, step, context)
-        for axis in path.steps[1:]:
-            value = self._axis(value, axis, path, context)
-        return value
-
-    def unknown(self, name: str, span: Any, context: Context) -> ArchError:
-        """The error for a name that nobody bound, with the nearest that somebody did."""
-        known = [*context.scope.known(), *arithmetic.FUNCTIONS, *ops.all_operations()]
-        what = "operation" if name.isupper() and len(name) > 1 else "name"
-        return context.error("name", f"unknown {what} {name}", span, help=did_you_mean(name, known))
-
-    def _item(self, value: Evaluated, step: nodes.Step, context: Context) -> Evaluated:
-        assert step.index is not None
-        if not isinstance(value, tuple):
-            raise context.error("value", f"{step.name} is no list but {shown(value)}", step.span)
-        index = self.whole(step.index, context, "an index")
-        if not 1 <= index <= len(value):
-            raise context.error(
-                "value", f"{step.name} has the items 1 to {len(value)}, not {index}", step.index.span,
-                help="lists count from 1, as instances do",
-            )  # fmt: skip
-        return value[index - 1]  # type: ignore[no-any-return]
-
-    def _axis(self, value: Evaluated, axis: nodes.Step, path: nodes.Path, context: Context) -> Data:
-        if not isinstance(value, Tensors) or not value.values:
-            raise context.error("value", f"{shown(value)} has no .{axis.name}", path.span)
-        shape = self.graph.shape_of(value.values[0])
-        axes = _AXES.get(len(shape), "")
-        if axis.name not in axes or axis.index is not None:
-            size = "x".join(map(str, shape))
-            raise context.error(
-                "value", f"a tensor of {size} has no .{axis.name}", axis.span,
-                help="it has " + ", ".join(f".{a}" for a in axes),
-            )  # fmt: skip
-        return shape[axes.index(axis.name)]
+            where = left_at.span.to(right_at.span)
+            raise context.error("value", f"this {arithmetic.reason(failed)}", where) from None
 
     def _function(self, call: nodes.Call, context: Context) -> Any:
         function = context.scope.find(call.name)
         if callable(function) and len(call.args) == 1:
             return function(call.args[0].value)
-        named = next((a for a in call.args if a.name is not None), None)
-        if named is not None and not isinstance(function, Function):
-            raise context.error("argument", f"{call.name} takes no named arguments", named.span)
+        by_name = next((a for a in call.args if a.name is not None), None)
+        if by_name is not None and not isinstance(function, Function):
+            raise context.error("argument", f"{call.name} takes no named arguments", by_name.span)
         if isinstance(function, Function):
             return self.call_function(function, call, context)
-        values = [self.evaluate(arg.value, context) for arg in call.args]
-        run: Callable[..., Any] | None = arithmetic.FUNCTIONS.get(call.name)
-        if run is None:
+        values = tuple([self.evaluate(arg.value, context) for arg in call.args])
+        named = arithmetic.FUNCTIONS.get(call.name)
+        if named is None:
             raise self.unknown(call.name, call.span, context)
+        self.spend(extent(values, MAX_ITEMS)[0], call, context)
         try:
-            return arithmetic.bounded(run(*values))
-        except (ArithmeticError, ValueError, TypeError) as failed:
-            raise context.error("value", f"{call.name}: {arithmetic.reason(failed)}", call.span) from None
+            return arithmetic.bounded(named(values))
+        except (ArithmeticError, ValueError) as failed:
+            raise context.error(
+                "value", f"{call.name} {arithmetic.reason(failed)}", call.span, help=named.written
+            ) from None
 
     def call_function(self, function: Function, call: nodes.Call, context: Context) -> Any:
         """The value of `width(3)` for `let width(i) = …`."""
         raise AssertionError
-
-    # --- choices
-
-    def decide(
-        self, options: tuple[nodes.Expr, ...], expr: nodes.Expr, context: Context, name: str = "choice"
-    ) -> tuple[int, Context]:
-        """The index of the chosen option, and the context in which that option is evaluated."""
-        texts = tuple(" ".join(option.span.text.split()) for option in options)
-        path, index = self._ask(Options(texts), expr, context, name)
-        if not isinstance(index, int) or not 0 <= index < len(options):
-            raise context.error("choice", f"{path_text(path)} has no option {index}", expr.span)
-        return index, context.but(choosing=Naming(path), hint="", at=None)
-
-    def _range(self, expr: nodes.RangeChoice, context: Context) -> int | float:
-        inner = context.hinted("")
-        low = self.number(expr.first, inner, "the lower end of a range")
-        high = self.number(expr.last, inner, "the upper end of a range")
-        step = None if expr.step is None else self.number(expr.step, inner, "a step")
-        if not low <= high:
-            raise context.error("choice", f"the range {low:g}..{high:g} is empty", expr.span)
-        if expr.log and low <= 0:
-            raise context.error("choice", "a log range begins above 0", expr.first.span)
-        if step is not None and (step <= 0 or expr.log):
-            raise context.error("choice", "a step is above 0, and a log range has none", expr.span)
-        domain: IntRange | FloatRange
-        if isinstance(low, int) and isinstance(high, int) and isinstance(step, int | None):
-            domain = IntRange(low, high, step or 1, expr.log)
-        else:
-            domain = FloatRange(float(low), float(high), step, expr.log)
-        path, value = self._ask(domain, expr, context, "number")
-        if not low <= value <= high:
-            raise context.error(
-                "choice", f"{path_text(path)} is in {low:g}..{high:g}, not {value:g}", expr.span
-            )
-        return value
-
-    def _ask(
-        self, domain: Options | IntRange | FloatRange, expr: nodes.Expr, context: Context, name: str
-    ) -> tuple[tuple[Segment, ...], int | float]:
-        naming = context.choosing
-        path = context.at or (naming.first_or_next(context.hint) if context.hint else naming.next(name))
-        key = path_text(path)
-        if key not in self.decisions:
-            point = ChoicePoint(key, domain, expr.span)
-            self.decisions[key] = (point, self.choose(point))
-        context.trace.choices[place(expr.span)] = self.decisions[key][1]
-        return path, self.decisions[key][1]

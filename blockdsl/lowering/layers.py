@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import prod
+
 from blockdsl.diagnostics import Mark
 from blockdsl.ir import Layer, Segment, Value
 from blockdsl.lowering.context import Context
@@ -11,7 +13,10 @@ from blockdsl.ops import Operation, OpError, Shape
 from blockdsl.ops.shape import Flatten
 from blockdsl.source import Span
 
-MAX_LAYERS = 200_000
+MAX_LAYERS = 100_000
+
+MAX_NUMBERS = 10**12
+"""Numbers in one tensor of one sample."""
 
 
 def size(shape: Shape) -> str:
@@ -47,7 +52,12 @@ class Layers(Evaluator):
             outputs = operation.shapes(*shapes)
         except OpError as refused:
             raise self._refused(refused, inputs, shapes, span, context, sides) from None
-        if len(self.graph) >= MAX_LAYERS:
+        largest = max(map(prod, outputs))
+        if largest > MAX_NUMBERS:
+            raise context.error(
+                "size", f"{operation.name} makes a tensor of more than {MAX_NUMBERS:,} numbers", span
+            )
+        if len(self.graph) > MAX_LAYERS:
             raise context.error("size", f"the network has more than {MAX_LAYERS:,} layers", span)
         layer = Layer(
             len(self.graph), operation, inputs, outputs, path, span, context.call, context.training_only

@@ -3,21 +3,31 @@
 from __future__ import annotations
 
 from blockdsl import nodes, ops
-from blockdsl.ir import Value, module_name
+from blockdsl.ir import Segment, Value, module_name
 from blockdsl.lowering.calls import Calls
-from blockdsl.lowering.context import Context, Naming, Trace, place
+from blockdsl.lowering.choices import Chooser
+from blockdsl.lowering.context import Context, Naming, Scope, Trace, place
 from blockdsl.lowering.evaluate import MAX_ITEMS
-from blockdsl.lowering.values import Kind, Tensors, shown
+from blockdsl.lowering.values import Closure, Kind, Tensors, shown
+from blockdsl.source import Span
 
+_REPEATING = "to repeat, write the network first: RELU * 3; SCALE(0.5) scales by a number"
 _JOINS = {nodes.Sum: "SUM", nodes.Concat: "CAT", nodes.Product: "MUL"}
 
 
 class Lowering(Calls):
-    """Applies networks; `self.graph` grows in execution order."""
+    """Applies networks; `self.graph` grows in execution order.
+
+    `used` holds the names of the files brought in with `use`, each read once, by their full path.
+    """
+
+    def __init__(self, choose: Chooser) -> None:
+        super().__init__(choose)
+        self.used: dict[str, Scope] = {}
 
     def apply(self, expr: nodes.Expr, stream: Tensors, context: Context) -> Tensors:
         """Let tensors flow through a network, or take the tensors that an expression already is."""
-        self.tick(expr, context)
+        self.spend(1, expr, context)
         match expr:
             case nodes.Group(body=body):
                 return self.apply(body, stream, context)
@@ -71,13 +81,14 @@ class Lowering(Calls):
         return stream
 
     def _repeat(self, expr: nodes.Product, stream: Tensors, context: Context) -> Tensors:
-        body = expr.parts[0]
-        if self.kind(body, context) is not Kind.NET or len(expr.parts) > 2:
+        *before, count = expr.parts
+        span = before[0].span.to(before[-1].span)
+        body = before[0] if len(before) == 1 else nodes.Product(span, tuple(before))
+        if self.kind(body, context) is not Kind.NET:
             raise context.error(
-                "value", "a repetition is one network times one number", expr.span,
-                help="write the network first: unit(64) * 3",
+                "value", "what is repeated is a network, and no tensor", span,
+                help="in-A-A-A is written in-A*3",
             )  # fmt: skip
-        count = expr.parts[1]
         times = self.whole(count, context.hinted("repeat"), "a repetition")
         if times < 0:
             raise context.error("value", f"nothing can be repeated {times} times", count.span)
@@ -98,8 +109,7 @@ class Lowering(Calls):
         values = []
         for part in expr.parts:
             if self.kind(part, context) is Kind.DATA:
-                fix = "to repeat, write the network first: RELU * 3; SCALE(0.5) scales by a number"
-                raise self.no_network(part, context, fix if isinstance(expr, nodes.Product) else "")
+                raise self.no_network(part, context, _REPEATING if isinstance(expr, nodes.Product) else "")
             branch = self.apply(part, stream, context)
             if len(branch.values) != 1:
                 raise context.error(
@@ -141,17 +151,10 @@ class Lowering(Calls):
         return Tensors(tuple(outgoing))
 
     def _label(self, label: nodes.Label, stream: Tensors, context: Context) -> Tensors:
-        path = context.naming.next(label.name) if context.repeated else context.naming.claim(label.name)
-        if path is None:
-            raise context.error(
-                "name",
-                f"the name {label.name} is taken here",
-                label.span,
-                help="labels differ from each other and from the numbered names of unlabelled layers",
-            )
         body = label.body
         while isinstance(body, nodes.Group):
             body = body.body
+        path = self._path_of(label, body, context)
         if isinstance(body, nodes.Path) and len(body.steps) == 1 and body.steps[0].index is None:
             body = nodes.Call(body.span, body.steps[0].name, ())
         if isinstance(body, nodes.Call) and self.kind(body, context) is Kind.NET:
@@ -164,3 +167,21 @@ class Lowering(Calls):
         if len(result.values) == 1:
             self.graph.points[module_name(path)] = result.values[0]
         return result
+
+    def _path_of(self, label: nodes.Label, body: nodes.Expr, context: Context) -> tuple[Segment, ...]:
+        """The path of what a label names: numbered in a repetition, else the label as it is."""
+        naming = context.naming
+        if context.repeated:
+            return naming.next(label.name)
+        if path := naming.claim(label.name):
+            return path
+        if isinstance(body, nodes.Path):
+            value = context.scope.find(body.steps[0].name)
+            if isinstance(value, Closure) and naming.claim_value(label.name, value.path):
+                return value.path
+        raise context.error(
+            "name", f"the name {label.name} is taken here",
+            Span(label.span.source, label.span.start, label.span.start + len(label.name)),
+            help="labels differ from each other, from names of networks and choices of the same block, "
+            "and from the numbered names of layers without one",
+        )  # fmt: skip

@@ -160,8 +160,17 @@ def _input_shape(lowering: Lowering, file: nodes.File, context: Context, given: 
         given = value if isinstance(value, tuple) else (value,)
     place = stated.shape.span if stated else _first(file)
     assert given is not None
-    if not given or not all(isinstance(n, int) and 0 < n < 1_000_000 for n in given):
-        raise error("input", f"an input has sizes of 1 or more, not {'x'.join(map(str, given))}", place)
+    given = tuple(given)
+    for size in given:
+        if isinstance(size, bool) or not isinstance(size, int) or not 0 < size < 1_000_000:
+            raise error(
+                "input", f"a size of the input is a whole number, 1 or more, not {shown(size)}", place
+            )
+    if not 1 <= len(given) <= 3:
+        raise error(
+            "input", f"an input has one to three sizes, not {len(given)}", place,
+            help="3x224x224 is an image, 197x768 are tokens, 784 is a vector; the batch is no part of it",
+        )  # fmt: skip
     return given
 
 
@@ -191,6 +200,8 @@ def _meta(file: nodes.File) -> Meta:
             raise error("file", f"a second {line.key}", line.span)
         else:
             values[line.key] = data[0]
+            if line.key == "year" and not isinstance(data[0], int):
+                raise error("file", "a year is a whole number", line.values[0].span)
     return Meta(**values, notes=tuple(notes), errors=tuple(errors))
 
 
@@ -198,10 +209,13 @@ def _meta(file: nodes.File) -> Meta:
 def _room_to_recurse(file: nodes.File) -> Iterator[None]:
     """Blocks inside blocks are Python calls inside calls; their depth is bounded by the lowering itself."""
     before = sys.getrecursionlimit()
-    sys.setrecursionlimit(max(before, 40_000))
+    sys.setrecursionlimit(max(before, 20_000))
     try:
         yield
     except RecursionError:
-        raise error("size", "the file nests too deeply", _first(file)) from None
+        raise error(
+            "size", "blocks and brackets inside each other are too many", _first(file),
+            help="does a block that calls itself stop in time?",
+        ) from None  # fmt: skip
     finally:
         sys.setrecursionlimit(before)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from blockdsl import nodes
@@ -12,6 +14,7 @@ from blockdsl.lowering.context import Context, Naming
 from blockdsl.lowering.network import Lowering
 from blockdsl.lowering.values import Evaluated, shown
 from blockdsl.recipe import Recipe, RecipeError, find_term
+from blockdsl.recipe.settings import convert
 
 
 def recipe_of(lowering: Lowering, file: nodes.File, context: Context) -> Recipe:
@@ -28,10 +31,9 @@ def recipe_of(lowering: Lowering, file: nodes.File, context: Context) -> Recipe:
                     "setting", f"{setting.name} is set twice", setting.span, settings[setting.name].span
                 )
             settings[setting.name] = setting
-    values = {}
+    values: dict[str, Any] = {}
     choosing = Naming((Segment("train"),))
     context = context.but(choosing=choosing)
-    recipe = Recipe()
     for name, setting in settings.items():
         if name not in Recipe.arguments:
             raise error(
@@ -39,11 +41,21 @@ def recipe_of(lowering: Lowering, file: nodes.File, context: Context) -> Recipe:
                 help=did_you_mean(name, Recipe.arguments, "it has " + ", ".join(Recipe.arguments)),
             )  # fmt: skip
         values[name] = _setting(lowering, setting, context)
-        try:
-            recipe = recipe.with_({name: values[name]})
-        except RecipeError as refused:
-            raise error("setting", refused.message, setting.value.span, help=refused.help) from None
-    return recipe
+        with _placed(settings, name):
+            convert(name, values[name])
+    with _placed(settings, ""):
+        return Recipe.of(values)
+
+
+@contextmanager
+def _placed(settings: dict[str, nodes.Setting], name: str) -> Iterator[None]:
+    """Give a refusal the place of the setting that it names, or of `name`."""
+    try:
+        yield
+    except RecipeError as refused:
+        setting = settings.get(refused.argument or name) or settings.get(name)
+        span = setting.value.span if setting else None
+        raise error("setting", refused.message, span, help=refused.help) from None
 
 
 def _setting(lowering: Lowering, setting: nodes.Setting, context: Context) -> Any:
@@ -67,6 +79,8 @@ def _terms(lowering: Lowering, expr: nodes.Expr, role: str, context: Context) ->
         case nodes.Optional(body=body):
             index, inner = lowering.decide((body, expr), expr, context, "optional")
             return _terms(lowering, body, role, inner) if index == 0 else []
+        case nodes.If():
+            return _terms(lowering, lowering.branch(expr, context), role, context)
         case nodes.Path(steps=steps) if len(steps) == 1 and steps[0].index is None:
             return [_term(lowering, nodes.Call(expr.span, steps[0].name, ()), role, context)]
         case nodes.Call():

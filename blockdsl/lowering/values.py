@@ -58,6 +58,7 @@ class BlockValue:
 
 
 Evaluated = Data | Tensors | Closure | Function | BlockValue
+NoData = Tensors | Closure | Function | BlockValue
 
 
 def kind_of_value(value: Evaluated) -> Kind:
@@ -67,14 +68,44 @@ def kind_of_value(value: Evaluated) -> Kind:
     return Kind.NET if isinstance(value, Closure | BlockValue) else Kind.DATA
 
 
+def extent(value: Evaluated, most: int) -> tuple[int, int]:
+    """How many values a list holds, lists inside it included, and how deep they are nested.
+
+    Counting ends where there are more than `most`.
+    """
+    if not isinstance(value, tuple):
+        return 1, 0
+    count, depth = 0, 0
+    for item in value:
+        inner, levels = extent(item, most)
+        count, depth = count + max(inner, 1), max(depth, levels)
+        if count > most:
+            break
+    return count, depth + 1
+
+
+_SHOWN_ITEMS = 12
+_SHOWN_CHARACTERS = 60
+
+
 def shown(value: Evaluated) -> str:
-    """A value as a message shows it: `64`, `[1, 2]`, `yes`, `CONV(3,3)-BN`, `32x8x8`."""
+    """A value as a message shows it: `64`, `[1, 2]`, `yes`, `CONV(3,3)-BN`; what is long is cut."""
+    return cut(_shown(value))
+
+
+def cut(text: str) -> str:
+    """A text no longer than a message can take."""
+    return text if len(text) <= _SHOWN_CHARACTERS else text[: _SHOWN_CHARACTERS - 1] + "…"
+
+
+def _shown(value: Evaluated) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, tuple):
-        return "[" + ", ".join(map(shown, value)) + "]"
+        items = [shown(item) for item in value[:_SHOWN_ITEMS]]
+        return "[" + ", ".join(items + ["…"] * (len(value) > _SHOWN_ITEMS)) + "]"
     if isinstance(value, Closure):
-        return " ".join(value.expr.span.text.split())
+        return " ".join(value.expr.span.text[: 2 * _SHOWN_CHARACTERS].split())
     if isinstance(value, Function):
         return f"{value.let.name}(…)"
     if isinstance(value, BlockValue):

@@ -1,0 +1,66 @@
+"""How choices are made: each gets its path, is asked once a path, and is remembered."""
+
+from __future__ import annotations
+
+from blockdsl import nodes
+from blockdsl.ir import Segment, path_text
+from blockdsl.lowering.choices import ChoicePoint, Chooser, FloatRange, IntRange, Options
+from blockdsl.lowering.context import Context, Naming, place
+from blockdsl.lowering.kinds import Kinds
+
+Number = int | float
+
+
+class Deciding(Kinds):
+    """Asks the chooser and keeps its decisions."""
+
+    def __init__(self, choose: Chooser) -> None:
+        super().__init__()
+        self.choose = choose
+        self.decisions: dict[str, tuple[ChoicePoint, Number]] = {}
+
+    def decide(
+        self, options: tuple[nodes.Expr, ...], expr: nodes.Expr, context: Context, name: str = "choice"
+    ) -> tuple[int, Context]:
+        """The index of the chosen option, and the context in which that option is evaluated."""
+        texts = tuple(" ".join(option.span.text.split()) for option in options)
+        path, index = self._ask(Options(texts), expr, context, name)
+        if not isinstance(index, int) or not 0 <= index < len(options):
+            raise context.error("choice", f"{path_text(path)} has no option {index}", expr.span)
+        return index, context.but(choosing=Naming(path), hint="", at=None)
+
+    def decide_number(
+        self, expr: nodes.RangeChoice, low: Number, high: Number, step: Number | None, context: Context
+    ) -> Number:
+        """The number chosen from a range."""
+        if not low <= high:
+            raise context.error("choice", f"the range {low:g}..{high:g} is empty", expr.span)
+        if expr.log and low <= 0:
+            raise context.error("choice", "a log range begins above 0", expr.first.span)
+        if step is not None and (step <= 0 or expr.log):
+            raise context.error("choice", "a step is above 0, and a log range has none", expr.span)
+        domain: IntRange | FloatRange
+        if isinstance(low, int) and isinstance(high, int) and isinstance(step, int | None):
+            domain = IntRange(low, high, step or 1, expr.log)
+        else:
+            domain = FloatRange(float(low), float(high), step, expr.log)
+        path, value = self._ask(domain, expr, context, "number")
+        if not domain.allows(value):
+            raise context.error(
+                "choice",
+                f"{path_text(path)} is one of {' '.join(expr.span.text.split())}, not {value}",
+                expr.span,
+            )
+        return value
+
+    def _ask(
+        self, domain: Options | IntRange | FloatRange, expr: nodes.Expr, context: Context, name: str
+    ) -> tuple[tuple[Segment, ...], Number]:
+        naming = context.choosing
+        path = context.at or (naming.first_or_next(context.hint) if context.hint else naming.next(name))
+        key = path_text(path)
+        if key not in self.decisions:
+            point = ChoicePoint(key, domain, expr.span)
+            self.decisions[key] = (point, self.choose(point))
+        context.trace.choices[place(expr.span)] = self.decisions[key][1]
+        return path, self.decisions[key][1]

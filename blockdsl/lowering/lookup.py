@@ -1,0 +1,84 @@
+"""What names stand for: values in sight, items of lists, sizes of tensors."""
+
+from __future__ import annotations
+
+from blockdsl import nodes, ops
+from blockdsl.diagnostics import ArchError, did_you_mean
+from blockdsl.ir import Graph
+from blockdsl.lowering import arithmetic
+from blockdsl.lowering.choices import Chooser
+from blockdsl.lowering.context import Context
+from blockdsl.lowering.deciding import Deciding
+from blockdsl.lowering.kinds import AUX
+from blockdsl.lowering.values import Data, Evaluated, Tensors, cut, shown
+from blockdsl.source import Span
+
+_AXES = {1: "c", 2: "lc", 3: "chw"}
+
+
+class Lookup(Deciding):
+    """Finds what a path such as `c`, `in.c` or `depths[i]` stands for."""
+
+    def __init__(self, choose: Chooser) -> None:
+        super().__init__(choose)
+        self.graph = Graph()
+
+    def whole(self, expr: nodes.Expr, context: Context, what: str) -> int:
+        """A whole number, or an error that says what should have been one."""
+        raise AssertionError
+
+    def path(self, path: nodes.Path, context: Context) -> Evaluated:
+        """The value of a path."""
+        step = path.steps[0]
+        value = context.scope.find(step.name)
+        if value is None:
+            raise self.unknown(step.name, step.span, context)
+        if step.index is not None:
+            value = self._item(value, step, context)
+        for axis in path.steps[1:]:
+            value = self._axis(value, axis, path, context)
+        return value
+
+    def unknown(self, name: str, span: Span, context: Context) -> ArchError:
+        """The error for a name that nobody bound, with the nearest that somebody did.
+
+        `span` begins with the name.
+        """
+        span = Span(span.source, span.start, span.start + len(name))
+        if name == "in":
+            return context.error(
+                "name", "nothing flows in here", span,
+                help="`in` is what flows into a block or the net: write this in a block, or after `net`",
+            )  # fmt: skip
+        known = [*context.scope.known(), *arithmetic.FUNCTIONS, *ops.all_operations(), AUX]
+        what = "operation" if name.isupper() and len(name) > 1 else "name"
+        return context.error("name", f"unknown {what} {cut(name)}", span, help=did_you_mean(name, known))
+
+    def known(self, name: str, context: Context) -> bool:
+        """Whether a name means anything here."""
+        return context.scope.find(name) is not None or ops.find(name) is not None or name == AUX
+
+    def _item(self, value: Evaluated, step: nodes.Step, context: Context) -> Evaluated:
+        assert step.index is not None
+        if not isinstance(value, tuple):
+            raise context.error("value", f"{step.name} is no list but {shown(value)}", step.span)
+        index = self.whole(step.index, context, "an index")
+        if not 1 <= index <= len(value):
+            raise context.error(
+                "value", f"{step.name} has the items 1 to {len(value)}, not {index}", step.index.span,
+                help="lists count from 1, as instances do",
+            )  # fmt: skip
+        return value[index - 1]  # type: ignore[no-any-return]
+
+    def _axis(self, value: Evaluated, axis: nodes.Step, path: nodes.Path, context: Context) -> Data:
+        if not isinstance(value, Tensors) or len(value.values) != 1:
+            raise context.error("value", f"{shown(value)} has no .{axis.name}", path.span)
+        shape = self.graph.shape_of(value.values[0])
+        axes = _AXES.get(len(shape), "")
+        if axis.name not in axes or axis.index is not None:
+            size = "x".join(map(str, shape))
+            raise context.error(
+                "value", f"a tensor of {size} has no .{axis.name}", axis.span,
+                help="it has " + ", ".join(f".{a}" for a in axes),
+            )  # fmt: skip
+        return shape[axes.index(axis.name)]
