@@ -36,10 +36,8 @@ class UNet(nn.Module):
 
     def __init__(self, classes: int = 2, widths: tuple[int, ...] = (64, 128, 256, 512, 1024)) -> None:
         super().__init__()
-        rising = tuple(reversed(widths[:-1]))
         self.downs = nn.ModuleList(map(_double, (1, *widths[:-1]), widths))
-        self.enlarge = nn.ModuleList(nn.ConvTranspose2d(2 * c, c, 2, 2) for c in rising)
-        self.ups = nn.ModuleList(_double(2 * c, c) for c in rising)
+        self.ups = nn.ModuleList(map(_Up, reversed(widths[:-1])))
         self.head = nn.Conv2d(widths[0], classes, 1)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -48,12 +46,21 @@ class UNet(nn.Module):
         for down in self.downs[1:]:
             seen.append(down(F.max_pool2d(seen[-1], 2)))
         x = seen.pop()
-        for enlarge, up in zip(self.enlarge, self.ups, strict=True):
-            x = enlarge(x).relu()
-            across = seen.pop()
-            margin = (across.shape[2] - x.shape[2]) // 2
-            x = up(torch.cat([x, across[:, :, margin:-margin, margin:-margin]], 1))
+        for up in self.ups:
+            x = up(x, seen.pop())
         return self.head(x)  # type: ignore[no-any-return]
+
+
+class _Up(nn.Module):
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.enlarge = nn.ConvTranspose2d(2 * channels, channels, 2, 2)
+        self.pair = _double(2 * channels, channels)
+
+    def forward(self, x: Tensor, across: Tensor) -> Tensor:
+        x = self.enlarge(x).relu()
+        margin = (across.shape[2] - x.shape[2]) // 2
+        return self.pair(torch.cat([x, across[:, :, margin:-margin, margin:-margin]], 1))  # type: ignore[no-any-return]
 
 
 def _double(inputs: int, outputs: int) -> nn.Module:
@@ -69,7 +76,7 @@ def from_timm(name: str) -> nn.Module:
 
 def from_pytorchcv(name: str) -> nn.Module:
     """A network of pytorchcv, with random weights."""
-    from pytorchcv.model_provider import get_model
+    from pytorchcv.model_provider import get_model  # type: ignore[import-untyped]
 
     return get_model(name)  # type: ignore[no-any-return]
 
