@@ -241,7 +241,7 @@ class Calls(Layers):
         inner = context.but(naming=naming, choosing=naming, training_only=True, repeated=False)
         head = self.apply(given["head"].value, stream, inner)
         if len(head.values) != 1:
-            raise context.error("shape", f"a head yields one tensor, this {shown(head)}", call.span)
+            raise context.error("shape", f"a head yields one tensor, this yields {shown(head)}", call.span)
         self.graph.auxiliaries.append(Auxiliary(name, head.values[0], float(weight)))
         self.graph.points[module_name(path)] = head.values[0]
         return stream

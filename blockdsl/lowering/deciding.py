@@ -20,10 +20,10 @@ class Deciding(Kinds):
         self.decisions: dict[str, tuple[ChoicePoint, Number]] = {}
 
     def decide(
-        self, options: tuple[nodes.Expr, ...], expr: nodes.Expr, context: Context, name: str = "choice"
+        self, options: tuple[nodes.Expr | str, ...], expr: nodes.Expr, context: Context, name: str = "choice"
     ) -> tuple[int, Context]:
         """The index of the chosen option, and the context in which that option is evaluated."""
-        texts = tuple(" ".join(option.span.text.split()) for option in options)
+        texts = tuple(o if isinstance(o, str) else " ".join(o.span.text.split()) for o in options)
         path, index = self._ask(Options(texts), expr, context, name)
         if not isinstance(index, int) or not 0 <= index < len(options):
             raise context.error("choice", f"{path_text(path)} has no option {index}", expr.span)

@@ -119,7 +119,10 @@ def _use(
     within: tuple[str, ...],
 ) -> None:
     name = use.path.value
-    found = find_used(name, use.span.source.folder)
+    try:
+        found = find_used(name, use.span.source.folder)
+    except OSError:  # no name that a file could have
+        found = None
     if found is None:
         raise error(
             "file", f"{name} is not found", use.path.span,

@@ -35,8 +35,7 @@ class Lowering(Calls):
                 index, inner = self.decide(options, expr, context)
                 return self.apply(options[index], stream, inner)
             case nodes.Optional(body=body):
-                identity = nodes.Path(expr.span, (nodes.Step(expr.span, "ID"),))
-                index, inner = self.decide((body, identity), expr, context, "optional")
+                index, inner = self.decide((body, "ID"), expr, context, "optional")
                 return self.apply(body, stream, inner) if index == 0 else stream
         if context.at is not None:
             context = context.but(at=None)
@@ -160,9 +159,11 @@ class Lowering(Calls):
         if isinstance(body, nodes.Call) and self.kind(body, context) is Kind.NET:
             result = self.named(body, stream, context, path)
         else:
-            choosing = Naming(path) if context.choosing is not context.naming else None
-            naming = Naming(path)
-            inner = context.but(naming=naming, choosing=choosing or naming, repeated=False)
+            naming = choosing = Naming(path)
+            if context.choosing is not context.naming:
+                choosing = Naming(context.choosing.first_or_next(label.name))
+            at = choosing.path if isinstance(body, nodes.Choice | nodes.Optional) else None
+            inner = context.but(naming=naming, choosing=choosing, repeated=False, at=at)
             result = self.apply(body, stream, inner)
         if len(result.values) == 1:
             self.graph.points[module_name(path)] = result.values[0]

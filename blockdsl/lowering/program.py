@@ -154,11 +154,12 @@ def _input_shape(lowering: Lowering, file: nodes.File, context: Context, given: 
             "input", "the shape of the input is not known", _first(file),
             help="add a line such as `input 3x224x224`, or give --input 3x224x224",
         )  # fmt: skip
+    place = None
     if given is None:
         assert stated is not None
         value = lowering.evaluate(stated.shape, context)
         given = value if isinstance(value, tuple) else (value,)
-    place = stated.shape.span if stated else _first(file)
+        place = stated.shape.span
     assert given is not None
     given = tuple(given)
     for size in given:

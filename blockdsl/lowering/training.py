@@ -77,7 +77,7 @@ def _terms(lowering: Lowering, expr: nodes.Expr, role: str, context: Context) ->
             index, inner = lowering.decide(options, expr, context)
             return _terms(lowering, options[index], role, inner)
         case nodes.Optional(body=body):
-            index, inner = lowering.decide((body, expr), expr, context, "optional")
+            index, inner = lowering.decide((body, "no"), expr, context, "optional")
             return _terms(lowering, body, role, inner) if index == 0 else []
         case nodes.If():
             return _terms(lowering, lowering.branch(expr, context), role, context)
