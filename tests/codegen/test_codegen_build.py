@@ -411,3 +411,9 @@ def test_channels_last_suits_convolution_networks() -> None:
     assert prefers_channels_last(graph_of(RESIDUAL))
     assert not prefers_channels_last(graph_of("input 784 net FC(100)-RELU-FC(10)"))
     assert not prefers_channels_last(graph_of("input 3x8x8 net CONV(64,8)-FC(512)-RELU-FC(512)-RELU-FC(10)"))
+
+
+def test_channels_last_does_not_suit_groups_and_single_positions() -> None:
+    assert prefers_channels_last(graph_of("input 8x9x9 net CONV(8,3)-DWCONV(3)-CONV(64,1)"))
+    assert not prefers_channels_last(graph_of("input 8x9x9 net CONV(8,3,g2)-CONV(8,3,g2)"))
+    assert not prefers_channels_last(graph_of("input 8x2x2 net CONV(64,3,p1)-RELU-CONV(64,3,p1)"))

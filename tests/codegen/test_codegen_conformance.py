@@ -13,6 +13,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from blockdsl.codegen import TABLE, module_of
 from blockdsl.diagnostics import ArchError
 from blockdsl.ops import Operation, OpError, Shape, all_operations, find, operation, unregister
+from blockdsl.ops.pool import MaxPool
 
 BATCH = 3
 SIDE = st.integers(2, 9)
@@ -143,7 +144,10 @@ CASES: dict[str, tuple[dict[str, st.SearchStrategy[Any]], st.SearchStrategy[tupl
     "SCALE": ({"factor": P}, one(ANY)),
     "LAYERSCALE": ({"init": P, "per": word("channel", "layer")}, one(ANY)),
     "TOKENS": ({}, one(IMAGE)),
-    "IMAGE": ({"size": PAIR}, st.builds(lambda n, d: ((n, d),), st.sampled_from([2, 3, 4, 6, 9]), COUNT)),
+    "IMAGE": (
+        {"size": st.sampled_from([(2, 3), (3, 2), (1, 6), (6, 1)])},
+        st.builds(lambda d: ((6, d),), COUNT),
+    ),
     "TRANSPOSE": ({}, one(TOKENS)),
     "CLSTOKEN": ({}, one(TOKENS)),
     "POSITION": ({}, one(st.one_of(IMAGE, TOKENS))),
@@ -174,7 +178,20 @@ def case(draw: st.DrawFn, name: str) -> tuple[Operation, tuple[Shape, ...]]:
         made.shapes(*inputs)
     except OpError:
         assume(False)
+    assume(not isinstance(made, MaxPool) or every_window_sees_the_input(made, inputs[0]))
     return made, inputs
+
+
+def every_window_sees_the_input(made: MaxPool, shape: Shape) -> bool:
+    """PyTorch takes dilated windows that step over a small input; what they yield is -inf and their
+    gradients go to other places in memory."""
+    for axis in (0, 1):
+        size, positions = shape[axis + 1], made.shape(shape)[axis + 1]
+        for p in range(positions):
+            start = p * made.step[axis] - made.pad[axis]
+            if not any(0 <= start + i * made.dilation[axis] < size for i in range(made.kernel[axis])):
+                return False
+    return True
 
 
 def run(module: nn.Module, inputs: list[Tensor]) -> tuple[Tensor, ...]:
@@ -184,7 +201,7 @@ def run(module: nn.Module, inputs: list[Tensor]) -> tuple[Tensor, ...]:
 
 
 @pytest.mark.parametrize("name", BUILT_IN)
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=25, derandomize=True)
 @given(data=st.data())
 def test_module_is_what_the_operation_declares(name: str, data: st.DataObject) -> None:
     made, shapes = data.draw(case(name))
@@ -209,7 +226,7 @@ def test_module_is_what_the_operation_declares(name: str, data: st.DataObject) -
 
 
 @pytest.mark.parametrize("name", BUILT_IN)
-@settings(deadline=None, max_examples=5)
+@settings(deadline=None, max_examples=5, derandomize=True)
 @given(data=st.data())
 def test_samples_do_not_mix_in_evaluation(name: str, data: st.DataObject) -> None:
     made, shapes = data.draw(case(name))
