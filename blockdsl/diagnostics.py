@@ -64,8 +64,8 @@ def error(
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
-    """The known name closest to a misspelt one, if any is close; case is no distance."""
-    by_folded = {k.lower(): k for k in known}
+    """The known name closest to a misspelt one, if any is close; of `conv` and `CONV` the one in its case."""
+    by_folded = {k.lower(): k for k in sorted(known, key=lambda k: k.isupper() == name.isupper())}
     found = get_close_matches(name.lower(), by_folded, n=1, cutoff=0.6)
     return by_folded[found[0]] if found else None
 

@@ -59,12 +59,9 @@ def assign(call: nodes.Call, names: list[str], context: Context) -> dict[str, no
                 )
         else:
             if position >= len(names):
-                raise context.error(
-                    "argument",
-                    f"{call.name} takes {_count(len(names))}, here is one more",
-                    arg.span,
-                    help=_takes(call.name, names),
-                )
+                more = f"{_count(len(names))}, here is one more" if names else "no arguments"
+                signature = _takes(call.name, names) if names else ""
+                raise context.error("argument", f"{call.name} takes {more}", arg.span, help=signature)
             if named:
                 raise context.error(
                     "argument", "an argument by position comes after one by name", arg.span,
@@ -105,7 +102,7 @@ def _tagged(
 
 
 def _count(number: int) -> str:
-    return "no argument" if number == 0 else "one argument" if number == 1 else f"{number} arguments"
+    return "one argument" if number == 1 else f"{number} arguments"
 
 
 def _takes(name: str, names: list[str]) -> str:
