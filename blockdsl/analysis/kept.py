@@ -38,8 +38,8 @@ _BY_NAME: dict[str, Kept] = {
         (
             "CONV", "DWCONV", "DECONV", "UP", "FC", "BN", "LN", "GN", "IN", "L2NORM", "MUL", "MATMUL", "DOT",
             "AVGPOOL", "AAP", "MAX", "RELU6", "LEAKY", "PRELU", "ELU", "SELU", "CELU", "GELU", "SILU",
-            "HSWISH", "HSIGMOID", "MISH", "HTANH", "SOFTPLUS", "THRESHOLD", "HSHRINK", "SSHRINK", "ABS", "SQUARE",
-            "GLU", "LAYERSCALE", "AFFINE",
+            "HSWISH", "HSIGMOID", "MISH", "HTANH", "SOFTPLUS", "THRESHOLD", "HSHRINK", "SSHRINK", "ABS",
+            "SQUARE", "GLU", "LAYERSCALE", "AFFINE",
         ),
         Kept(True, False),
     ),

@@ -31,16 +31,18 @@ def receptive_fields(graph: Graph) -> dict[int, Field]:
     """
     fields: dict[int, Field] = {}
     for layer in graph.layers():
-        before = _widest([fields[value.node] for value in layer.inputs])
-        fields[layer.id] = _through(graph, layer, before) if layer.inputs else Field()
+        if layer.inputs:
+            before = _widest([fields[value.node] for value in layer.inputs])
+            fields[layer.id] = _through(graph, layer, before)
+        else:
+            # A vector has no positions: whatever reads it reads all of it.
+            fields[layer.id] = Field(None) if len(layer.shape) == 1 else Field()
     return fields
 
 
 def _widest(fields: list[Field]) -> Field:
     if len(fields) == 1:
         return fields[0]
-    if not fields:
-        return Field()
     jumps = [field.jump for field in fields]
     jump = max(j[0] for j in jumps), max(j[1] for j in jumps)
     sizes = [field.size for field in fields if field.size is not None]

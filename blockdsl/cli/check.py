@@ -16,7 +16,7 @@ NAME = "check"
 def command(
     files: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[FILES]…", help=".arch files, names of the zoo, or - for standard input."),
+        typer.Argument(metavar="FILES", help=".arch files, names of the zoo, or - for standard input."),
     ] = None,
     expression: ExpressionOption = None,
     shape: InputOption = None,

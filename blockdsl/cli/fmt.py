@@ -21,7 +21,7 @@ NAME = "fmt"
 def command(
     files: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[FILES]…", help=".arch files, or - for standard input."),
+        typer.Argument(metavar="FILES", help=".arch files, or - for standard input."),
     ] = None,
     expression: ExpressionOption = None,
     check: Annotated[

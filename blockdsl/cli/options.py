@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 FileArgument = Annotated[
     str | None,
-    typer.Argument(metavar="[FILE]", help="An .arch file, a name of the zoo, or - for standard input."),
+    typer.Argument(metavar="FILE", help="An .arch file, a name of the zoo, or - for standard input."),
 ]
 ExpressionOption = Annotated[
     str | None, typer.Option("-e", "--expression", metavar="TEXT", help="The text itself, in place of FILE.")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from blockdsl.cli.display import progress
 from blockdsl.cli.options import (
     ExpressionOption,
     FileArgument,
@@ -83,37 +85,51 @@ def command(
     _check_classes(architecture, images)
     folder = out or Path("runs") / _name(architecture)
     options: dict[str, Any] = {
+        "seed": recipe.seed if seed is None else seed,
         "epochs": epochs,
         "device": device,
         "devices": devices,
         "strategy": strategy,
         "precision": precision,
         "auxiliaries": {a.name: a.weight for a in architecture.ir.auxiliaries},
+        "out": folder,
         "resume": resume,
         "on_epoch": _report,
     }
-    first = recipe.seed if seed is None else seed
     architecture.check()
-    print(f"{architecture!r}".strip("<>"))
+    print(repr(architecture).strip("<>"))
     print(
         f"{data}: {len(images.train.labels):,} images to train, {len(images.validation.labels):,} to validate"
     )
-    if ensemble == 1:
-        module = architecture.module(seed=first)
-        result = training.fit(module, images, recipe, seed=first, out=folder, **options)
-        print(f"{result.outcome} after {len(result.history)} epochs")
-        accuracy, test = result.accuracy, result.test_accuracy
-    else:
-        members = training.fit_ensemble(
-            architecture.module, ensemble, images, recipe, seed=first, out=folder, **options
-        )
-        for number, member in enumerate(members.members, 1):
-            print(f"member {number}: validation accuracy {member.accuracy:.2%}")
-        accuracy, test = members.accuracy, members.test_accuracy
+    with progress("training") as on_batch:
+        run = _one if ensemble == 1 else partial(_several, ensemble)
+        accuracy, test = run(architecture, images, {**options, "on_batch": on_batch})
     print(f"validation accuracy {accuracy:.2%}" + (f", test accuracy {test:.2%}" if test is not None else ""))
     print(f"wrote {folder}")
     if accuracy < at_least:
         raise error("train", f"validation accuracy {accuracy:.2%} is below the {at_least:.2%} asked for")
+
+
+def _one(architecture: Architecture, data: Data, options: dict[str, Any]) -> tuple[float, float | None]:
+    """Train one network; its validation and test accuracy."""
+    from blockdsl import training
+
+    module = architecture.module(seed=options["seed"])
+    result = training.fit(module, data, architecture.program.recipe, **options)
+    print(f"{result.outcome} after {len(result.history)} epochs")
+    return result.accuracy, result.test_accuracy
+
+
+def _several(
+    count: int, architecture: Architecture, data: Data, options: dict[str, Any]
+) -> tuple[float, float | None]:
+    """Train an ensemble; the accuracies of its averaged answers."""
+    from blockdsl import training
+
+    result = training.fit_ensemble(architecture.module, count, data, architecture.program.recipe, **options)
+    for number, member in enumerate(result.members, 1):
+        print(f"member {number}: {member.outcome}, validation accuracy {member.accuracy:.2%}")
+    return result.accuracy, result.test_accuracy
 
 
 def _report(epoch: Epoch) -> bool:

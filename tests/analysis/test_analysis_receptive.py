@@ -51,3 +51,7 @@ def test_global_pooling_and_gates_see_everything() -> None:
     summary = blockdsl.parse("ID * (GAP-SIGMOID)", input=(3, 9, 9)).summary()
     assert summary.receptive_field is None
     assert [layer.receptive_field for layer in summary.layers] == [None, None, None]
+
+
+def test_a_vector_is_seen_whole() -> None:
+    assert blockdsl.parse("FC(3)", input=(8,)).summary().receptive_field is None

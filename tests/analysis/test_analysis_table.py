@@ -12,7 +12,8 @@ def rows(text: str, *shape: int, expand: bool = False) -> list[Row]:
 
 
 def test_the_whole_table() -> None:
-    text = 'title "Small"\ninput 3x8x8\nblock unit(c) = CONV(c,3,p1)-RELU\nnet unit(4)-unit(4)*3-GAP-FLATTEN-FC(10)'
+    blocks = 'title "Small"\ninput 3x8x8\nblock unit(c) = CONV(c,3,p1)-RELU\n'
+    text = f"{blocks}net unit(4)-unit(4)*3-GAP-FLATTEN-FC(10)"
     assert str(blockdsl.parse(text).summary()) == WHOLE
 
 
