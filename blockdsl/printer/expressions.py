@@ -8,7 +8,7 @@ from itertools import pairwise
 
 from blockdsl import nodes
 from blockdsl.printer.comments import Comments, attach, children
-from blockdsl.printer.layout import CLOSE, HARD, SOFT, SPACE, Comment, Doc, Group, Line, Nest, render_flat
+from blockdsl.printer.layout import HARD, SOFT, SPACE, Comment, Doc, Group, Line, Nest, render_flat
 from blockdsl.printer.levels import OPERATORS, Level, is_negative, level
 from blockdsl.printer.numbers import number_text
 from blockdsl.printer.spacing import paddings
@@ -42,11 +42,8 @@ class ExpressionPrinter:
             node, ready = todo.pop()
             if ready:
                 doc: Doc = getattr(self, f"_{type(node).__name__.lower()}")(node)
-                opening, behind = (
-                    tuple(Comment(comment.text.rstrip(), behind=True) for comment in found.get(id(node), ()))
-                    for found in (self.comments.opening, self.comments.behind)
-                )
-                self.docs[id(node)] = (*opening, doc, *behind) if opening or behind else doc
+                behind = self.comments.behind.get(id(node))
+                self.docs[id(node)] = (doc, *map(_behind, behind)) if behind else doc
             else:
                 todo.append((node, True))
                 todo.extend((child, False) for child in children(node))
@@ -57,6 +54,10 @@ class ExpressionPrinter:
     def above(self, node: nodes.Node) -> Doc:
         """The comments on lines of their own before a child."""
         return tuple(map(own_line, self.comments.above.get(id(node), ())))
+
+    def opening(self, node: nodes.Node | None) -> Doc:
+        """The comment behind a node's first words."""
+        return tuple(map(_behind, self.comments.opening.get(id(node), ())))
 
     def inner(self, node: nodes.Node) -> Doc:
         """A child with its comments, but for those above it."""
@@ -74,17 +75,17 @@ class ExpressionPrinter:
             return ("(", self.inner(node), ")")
         return self.inner(node)
 
-    def commented(self, node: nodes.Node, items: Sequence[nodes.Node]) -> bool:
-        """Whether comments stand inside a bracket, before its last item ends."""
-        notes = self.comments
-        return bool(
-            notes.opening.get(id(node))
-            or any(notes.above.get(id(item)) or notes.below.get(id(item)) for item in items)
-            or any(notes.behind.get(id(item)) for item in items[:-1])
-        )
+    def commented(self, node: nodes.Node | None, items: Sequence[nodes.Node]) -> bool:
+        """Whether comments stand between the items of a bracket."""
+        return any(map(self.comments.touch, items)) or bool(self.opening(node))
 
     def sequence(
-        self, node: nodes.Node, opening: str, items: Sequence[nodes.Node], closing: str, line: Line = SPACE
+        self,
+        node: nodes.Node | None,
+        opening: str,
+        items: Sequence[nodes.Node],
+        closing: str,
+        line: Line = SPACE,
     ) -> Doc:
         """Items and commas: on one line, else indented on the next, else one a line (plain ones filled)."""
         if not items:
@@ -97,7 +98,7 @@ class ExpressionPrinter:
             step: Doc = (line, self.inner(item))
             parts += [",", self.above(item), Group(step) if fill else step]
         inside: Doc = (SOFT, Group((self.whole(first), *parts), broken))
-        return Group((opening, Nest(INDENT, inside), CLOSE, closing), broken)
+        return Group((opening, self.opening(node), Nest(INDENT, inside), SOFT, closing), broken)
 
     def joined(self, node: nodes.Expr, op: str, parts: Sequence[nodes.Expr]) -> Doc:
         """Operands with an operator between, which begins a line where they do not fit on one.
@@ -109,8 +110,7 @@ class ExpressionPrinter:
         first = parts[0]
         if rule.leads and id(first) in self.negative and level(first) >= rule.first:
             self.negative.add(id(node))
-        begin: Doc = (self.above(first), self.operand(first, rule.first, rule.leads))
-        begin = (begin, " " * self.padding.get(id(node), 0))
+        begin = (self.operand(first, rule.first, rule.leads), " " * self.padding.get(id(node), 0))
         sign = op + " " if rule.spaced else op
         place = SPACE if rule.spaced else SOFT
         filled = not any(isinstance(part, _NARY) for part in parts)
@@ -150,7 +150,7 @@ class ExpressionPrinter:
 
     def _path(self, node: nodes.Path) -> Doc:
         first, *rest = node.steps
-        return (self.whole(first), *((self.above(step), ".", self.inner(step)) for step in rest))
+        return (self.inner(first), *((".", self.inner(step)) for step in rest))
 
     def _arg(self, node: nodes.Arg) -> Doc:
         return self.whole(node.value) if node.name is None else (node.name, "=", self.whole(node.value))
@@ -166,7 +166,7 @@ class ExpressionPrinter:
 
     def _group(self, node: nodes.Group) -> Doc:
         if self.commented(node, (node.body,)):
-            return ("(", Nest(INDENT, (HARD, self.whole(node.body))), HARD, ")")
+            return ("(", self.opening(node), Nest(INDENT, (HARD, self.whole(node.body))), HARD, ")")
         return ("(", self.whole(node.body), ")")
 
     def _tupleof(self, node: nodes.TupleOf) -> Doc:
@@ -174,7 +174,7 @@ class ExpressionPrinter:
 
     def _listof(self, node: nodes.ListOf) -> Doc:
         only = node.items[0] if len(node.items) == 1 else None
-        if isinstance(only, nodes.For) and not self.comments.touch(only):
+        if isinstance(only, nodes.For) and not self.commented(node, node.items):
             return ("[", self.loops[id(only)], "]")
         return self.sequence(node, "[", node.items, "]")
 
@@ -203,19 +203,18 @@ class ExpressionPrinter:
         return self.joined(node, node.op, (node.left, node.right))
 
     def _unary(self, node: nodes.Unary) -> Doc:
-        above = self.above(node.value)
         if node.op == "not":
-            return ("not ", above, self.operand(node.value, Level.NOT))
+            return ("not ", self.operand(node.value, Level.NOT))
         self.negative.add(id(node))
-        # -5 is a number, -(5) the negative of one
-        least = Level(Level.ATOM + 1) if isinstance(node.value, nodes.Number) else Level.PRODUCT
-        return ("-", above, self.operand(node.value, least))
+        if isinstance(node.value, nodes.Number):  # -5 is a number, -(5) the negative of one
+            return ("-(", self.inner(node.value), ")")
+        return ("-", self.operand(node.value, Level.PRODUCT))
 
     def _label(self, node: nodes.Label) -> Doc:
-        return (node.name, ":", self.above(node.body), self.operand(node.body, Level.POSTFIX))
+        return (node.name, ":", self.operand(node.body, Level.POSTFIX))
 
     def _optional(self, node: nodes.Optional) -> Doc:
-        return (self.above(node.body), self.operand(node.body, Level.POSTFIX), "?")
+        return (self.operand(node.body, Level.POSTFIX), "?")
 
     def _if(self, node: nodes.If) -> Doc:
         other = node.otherwise
@@ -238,6 +237,10 @@ class ExpressionPrinter:
 def own_line(comment: Span) -> Doc:
     """A comment on a line of its own."""
     return Comment(comment.text.rstrip())
+
+
+def _behind(comment: Span) -> Doc:
+    return Comment(comment.text.rstrip(), behind=True)
 
 
 def _bare(item: nodes.Node) -> nodes.Node:

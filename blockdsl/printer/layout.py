@@ -22,8 +22,6 @@ class Line:
     """Always a new line."""
     blank: bool = False
     """With an empty line before it."""
-    waits: bool = False
-    """A comment behind the text before it does not make it break."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +52,6 @@ Doc: TypeAlias = "str | tuple[Doc, ...] | Line | Nest | Group | Comment"
 
 SOFT = Line()
 SPACE = Line(" ")
-CLOSE = Line(waits=True)
 HARD = Line(hard=True)
 BLANK = Line(hard=True, blank=True)
 
@@ -114,7 +111,7 @@ class _Layout:
         self.column += len(text)
 
     def line(self, line: Line, indent: int, flat: bool) -> None:
-        commented = self.must_break or (bool(self.behind) and not line.waits)
+        commented = self.must_break or bool(self.behind)
         if line.hard or not flat or commented:
             self.newline(indent)
             if line.blank:
@@ -167,8 +164,8 @@ class _Layout:
                     if broken and inside:
                         return False
                     todo.append((flat, body))
-                case Line(text, hard, _, waits):
-                    if hard or not flat or (comment_waits and not waits):
+                case Line(text, hard):
+                    if hard or not flat or comment_waits:
                         return not inside
                     room -= len(text)
                 case Comment(_, behind):

@@ -34,10 +34,14 @@ class Printer(ExpressionPrinter):
                 parts.append(Nest(INDENT if column > 1 else 0, (_line_at(comment), own_line(comment))))
         return (first, *parts[1:])
 
+    def indented(self, node: nodes.Node, lines: Doc) -> Doc:
+        """The lines of a section or a body, under its first words."""
+        return (self.opening(node), Nest(INDENT, lines))
+
     def hang(self, node: nodes.Node, value: nodes.Node) -> Doc:
         """What follows a keyword; on the next line where a comment stands between the two."""
         if self.comments.opening.get(id(node)) or self.comments.above.get(id(value)):
-            return Nest(INDENT, (HARD, self.whole(value)))
+            return (self.opening(node), Nest(INDENT, (HARD, self.whole(value))))
         return (" ", self.inner(value))
 
     def bound(self, node: nodes.Node, value: nodes.Node) -> Doc:
@@ -48,7 +52,8 @@ class Printer(ExpressionPrinter):
         if isinstance(value, nodes.ListOf | nodes.Call | nodes.Choice | nodes.TupleOf):
             return self.hang(node, value)
         hanging = None if self.comments.touch(value) else self.open.get(id(value))
-        return Group(Nest(INDENT, (SPACE, self.whole(value) if hanging is None else hanging)))
+        value_doc = self.whole(value) if hanging is None else hanging
+        return (self.opening(node), Group(Nest(INDENT, (SPACE, value_doc))))
 
     def _file(self, node: nodes.File) -> Doc:
         return self.lines(node.statements, first="")
@@ -73,12 +78,12 @@ class Printer(ExpressionPrinter):
         return (name, " =", self.bound(node, node.default))
 
     def _let(self, node: nodes.Let) -> Doc:
-        params = "" if node.params is None else self.sequence(node, "(", node.params, ")")
+        params = "" if node.params is None else self.sequence(None, "(", node.params, ")")
         return (f"let {node.name}", params, " =", self.bound(node, node.value))
 
     def _block(self, node: nodes.Block) -> Doc:
-        params = self.sequence(node, "(", node.params, ")") if node.params else ""
-        body = Nest(INDENT, self.whole(node.body)) if node.body.lets else self.bound(node, node.body)
+        params = self.sequence(None, "(", node.params, ")") if node.params else ""
+        body = self.indented(node, self.whole(node.body)) if node.body.lets else self.bound(node, node.body)
         return (f"block {node.name}", params, " =", body)
 
     def _body(self, node: nodes.Body) -> Doc:
@@ -96,20 +101,20 @@ class Printer(ExpressionPrinter):
         if not node.keyword:
             return self.whole(node.body)
         if node.body.lets:
-            return ("net", Nest(INDENT, self.whole(node.body)))
+            return ("net", self.indented(node, self.whole(node.body)))
         return ("net", self.hang(node, node.body))
 
     def _check(self, node: nodes.Check) -> Doc:
         return ("check", self.hang(node, node.condition))
 
     def _train(self, node: nodes.Train) -> Doc:
-        return ("train", Nest(INDENT, self.lines(node.settings))) if node.settings else "train"
+        return ("train", self.indented(node, self.lines(node.settings))) if node.settings else "train"
 
     def _setting(self, node: nodes.Setting) -> Doc:
         return (node.name + " " * self.padding.get(id(node), 0), " =", self.bound(node, node.value))
 
     def _search(self, node: nodes.Search) -> Doc:
-        return ("search", Nest(INDENT, self.lines(node.items))) if node.items else "search"
+        return ("search", self.indented(node, self.lines(node.items))) if node.items else "search"
 
     def _objective(self, node: nodes.Objective) -> Doc:
         return (node.direction, self.hang(node, node.metric))
