@@ -61,12 +61,8 @@ class Chain(nn.Sequential):
         return self.note
 
 
-class Block(nn.Module):
-    """Modules wired as a graph without cycles.
-
-    Takes the tensors that flow in, in the order of their first use; returns the one that flows out,
-    or a tuple of them. Tensors for auxiliary heads come last, and in training mode only.
-    """
+class _Wired(nn.Module):
+    """Modules wired as a graph without cycles."""
 
     def __init__(
         self, children: dict[str, nn.Module], program: Program, *, title: str = "Block", note: str = ""
@@ -96,12 +92,6 @@ class Block(nn.Module):
                 slots[i] = None
         return slots
 
-    def forward(self, *inputs: Tensor | None) -> Any:
-        """Run the steps in their order."""
-        slots = self._run(*inputs)
-        outputs = self._outputs if self.training else self._outputs[: self._regular]
-        return slots[outputs[0]] if len(outputs) == 1 else tuple([slots[i] for i in outputs])
-
     def _get_name(self) -> str:
         return self.title
 
@@ -110,7 +100,21 @@ class Block(nn.Module):
         return self.note
 
 
-class Network(Block):
+class Block(_Wired):
+    """A part of a network that is no plain chain.
+
+    Takes the tensors that flow in, in the order of their first use; returns the one that flows out,
+    or a tuple of them. Tensors for auxiliary heads come last, and in training mode only.
+    """
+
+    def forward(self, *inputs: Tensor | None) -> Any:
+        """Run the steps in their order."""
+        slots = self._run(*inputs)
+        outputs = self._outputs if self.training else self._outputs[: self._regular]
+        return slots[outputs[0]] if len(outputs) == 1 else tuple([slots[i] for i in outputs])
+
+
+class Network(_Wired):
     """The root of a network that is no plain chain.
 
     Returns the output; with auxiliary heads, in training mode, `(output, {name: tensor})`. A network
@@ -132,10 +136,9 @@ class Network(Block):
         self._auxiliaries = {name: program.outputs[i] for name, i in (auxiliaries or {}).items()}
         self._draws = draws
 
-    def forward(self, *inputs: Tensor | None) -> Any:
+    def forward(self, x: Tensor) -> Any:
         """`(N, *input_shape)` -> `(N, *output_shape)`, with a dict of auxiliary outputs in training mode."""
-        (x,) = inputs
-        draw = torch.rand(2, device=x.device) if self._draws and self.training and x is not None else None
+        draw = torch.rand(2, device=x.device) if self._draws and self.training else None
         slots = self._run(x, draw) if self._draws else self._run(x)
         y = slots[self._outputs[0]]
         if not self.training or not self._auxiliaries:

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from torch import nn
-
-from blockdsl.codegen.containers import Program, Step
+from blockdsl.codegen.containers import Block, Chain, Network, Program, Step
 from blockdsl.ir import Graph, Layer, Segment, Value
 
 DRAW = Value(-1)
@@ -16,13 +14,14 @@ DRAW = Value(-1)
 MAX_DEPTH = 48
 """Deeper blocks become part of their ancestor: copying and pickling modules recurse over the depth."""
 
-_RESERVED = frozenset(dir(nn.Sequential()))
+_EMPTY = Program((), 0, 0, (), 0)
+_RESERVED = frozenset(dir(Chain())) | frozenset(dir(Block({}, _EMPTY))) | frozenset(dir(Network({}, _EMPTY)))
 
 
 def attributes(path: tuple[Segment, ...]) -> tuple[str, ...]:
     """The attribute names that lead to a module: `stage1`, `unit1`, `conv1`.
 
-    A name that `nn.Module` has for itself (`train`, `forward`) gets an underscore behind it; from the
+    A name that modules have for themselves (`train`, `forward`) gets an underscore behind it; from the
     `MAX_DEPTH`-th on, names are joined by one.
     """
     names = [f"{s.name}{'' if s.index is None else s.index}" for s in path]

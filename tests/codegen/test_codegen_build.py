@@ -340,12 +340,30 @@ def test_deep_blocks_are_joined_so_that_modules_can_be_copied() -> None:
     same(pickle.loads(pickle.dumps(copy.deepcopy(module)))(batch(graph)), module(batch(graph)))
 
 
+def test_a_part_of_a_chain_is_a_chain() -> None:
+    graph = graph_of(PLAIN)
+    module = build(graph, seed=0)
+    assert isinstance(module, Chain)
+    same(module[2:](module[:2](batch(graph))), module(batch(graph)))
+
+
+def test_exports_with_any_number_of_samples() -> None:
+    graph = graph_of(CELLS)
+    module = build(graph, seed=0).eval()
+    program = torch.export.export(module, (batch(graph),), dynamic_shapes=({0: torch.export.Dim("n")},))
+    same(program.module()(batch(graph, 7)), module(batch(graph, 7)))
+
+
 def test_names_of_nn_module_get_an_underscore() -> None:
     graph = graph_of("input 2x4x4 net train:CONV(2,1)-forward:(CONV(2,1)-type:RELU)-FC(2)")
     module = build(graph, seed=0)
     check_module(graph, module)
     assert {"train_.weight", "forward_.conv1.weight"} <= module.state_dict().keys()
     assert attributes((Segment("stage", 2), Segment("half"))) == ("stage2", "half_")
+    graph = graph_of(
+        "input 2x4x4 net a:(ID + note:CONV(2,1)-_steps:RELU)-note:CONV(2,1)-_draws:RELU-append:FC(2)"
+    )
+    check_module(graph, build(graph, seed=0))
 
 
 def by_hand(*paths: str) -> Graph:
