@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import sys
+from importlib.util import find_spec
+from pathlib import Path
 from types import ModuleType
 
 import torch
@@ -11,20 +12,35 @@ _SCHEMAS = {
     "nms": "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
     "qnms": "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
 }
+_declared: list[torch.library.Library] = []
 
 
-def torchvision_models() -> ModuleType:
-    """`torchvision.models`, also from a build without compiled operators.
+def declare_operators() -> bool:
+    """Let `import torchvision` succeed for a build whose compiled operators do not load; whether that was so.
 
     Such a build (torch for CPU beside a torchvision for CUDA) stops at operators that it registers
     shapes for and no classification network uses; declaring their schemas lets it go on.
     """
-    try:
-        from torchvision import models
-    except RuntimeError:
-        for name in [name for name in sys.modules if name.partition(".")[0] == "torchvision"]:
-            del sys.modules[name]
-        for name, schema in _SCHEMAS.items():
-            torch.library.define(f"torchvision::{name}", schema)
-        from torchvision import models
+    if _declared:
+        return True
+    spec = find_spec("torchvision")
+    assert spec is not None and spec.origin is not None, "torchvision is a test extra"
+    for library in Path(spec.origin).parent.glob("_C*"):
+        try:
+            torch.ops.load_library(str(library))
+        except OSError:
+            continue
+        return False
+    made = torch.library.Library("torchvision", "DEF")
+    for name, schema in _SCHEMAS.items():
+        made.define(name + schema)
+    _declared.append(made)
+    return True
+
+
+def torchvision_models() -> ModuleType:
+    """`torchvision.models`."""
+    declare_operators()
+    from torchvision import models
+
     return models
