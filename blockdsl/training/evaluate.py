@@ -70,7 +70,7 @@ def summed(fabric: Fabric, values: Tensor) -> Tensor:
         return values
     total = fabric.all_reduce(fabric.to_device(values.float()), reduce_op="sum")
     assert isinstance(total, Tensor)
-    return total
+    return total.cpu().double()
 
 
 def arranged(x: Tensor, module: nn.Module) -> Tensor:
