@@ -31,12 +31,12 @@ class Diagnostic:
     help: str = ""
 
     def __str__(self) -> str:
-        head = f"error[{self.kind}]: {self.message}"
+        head = f"error[{self.kind}]: {_bounded(self.message)}"
         parts = [head, *_excerpt(self.marks)]
         if self.calls:
-            parts.append("   in " + ", in ".join(_shortened(self.calls)))
+            parts.append("   in " + ", in ".join(map(_bounded, _shortened(self.calls))))
         if self.help:
-            parts.append(f"  help: {self.help}")
+            parts.append(f"  help: {_bounded(self.help)}")
         return "\n".join(parts)
 
 
@@ -79,6 +79,11 @@ def did_you_mean(name: str, known: Iterable[str], otherwise: str = "") -> str:
 _TAB = 4
 _MAX_WIDTH = 160
 _MAX_CALLS = 6
+_MAX_LENGTH = 500
+
+
+def _bounded(text: str) -> str:
+    return text if len(text) <= _MAX_LENGTH else text[: _MAX_LENGTH - 1] + "…"
 
 
 def _shortened(calls: tuple[str, ...]) -> list[str]:
