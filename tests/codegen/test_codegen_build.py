@@ -2,10 +2,21 @@
 
 import copy
 import pickle
-from collections.abc import Callable
 
 import pytest
 import torch
+from codegen_nets import (
+    AUXILIARY,
+    CELLS,
+    FRACTAL,
+    PLAIN,
+    RESIDUAL,
+    TOKENS,
+    batch,
+    every_net,
+    graph_of,
+    same,
+)
 from torch import Tensor, nn
 
 from blockdsl.codegen import build, check_module, module_path, prefers_channels_last
@@ -13,69 +24,8 @@ from blockdsl.codegen.containers import Block, Chain
 from blockdsl.codegen.tree import MAX_DEPTH, attributes, tree
 from blockdsl.diagnostics import ArchError
 from blockdsl.ir import Graph, Layer, Segment, Value
-from blockdsl.lowering import lower
 from blockdsl.ops import find
-from blockdsl.parser import parse
 from blockdsl.source import Source, Span
-
-PLAIN = "input 1x8x8 net CONV(4,3)-RELU-POOL(2)-FC(5)"
-RESIDUAL = """
-    input 3x8x8
-    block conv(c, k, s=1) = CONV(c,k,stride=s,pad=k//2,bias=no)-BN
-    block unit(c, s=1) = (conv(c,3,s)-RELU-conv(c,3) + (if s != 1 then conv(c,1,s) else ID))-RELU
-    block stage(c, n, s) = unit(c,s)-unit(c)*(n-1)
-    net conv(4,3)-RELU-stage(4,1,1)-stage(8,2,2)-GAP-FC(5)
-"""
-AUXILIARY = """
-    input 3x8x8
-    block stage(c) = CONV(c,3,p1)-BN-RELU-AUX(early, GAP-FC(5), weight=0.3)-CONV(c,3,p1)
-    net stage(4)-POOL(2)-AUX(late, CONV(2,1)-FC(7))-RELU-GAP-FC(5)
-"""
-SHUFFLE = """
-    input 3x8x8
-    block unit(c) = SPLIT(2)-[ID, CONV(c//2,1)-BN-RELU]-CAT-SHUFFLE(2)
-    net CONV(8,3,p1)-unit(8)*2-GAP-FC(5)
-"""
-CELLS = """
-    input 3x8x8
-    block sep(c, k) = DWCONV(k,pad=k//2)-CONV(c,1)-BN
-    block cell(prev, c) =
-        let a = in-sep(c,3)
-        let b = (prev-sep(c,5)) + (a-POOL(3,s1,p1))
-        (in-sep(c,3)) | a | b
-    block step(prev, n, c) = let out = in-cell(prev, c)
-                             out-cells(in, n-1, c)
-    block cells(prev, n, c) = if n == 0 then ID else step(prev, n, c)
-    net CONV(4,3,p1)-cells(in,2,4)-GAP-FC(5)
-"""
-FRACTAL = """
-    input 3x8x8
-    block conv(c) = CONV(c,3,p1)-BN-RELU
-    block two(c) = MEAN(conv(c), conv(c)-conv(c), drop=0.15, columns=2)
-    net two(4)-POOL(2)-two(4)-GAP-FC(5)
-"""
-TOKENS = """
-    input 3x8x8
-    block mix = (ID + LN-ATTENTION(2))-(ID + LN-FC(8)-GELU-FC(4))
-    net CONV(4,4,s4)-TOKENS-CLSTOKEN-POSITION-mix*2-TAKE-FC(5)
-"""
-NETS = {
-    "plain": PLAIN, "residual": RESIDUAL, "auxiliary": AUXILIARY, "shuffle": SHUFFLE, "cells": CELLS,
-    "fractal": FRACTAL, "tokens": TOKENS,
-}  # fmt: skip
-every_net = pytest.mark.parametrize("text", NETS.values(), ids=NETS.keys())
-
-
-def graph_of(text: str) -> Graph:
-    return lower(parse(Source("net.arch", text))).graph
-
-
-def batch(graph: Graph, n: int = 3) -> Tensor:
-    return torch.randn(n, *graph.input_shape, generator=torch.Generator().manual_seed(0))
-
-
-def same(a: object, b: object) -> None:
-    torch.testing.assert_close(a, b)
 
 
 @every_net
@@ -232,78 +182,6 @@ def test_global_drop_path_draws_one_column_for_all_joins() -> None:
         same(y, (a + b) / 2)
 
 
-def heads_of(result: Tensor | tuple[Tensor, dict[str, Tensor]]) -> list[Tensor]:
-    return [result] if isinstance(result, Tensor) else [result[0], *result[1].values()]
-
-
-@every_net
-@pytest.mark.parametrize(
-    "copied", [copy.deepcopy, lambda m: pickle.loads(pickle.dumps(m))], ids=["deepcopy", "pickle"]
-)
-@pytest.mark.parametrize("training", [True, False])
-def test_copies(text: str, copied: Callable[[nn.Module], nn.Module], training: bool) -> None:
-    graph = graph_of(text)
-    module = build(graph, seed=0).train(training)
-    other = copied(module)
-    results = []
-    for net in (module, other):
-        torch.manual_seed(1)
-        results.append(heads_of(net(batch(graph))))
-    same(*results)
-    assert not {p.data_ptr() for p in module.parameters()} & {p.data_ptr() for p in other.parameters()}
-
-
-@every_net
-@pytest.mark.parametrize("training", [True, False])
-def test_compiles_as_one_graph(text: str, training: bool) -> None:
-    graph = graph_of(text)
-    module = build(graph, seed=0).train(training)
-    compiled = torch.compile(copy.deepcopy(module), fullgraph=True, backend="aot_eager")
-    torch.manual_seed(1)
-    expected = heads_of(module(batch(graph)))
-    torch.manual_seed(1)
-    same(heads_of(compiled(batch(graph))), expected)
-
-
-@every_net
-@pytest.mark.parametrize("training", [True, False])
-def test_exports(text: str, training: bool) -> None:
-    graph = graph_of(text)
-    module = build(graph, seed=0).train(training)
-    program = torch.export.export(module, (batch(graph),))
-    assert program.state_dict.keys() == module.state_dict().keys()
-    state = copy.deepcopy(module.state_dict())
-    torch.manual_seed(1)
-    found = heads_of(program.module()(batch(graph)))
-    module.load_state_dict(state)
-    torch.manual_seed(1)
-    same(found, heads_of(module(batch(graph))))
-
-
-@every_net
-def test_autocast_and_channels_last(text: str) -> None:
-    graph = graph_of(text)
-    module = build(graph, seed=0).eval()
-    expected = module(batch(graph))
-    last = copy.deepcopy(module).to(memory_format=torch.channels_last)
-    same(last(batch(graph).to(memory_format=torch.channels_last)), expected)
-    with torch.autocast("cpu", torch.bfloat16):
-        y, *_ = heads_of(module.train()(batch(graph)))
-    assert y.dtype == torch.bfloat16
-    y.float().sum().backward()
-
-
-@every_net
-def test_meta_device_allocates_nothing_and_has_the_same_tensors(text: str) -> None:
-    graph = graph_of(text)
-    module, real = build(graph, device="meta"), build(graph)
-    assert all(t.is_meta for t in module.state_dict().values())
-    shapes = {name: t.shape for name, t in real.state_dict().items()}
-    assert {name: t.shape for name, t in module.state_dict().items()} == shapes
-    module.load_state_dict(real.state_dict(), assign=True)
-    same(module.eval()(batch(graph)), real.eval()(batch(graph)))
-
-
 def test_a_seed_decides_and_leaves_the_global_state() -> None:
     graph = graph_of(TOKENS)
     state = torch.get_rng_state()
@@ -345,13 +223,6 @@ def test_a_part_of_a_chain_is_a_chain() -> None:
     module = build(graph, seed=0)
     assert isinstance(module, Chain)
     same(module[2:](module[:2](batch(graph))), module(batch(graph)))
-
-
-def test_exports_with_any_number_of_samples() -> None:
-    graph = graph_of(CELLS)
-    module = build(graph, seed=0).eval()
-    program = torch.export.export(module, (batch(graph),), dynamic_shapes=({0: torch.export.Dim("n")},))
-    same(program.module()(batch(graph, 7)), module(batch(graph, 7)))
 
 
 def test_names_of_nn_module_get_an_underscore() -> None:
