@@ -4,16 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from math import prod
 
+from blockdsl.codegen import module_path
+from blockdsl.diagnostics import error
 from blockdsl.ir import Graph
 from blockdsl.ops import Shape
 
-Key = tuple[tuple[str, tuple[int, ...]], ...]
+Key = tuple[tuple[str, Shape], ...]
 """What must be equal of two pieces: each tensor's role and size."""
 
+COUNTER = "num_batches_tracked"
+"""How many batches a norm has seen: part of a state dict, but of no weight; old files are without."""
+
+MAX_DEPTH = 64
 _ROLES = ("running_mean", "running_var", "weight", "bias")
-_COUNTER = "num_batches_tracked"
 
 
 @dataclass(frozen=True)
@@ -21,49 +27,64 @@ class Piece:
     """Tensors with one owner, such as a convolution's weight and bias.
 
     `path` is the owner's name in steps; `tensors` maps a role (`weight`, `bias`, …) to the full name
-    of the tensor and its shape.
+    of the tensor and its shape; `place` is the piece's number in its state dict.
     """
 
     path: tuple[str, ...]
     tensors: Mapping[str, tuple[str, Shape]]
+    place: int = 0
 
     @property
     def name(self) -> str:
         """The owner's name."""
         return ".".join(self.path)
 
-    @property
+    @cached_property
     def key(self) -> Key:
-        """Kind and size. A linear layer and a convolution that covers its whole input are alike."""
-        return tuple(sorted((role, size_key(shape)) for role, (_, shape) in self.tensors.items()))
+        """Kind and size. A linear layer and a 1x1 convolution are alike."""
+        return tuple(sorted((role, size(shape)) for role, (_, shape) in self.tensors.items()))
+
+    @cached_property
+    def flat_key(self) -> Key:
+        """The key as if a kernel covered its whole input, and so were a linear layer's matrix."""
+        return tuple(sorted((role, size(_flat(shape))) for role, (_, shape) in self.tensors.items()))
 
     def __str__(self) -> str:
-        weight = self.tensors.get("weight") or next(iter(self.tensors.values()))
-        return f"{self.name} ({'x'.join(map(str, weight[1])) or 'a number'})"
+        _, shape = self.tensors.get("weight") or next(iter(self.tensors.values()))
+        return f"{self.name} ({'x'.join(map(str, shape)) or 'a number'})"
 
 
-def size_key(shape: Shape) -> tuple[int, ...]:
-    """A shape as (rows, everything else), without leading and trailing ones."""
-    sizes = [n for n in shape if n != 1]
-    if not sizes:
-        return ()
-    if shape[0] == 1:
-        return (sizes[0], prod(sizes[1:])) if len(sizes) > 1 else (sizes[0],)
-    rest = prod(shape[1:])
-    return (shape[0], rest) if rest > 1 else (shape[0],)
+def size(shape: Shape) -> Shape:
+    """A shape without the ones at its ends: (64, 32, 1, 1) is a matrix, (1, 1, 768) a vector."""
+    first, last = 0, len(shape)
+    while last > first and shape[last - 1] == 1:
+        last -= 1
+    while first < last and shape[first] == 1:
+        first += 1
+    return shape[first:last]
+
+
+def _flat(shape: Shape) -> Shape:
+    return (shape[0], prod(shape[1:])) if len(shape) == 4 else shape
 
 
 def pieces(tensors: Iterable[tuple[str, Shape]]) -> list[Piece]:
-    """The pieces of a state dict, in its order; counters of batches are no part of any."""
+    """The pieces of a state dict, in its order; counters of batches are no part of any.
+
+    Raises:
+        ArchError: a name is nested too deep.
+    """
     found: dict[tuple[str, ...], dict[str, tuple[str, Shape]]] = {}
     for name, shape in tensors:
         *owner, last = name.split(".")
-        if last == _COUNTER:
+        if len(owner) > MAX_DEPTH:
+            raise error("weights", f"a name of the state dict has more than {MAX_DEPTH} steps")
+        if last == COUNTER:
             continue
         role = next((r for r in _ROLES if last == r or last.endswith(f"_{r}")), None)
-        stem = [last[: -len(role) - 1]] if role and last != role else [] if role else [last]
+        stem = [last] if role is None else [last[: -len(role) - 1]] if last != role else []
         found.setdefault((*owner, *stem), {})[role or "weight"] = (name, shape)
-    return [Piece(path, roles) for path, roles in found.items()]
+    return [Piece(path, roles, place) for place, (path, roles) in enumerate(found.items())]
 
 
 def own_pieces(graph: Graph) -> list[tuple[Piece, int]]:
@@ -72,6 +93,7 @@ def own_pieces(graph: Graph) -> list[tuple[Piece, int]]:
     for layer in graph.layers():
         shapes = graph.input_shapes(layer)
         named = {**layer.operation.weights(*shapes), **layer.operation.buffers(*shapes)}
-        full = [(f"{layer.name}.{name}", shape) for name, shape in named.items()]
+        owner = module_path(layer)
+        full = [(f"{owner}.{name}", shape) for name, shape in named.items()]
         result += [(piece, layer.id) for piece in pieces(full)]
     return result
