@@ -64,11 +64,14 @@ class Comments:
         places = (self.above, self.opening, self.behind, self.below)
         return any(place.get(id(node)) for place in places)
 
-    def put_behind(self, node: nodes.Node, comment: Span) -> None:
-        """Place a comment behind a node; one line has room for one, those before it move above."""
-        found = self.behind[id(node)]
-        self.above[id(self.owners[id(node)].above)] += found
-        found[:] = [comment]
+    def settle(self) -> None:
+        """Leave one comment behind each node, as its line has room for no more; others move above it."""
+        for key, comments in self.behind.items():
+            comments.sort(key=lambda comment: comment.start)
+            self.above[id(self.owners[key].above)] += comments[:-1]
+            del comments[:-1]
+        for comments in self.above.values():
+            comments.sort(key=lambda comment: comment.start)
 
     def put_gap(
         self,
@@ -102,9 +105,9 @@ class Comments:
                 self.above[id(following)] += self.opening[id(node)]
                 self.opening[id(node)] = [comment]
             elif previous is not None and isinstance(node, _PLACES):
-                self.put_behind(self.owners[id(previous)].behind, comment)
+                self.behind[id(self.owners[id(previous)].behind)].append(comment)
             else:
-                self.put_behind(own.behind, comment)
+                self.behind[id(own.behind)].append(comment)
 
 
 def attach(file: nodes.File) -> Comments:
@@ -137,8 +140,7 @@ def attach(file: nodes.File) -> Comments:
             todo.append((child, inside[gap_end:at]))
             previous = child
         found.put_gap(node, previous, inside[at:], None)
-    for comments in found.above.values():
-        comments.sort(key=lambda comment: comment.start)
+    found.settle()
     return found
 
 
