@@ -125,20 +125,28 @@ class Architecture:
         device: str | torch.device | None = None,
         dtype: torch.dtype | None = None,
         seed: int | None = None,
+        weights: str | Path | None = None,
     ) -> nn.Module:
         """The network as a PyTorch module, initialised; the checks are run first.
+
+        `weights` is a file in the module's own names, as `blockdsl weights` writes it.
 
         Takes `(N, *input_shape)` and returns `(N, *output_shape)`; with auxiliary heads, in training
         mode, also a dict of their outputs.
 
         Raises:
-            ArchError: a check does not hold.
+            ArchError: a check does not hold, or the weights are another network's.
         """
         from blockdsl.codegen import build
 
         self.check()
         init = self.program.recipe.init
-        return build(self.program.graph, init=init, device=device, dtype=dtype, seed=seed)
+        module = build(self.program.graph, init=init, device=device, dtype=dtype, seed=seed)
+        if weights is not None:
+            from blockdsl.transfer import load_weights
+
+            load_weights(module, Path(weights))
+        return module
 
     def __repr__(self) -> str:
         summary = self.summary()

@@ -42,6 +42,10 @@ def command(
         str, typer.Option("--dtype", help="Type of the weights: fp32, bf16, fp16, fp64.")
     ] = "fp32",
     seed: Annotated[int | None, typer.Option("--seed", help="Seed of the initial weights.")] = None,
+    weights: Annotated[
+        Path | None,
+        typer.Option("--weights", metavar="FILE", help="Start from these: what `blockdsl weights` wrote."),
+    ] = None,
     expand: ExpandOption = False,
 ) -> None:
     """Check a network, print what it costs, build its PyTorch module and run it once as proof.
@@ -60,7 +64,7 @@ def command(
     show_summary(architecture.summary(), expand=expand)
     if count:
         print(f"checks      {count} of the file's `check` lines hold")
-    module = _build(architecture, device, dtype, seed)
+    module = _build(architecture, device, dtype, seed, weights)
     print(f"runs        a forward pass on {device} in {dtype} gives every shape of the table")
     if output and writer:
         with replacing(output) as part:
@@ -68,13 +72,15 @@ def command(
         print(f"wrote       {output}")
 
 
-def _build(architecture: Architecture, device: str, dtype: str, seed: int | None) -> nn.Module:
+def _build(
+    architecture: Architecture, device: str, dtype: str, seed: int | None, weights: Path | None
+) -> nn.Module:
     """The module, proved by a forward pass."""
     from blockdsl.cli.devices import check_room, torch_device, torch_dtype
     from blockdsl.codegen import check_module
 
     place = torch_device(device)
     check_room(architecture.summary(), place)
-    module = architecture.module(device=place, dtype=torch_dtype(dtype), seed=seed)
+    module = architecture.module(device=place, dtype=torch_dtype(dtype), seed=seed, weights=weights)
     check_module(architecture.ir, module)
     return module

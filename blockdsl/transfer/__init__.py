@@ -2,5 +2,6 @@
 
 from blockdsl.transfer.carry import Report, carry
 from blockdsl.transfer.files import read_map, read_state
+from blockdsl.transfer.own import load_weights
 
-__all__ = ["Report", "carry", "read_map", "read_state"]
+__all__ = ["Report", "carry", "load_weights", "read_map", "read_state"]

@@ -36,7 +36,7 @@ def align(ours: Sequence[tuple[Piece, int]], theirs: Sequence[Piece], graph: Gra
     keys = _shared_keys([piece for piece, _ in ours], theirs)
     differ = _first_difference([piece for piece, _ in ours], theirs, keys)
     if differ:
-        raise error("weights", differ)
+        raise error("weights", differ, help="--partial leaves out what only one of them has, such as a head")
     return _Alignment(ours, keys, graph, _in_order(theirs)).of(tree(theirs), 0) if ours else []
 
 

@@ -36,7 +36,8 @@ def carry(
 ) -> tuple[dict[str, Tensor], Report]:
     """The state dict of the graph's module, filled from a foreign one.
 
-    Layers are matched by kind, size and order; names decide only where `pairs` says so.
+    Layers are matched by kind, size and order; names decide only where `pairs` says so. Its tensors
+    share the memory of the foreign ones.
 
     Args:
         state: the foreign state dict, in its order of definition; sorted names mean no order.
@@ -102,11 +103,11 @@ def _take(
             if not shape or foreign[1:] != shape[1:] or foreign[0] < shape[0]:
                 raise error("weights", f"{own} and {other} have other sizes")
             tensor, cut = tensor[: shape[0]], True
-        carried[name] = tensor.reshape(shape).clone()
+        carried[name] = tensor.reshape(shape)
     if "running_mean" in own.tensors:
         # Files of before 2018 are without the counter.
         seen = state.get(".".join([*other.path, COUNTER]), torch.tensor(0))
-        carried[".".join([*own.path, COUNTER])] = seen.clone()
+        carried[".".join([*own.path, COUNTER])] = seen
     (report.sliced if cut else report.matched).append((own.name, other.name))
 
 

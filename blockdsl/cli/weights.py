@@ -1,0 +1,102 @@
+"""`blockdsl weights`: other people's weights for a network of ours."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from blockdsl.cli.display import show_table
+from blockdsl.cli.options import (
+    ExpandOption,
+    ExpressionOption,
+    FileArgument,
+    InputOption,
+    SetOption,
+    open_architecture,
+)
+from blockdsl.cli.output import check_writable, replacing
+from blockdsl.cli.writers import writer_for
+
+if TYPE_CHECKING:
+    from blockdsl.transfer import Report
+
+NAME = "weights"
+
+
+def command(
+    file: FileArgument = None,
+    source: Annotated[
+        Path | None,
+        typer.Option("--from", metavar="STATE", help="A state dict: .safetensors, .pth, .pt. Required."),
+    ] = None,
+    mapping: Annotated[
+        str, typer.Option("--map", metavar="auto|FILE", help="Lines `ours = theirs` that settle layers.")
+    ] = "auto",
+    partial: Annotated[
+        bool, typer.Option("--partial", help="Let layers without a partner be, such as a new head.")
+    ] = False,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", metavar="OUT", help="Write OUT.safetensors.")
+    ] = None,
+    expression: ExpressionOption = None,
+    shape: InputOption = None,
+    settings: SetOption = None,
+    seed: Annotated[int, typer.Option("--seed", help="Seed of what keeps its initialisation.")] = 0,
+    expand: ExpandOption = False,
+) -> None:
+    """Carry a state dict from elsewhere into a network, matched by structure: kind, size and order.
+
+    What could be matched in two ways is refused. Nothing in the file is executed.
+
+    `blockdsl weights resnet50_v1_5 --from resnet50-11ad3fa6.pth -o resnet50_v1_5.safetensors`
+
+    `blockdsl weights resnet50_v1_5 --set classes=10 --partial --from resnet50.pth -o start.safetensors`
+    """
+    if source is None:
+        raise typer.BadParameter("name the state dict: --from STATE.pth", param_hint="--from")
+    from blockdsl.transfer import carry, read_map, read_state
+
+    writer = writer_for(output) if output else None
+    architecture = open_architecture(file, expression, shape, settings)
+    if output:
+        check_writable(output)
+    pairs = {} if mapping == "auto" else read_map(Path(mapping))
+    tensors, report = carry(read_state(source), architecture.ir, pairs=pairs, partial=partial)
+    show_table(("layers", "from", "count", ""), list(_rows(report, expand)))
+    if output and writer:
+        module = architecture.module(seed=seed)
+        module.load_state_dict(tensors, strict=not report.missing)
+        with replacing(output) as part:
+            writer(architecture, module, part)
+        print(f"wrote {output}")
+
+
+def _rows(report: Report, expand: bool) -> Iterator[tuple[str, str, str, str]]:
+    """A row for each part of the network, or with `expand` for each layer; what stands out by itself."""
+    groups: dict[str, list[tuple[str, str]]] = {}
+    for own, other in report.matched:
+        groups.setdefault(own if expand else own.partition(".")[0], []).append((own, other))
+    for pairs in groups.values():
+        ours, theirs = zip(*pairs, strict=True)
+        yield _together(ours), _together(theirs), str(len(pairs)), "matched"
+    for own, other in report.sliced:
+        yield own, other, "1", "cut to the first outputs"
+    for own in report.missing:
+        yield own, "", "1", "missing: keeps its initialisation"
+    for other in report.unused:
+        yield "", other, "1", "unused"
+
+
+def _together(names: Sequence[str]) -> str:
+    """The prefix that names share, or the first and the last of them."""
+    if len(names) == 1:
+        return names[0]
+    shared = []
+    for steps in zip(*(name.split(".") for name in names), strict=False):
+        if len(set(steps)) > 1:
+            break
+        shared.append(steps[0])
+    return ".".join(shared) or f"{names[0]} … {names[-1]}"
