@@ -42,7 +42,26 @@ class _Pooling(Operation):
         fit(self.name, (size[0], size[1]), self.window().size, pad)
         count = slide_ceil if self.ceil else slide
         rows, columns = (count(size[i], self.kernel[i], self.step[i], pad[i], dilation[i]) for i in (0, 1))
+        self._see_the_input((size[0], size[1]), (rows, columns))
         return c, rows, columns
+
+    def _see_the_input(self, size: Size, positions: Size) -> None:
+        """Refuse dilated windows that step from the padding before a small input to that behind it.
+
+        PyTorch takes them, yields -inf, and sends their gradients out of bounds. Only a window that
+        begins in the padding may miss the input; its first position that does not lies at
+        `start % dilation`.
+        """
+        dilation, pad = self._frame()
+        for axis in (0, 1):
+            starts = range(-pad[axis], 0, self.step[axis])[: positions[axis]]
+            if any(start % dilation[axis] >= size[axis] for start in starts):
+                raise OpError(
+                    f"a window of {self.name} sees only padding: with dilation={show(dilation)} it steps "
+                    f"over the input of {show(size)}",
+                    argument="dilation",
+                    help="dilate less, or leave out the pad",
+                )
 
     def window(self, *inputs: Shape) -> Window:
         dilation, _ = self._frame()

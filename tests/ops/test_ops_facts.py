@@ -1,8 +1,11 @@
 """Numbers that papers print, and texts of errors."""
 
+from itertools import product
 from math import prod
 
 import pytest
+import torch
+from torch.nn.functional import max_pool2d
 
 from blockdsl.ops import OpError, Shape, find
 from blockdsl.ops.conv import Conv
@@ -75,6 +78,11 @@ def refusal(name: str, arguments: dict[str, object], *inputs: Shape) -> OpError:
             "cannot add 64x56x56 and 128x28x28", "project the shortcut: CONV(128,1,s2)",
         ),
         ("SUM", {}, [(10,), (20,)], "cannot add 10 and 20", "project the shortcut: FC(20)"),
+        (
+            "POOL", {"kernel": (2, 1), "stride": (1, 3), "pad": (1, 0), "dilation": (3, 1)}, [(2, 2, 2)],
+            "a window of POOL sees only padding: with dilation=3x1 it steps over the input of 2x2",
+            "dilate less, or leave out the pad",
+        ),
         (
             "MAX", {}, [(8, 5, 5), (8, 3, 3)],
             "cannot take the maximum of 8x5x5 and 8x3x3",
@@ -191,3 +199,26 @@ def test_large_numbers_are_refused_at_once() -> None:
     assert refusal("SPLIT", {"parts": huge}, (huge, 1, 1)).argument == "parts"
     assert "groups" in refusal("SHUFFLE", {"groups": huge - 1}, (huge, 1, 1)).help
     assert AdaptiveAvgPool((huge, huge)).window((3, 7, 7)) is not None
+
+
+def test_a_dilated_pool_is_refused_exactly_where_torch_yields_minus_infinity() -> None:
+    """Forward passes alone: backward ones write out of bounds there."""
+    refused = 0
+    for kernel, stride, pad, dilation, size, ceil in product(
+        range(1, 6), (1, 2), range(3), range(1, 5), range(1, 8), (False, True)
+    ):
+        made = MaxPool((kernel, 1), (stride, 1), (pad, 0), (dilation, 1), ceil)
+        try:
+            made.check()
+            rows = made.shape((1, size, 1))[1]
+        except OpError as refusal:
+            if "sees only padding:" not in refusal.message:
+                continue
+            rows = None
+        found = max_pool2d(
+            torch.zeros(1, 1, size, 1), (kernel, 1), (stride, 1), (pad, 0), (dilation, 1), ceil
+        )
+        assert (rows is None) == bool(found.isinf().any())
+        assert rows in (None, found.shape[2])
+        refused += rows is None
+    assert refused
