@@ -220,12 +220,13 @@ class ExpressionPrinter:
         other = node.otherwise
         chained = isinstance(other, nodes.If) and not self.comments.touch(other)
         end = self.open[id(other)] if chained else self.inner(other)
-        broken = self.line_between(node.condition, node.then)
-        then: Doc = (self.above(node.then), SPACE, "then ", self.inner(node.then))
-        head = Group(("if ", self.whole(node.condition), then), broken)
-        self.open[id(node)] = (head, self.above(other), SPACE, "else ", end)
-        broken = broken or self.line_between(node.then, other)
-        return Group(Nest(INDENT, self.open[id(node)]), broken)
+        line = HARD if self.line_between(node.condition, node.then) else SPACE
+        head = Group(
+            ("if ", self.whole(node.condition), self.above(node.then), line, "then ", self.inner(node.then))
+        )
+        line = HARD if self.line_between(node.then, other) else SPACE
+        self.open[id(node)] = (head, self.above(other), line, "else ", end)
+        return Group(Nest(INDENT, self.open[id(node)]))
 
     def _for(self, node: nodes.For) -> Doc:
         last: Doc = ("..", self.whole(node.last)) if node.last else ""

@@ -52,7 +52,7 @@ class Printer(ExpressionPrinter):
         if isinstance(value, nodes.ListOf | nodes.Call | nodes.Choice | nodes.TupleOf):
             return self.hang(node, value)
         hanging = None if self.comments.touch(value) else self.open.get(id(value))
-        value_doc = self.whole(value) if hanging is None else hanging
+        value_doc = self.whole(value) if hanging is None else Group(hanging)
         return (self.opening(node), Group(Nest(INDENT, (SPACE, value_doc))))
 
     def _file(self, node: nodes.File) -> Doc:

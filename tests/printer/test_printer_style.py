@@ -109,6 +109,14 @@ block f =
     else c
 """,
     ),
+    "a body that does not fit behind its block stands on the next line": (
+        f"block a_name(c, k, s) = {LONG[:74]} + x-y",
+        f"block a_name(c, k, s) =\n    {LONG[:74]} + x-y\n",
+    ),
+    "the writer's lines of an if stay": (
+        "block f = if a\nthen b\nelse c\nblock g = if a then b\nelse c",
+        "block f =\n    if a\n    then b\n    else c\nblock g =\n    if a then b\n    else c\n",
+    ),
     "lets stand one a line": (
         "net let a = in-B let b = a + in (a) | b",
         "net\n    let a = in-B\n    let b = a + in\n    (a) | b\n",
