@@ -9,7 +9,7 @@ from typing import Any, Protocol, TypeVar
 from blockdsl import nodes
 from blockdsl.diagnostics import ArchError, did_you_mean
 from blockdsl.lowering.context import Context
-from blockdsl.lowering.values import BlockValue, Closure, Evaluated, Tensors, shown
+from blockdsl.lowering.values import BlockValue, Closure, Evaluated, Tensors, cut, shown
 from blockdsl.ops import TAGS, Argument, OpError
 from blockdsl.source import Span
 
@@ -163,9 +163,9 @@ def declared(
             known = context.scope.known()
             raise context.error(
                 "argument",
-                f"{name} of {call.name} {refused}, not {shown(value)}",
+                f"{name} of {call.name} {refused}, not {cut(str(value)) if unknown else shown(value)}",
                 arg.value.span,
-                help=did_you_mean(str(value), known, f"no name {shown(value)} is bound here")
+                help=did_you_mean(str(value), known, f"no name {cut(str(value))} is bound here")
                 if unknown
                 else "",
             ) from None

@@ -71,7 +71,7 @@ class Calls(Layers):
             return self.argument(expr, arguments.hinted(name))
 
         made = declared(call, operation, operation.arguments, context, evaluate)
-        return self.layer(made, stream.values, call.span, context, path=path)
+        return self.layer(made, stream.values, call.span, context, path=path, call=call)
 
     def argument(self, expr: nodes.Expr, context: Context) -> Evaluated:
         """The value of an operation's argument; a lone unknown word is that word (`pad=same`)."""
@@ -118,7 +118,7 @@ class Calls(Layers):
     def _deeper(self, call: nodes.Call, context: Context) -> None:
         if context.depth >= MAX_DEPTH:
             raise context.error(
-                "size", f"blocks call each other more than {MAX_DEPTH} deep", call.span,
+                "size", f"calls are nested more than {MAX_DEPTH} deep", call.span,
                 help=f"does {call.name} ever stop calling itself?",
             )  # fmt: skip
 
@@ -142,8 +142,9 @@ class Calls(Layers):
         block_call = BlockCall(block.name, texts, naming.path, call.span, context.call)
         name = module_name(naming.path)
         self.graph.blocks[name] = block_call
+        trace.scope = Scope(names, value.scope)
         inner = Context(
-            Scope(names, value.scope), naming, choosing, trace, block_call, context.depth + 1,
+            trace.scope, naming, choosing, trace, block_call, context.depth + 1,
             training_only=context.training_only,
         )  # fmt: skip
         result = self.body(block.body, stream, inner)
@@ -176,6 +177,7 @@ class Calls(Layers):
             arg = given.get(param.name)
             if arg is None:
                 assert param.default is not None
+                trace.defaults.add(param.name)
                 inside = outside.but(scope=Scope(values, scope), hint=param.name, trace=trace)
                 values[param.name] = self.evaluate(param.default, inside)
             elif (tag := tag_of(arg)) and _is_tag(arg, context):
@@ -192,7 +194,8 @@ class Calls(Layers):
         given = self._given(params, call, context)
         trace = context.trace.calls[place(call.span)] = Trace()
         values = self._parameters(params, given, function.scope, {}, context, context.choosing, trace)
-        inner = context.but(scope=Scope(values, function.scope), depth=context.depth + 1, trace=trace)
+        trace.scope = Scope(values, function.scope)
+        inner = context.but(scope=trace.scope, depth=context.depth + 1, trace=trace)
         return self.evaluate(let.value, inner)
 
     def body(self, body: nodes.Body, stream: Tensors, context: Context) -> Tensors:

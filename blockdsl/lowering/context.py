@@ -91,14 +91,20 @@ def place(span: Span) -> Place:
 class Trace:
     """What was decided in one frame: a block's body, one round of a repetition, or the file itself.
 
-    `choices` holds the values decided, `branches` which way an `if` went, `calls` the frames of the
-    blocks and functions called, `rounds` those of repetitions and loops with the loop's value.
+    `scope` holds the names it sees, `choices` the values decided, `branches` which way an `if` went,
+    `calls` the frames of the blocks and functions called, `rounds` those of repetitions and loops with
+    the loop's value, `labels` what the labels of this frame became, `defaults` the parameters that the
+    call left out.
     """
+
+    scope: Scope = field(default_factory=Scope)
 
     choices: dict[Place, int | float] = field(default_factory=dict)
     branches: dict[Place, bool] = field(default_factory=dict)
     calls: dict[Place, Trace] = field(default_factory=dict)
     rounds: dict[Place, list[tuple[Trace, Evaluated]]] = field(default_factory=dict)
+    labels: dict[Place, str] = field(default_factory=dict)
+    defaults: set[str] = field(default_factory=set)
 
 
 @dataclass(frozen=True)

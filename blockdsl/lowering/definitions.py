@@ -42,14 +42,17 @@ def define(
             _new(lowering, item, context, places)
             context.scope.names[item.name] = Function(item, context.scope)
     params: dict[str, Any] = {}
+    lowering.coming |= {s.name for s in file.statements if isinstance(s, nodes.Param | nodes.Let)}
     for item in file.statements:
         if isinstance(item, nodes.Param):
             _new(lowering, item, context, places)
             params[item.name] = _parameter(lowering, item, context, settings, within)
             context.scope.names[item.name] = params[item.name]
+            lowering.coming.discard(item.name)
         elif isinstance(item, nodes.Let) and item.params is None:
             _new(lowering, item, context, places)
             lowering.bind(item, context)
+            lowering.coming.discard(item.name)
     for name in settings:
         known = did_you_mean(name, params, "it has " + ", ".join(params) if params else "it has none")
         raise error("argument", f"{file.span.source.name} has no param {name}", help=known)
@@ -134,7 +137,8 @@ def _use(
     if len(within) >= MAX_USES:
         raise error("file", f"files use each other more than {MAX_USES} deep", use.path.span)
     if key not in lowering.used:
-        inner = context.but(scope=Scope(), trace=Trace())
+        scope = Scope()
+        inner = context.but(scope=scope, trace=Trace(scope))
         define(lowering, parse(read_source(found, found.name)), inner, {}, (*within, key))
         lowering.used[key] = inner.scope
     for other, value in lowering.used[key].names.items():

@@ -7,7 +7,7 @@ from typing import Any
 from blockdsl import nodes
 from blockdsl.diagnostics import ArchError
 from blockdsl.lowering import arithmetic
-from blockdsl.lowering.context import Context, Trace, place
+from blockdsl.lowering.context import Context, Scope, Trace, place
 from blockdsl.lowering.lookup import Lookup
 from blockdsl.lowering.values import (
     BlockValue,
@@ -23,6 +23,8 @@ from blockdsl.lowering.values import (
 
 MAX_ITEMS = 100_000
 """Items of a list, rounds of a loop, repetitions: more is a slip of the pen."""
+
+BUNDLE = "a bundle of networks stands in square brackets: [A, B]"
 
 MAX_LIST_DEPTH = 8
 """Lists inside lists."""
@@ -158,12 +160,9 @@ class Evaluator(Lookup):
                 )
             values = range(low, high + 1)
         repeated = context.but(repeated=True)
-        frames = [Trace() for _ in values]
+        frames = [Trace(Scope({loop.variable: value}, context.scope)) for value in values]
         context.trace.rounds[place(loop.span)] = list(zip(frames, values, strict=True))
-        return [
-            repeated.with_names(**{loop.variable: value}).but(trace=frame)
-            for frame, value in zip(frames, values, strict=True)
-        ]
+        return [repeated.but(scope=frame.scope, trace=frame) for frame in frames]
 
     def branch(self, expr: nodes.If, context: Context) -> nodes.Expr:
         """The side of an `if` that its condition chooses."""
@@ -182,7 +181,7 @@ class Evaluator(Lookup):
                 help="what yields a network is a block: `block name(…) = …`",
             )  # fmt: skip
         if isinstance(expr, nodes.TupleOf):
-            help = help or "a bundle of networks stands in square brackets: [A, B]"
+            help = help or BUNDLE
         return context.error("value", f"a network stands here, not {shown(value)}", expr.span, help=help)
 
     def whole(self, expr: nodes.Expr, context: Context, what: str) -> int:
@@ -224,8 +223,10 @@ class Evaluator(Lookup):
     ) -> Any:
         for value, at in ((left, left_at), (right, right_at)):
             if isinstance(value, bool) or not isinstance(value, int | float):
+                bundle = isinstance(value, tuple) and any(isinstance(v, NoData) for v in value)
                 raise context.error(
-                    "value", f"{op} takes numbers here, not {shown(value)}", at.span
+                    "value", f"{op} takes numbers here, not {shown(value)}", at.span,
+                    help=BUNDLE if bundle else "",
                 )  # fmt: skip
         try:
             return arithmetic.bounded(arithmetic.BINARY[op](left, right))

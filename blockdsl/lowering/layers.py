@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from math import prod
 
+from blockdsl import nodes
 from blockdsl.diagnostics import Mark
 from blockdsl.ir import Layer, Segment, Value
+from blockdsl.lowering.binding import assign
 from blockdsl.lowering.context import Context
 from blockdsl.lowering.evaluate import Evaluator
 from blockdsl.lowering.values import Tensors
@@ -35,8 +37,12 @@ class Layers(Evaluator):
         context: Context,
         sides: list[Span] | None = None,
         path: tuple[Segment, ...] | None = None,
+        call: nodes.Call | None = None,
     ) -> Tensors:
-        """Add an operation to the graph; its outputs."""
+        """Add an operation to the graph; its outputs.
+
+        `sides` are the places of a join's inputs, `call` is what wrote the operation's arguments.
+        """
         if operation.inputs is not None and len(inputs) != operation.inputs:
             raise context.error(
                 "shape",
@@ -51,7 +57,8 @@ class Layers(Evaluator):
         try:
             outputs = operation.shapes(*shapes)
         except OpError as refused:
-            raise self._refused(refused, inputs, shapes, span, context, sides) from None
+            place = _written(call, refused.argument, operation, context) or span
+            raise self._refused(refused, inputs, shapes, place, context, sides) from None
         largest = max(map(prod, outputs))
         if largest > MAX_NUMBERS:
             raise context.error(
@@ -83,3 +90,13 @@ class Layers(Evaluator):
             made_by = self.graph.layer(inputs[0].node)
             marks = [Mark(span), Mark(made_by.span, size(shapes[0]))]
         return context.error("shape", refused.message, *marks, help=refused.help)
+
+
+def _written(
+    call: nodes.Call | None, argument: str | None, operation: Operation, context: Context
+) -> Span | None:
+    """Where the argument that an operation refuses is written."""
+    if call is None or argument is None:
+        return None
+    given = assign(call, list(operation.arguments), context)
+    return given[argument].span if argument in given else None

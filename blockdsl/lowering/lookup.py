@@ -22,6 +22,8 @@ class Lookup(Deciding):
     def __init__(self, choose: Chooser) -> None:
         super().__init__(choose)
         self.graph = Graph()
+        self.coming: set[str] = set()
+        """Names that a later line of the file will bind."""
 
     def whole(self, expr: nodes.Expr, context: Context, what: str) -> int:
         """A whole number, or an error that says what should have been one."""
@@ -50,9 +52,18 @@ class Lookup(Deciding):
                 "name", "nothing flows in here", span,
                 help="`in` is what flows into a block or the net: write this in a block, or after `net`",
             )  # fmt: skip
+        if name in self.coming:
+            return context.error(
+                "name", f"{name} is not bound yet", span, help="names are bound in the order of the lines"
+            )
         known = [*context.scope.known(), *arithmetic.FUNCTIONS, *ops.all_operations(), AUX]
         what = "operation" if name.isupper() and len(name) > 1 else "name"
-        return context.error("name", f"unknown {what} {cut(name)}", span, help=did_you_mean(name, known))
+        return context.error(
+            "name",
+            f"unknown {what} {cut(name)}",
+            span,
+            help=did_you_mean(name, known) if len(name) > 1 else "",
+        )
 
     def known(self, name: str, context: Context) -> bool:
         """Whether a name means anything here."""

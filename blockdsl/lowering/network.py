@@ -96,7 +96,7 @@ class Lowering(Calls):
                 "size", f"repeats {times:,} times; {MAX_ITEMS:,} at most", count.span,
                 help="is the number larger than meant?",
             )  # fmt: skip
-        frames = [Trace() for _ in range(times)]
+        frames = [Trace(context.scope) for _ in range(times)]
         context.trace.rounds[place(expr.span)] = [(frame, 0) for frame in frames]
         for frame in frames:
             stream = self.apply(body, stream, context.but(repeated=True, hint="", trace=frame))
@@ -154,6 +154,7 @@ class Lowering(Calls):
         while isinstance(body, nodes.Group):
             body = body.body
         path = self._path_of(label, body, context)
+        context.trace.labels[place(label.span)] = module_name(path[-1:])
         if isinstance(body, nodes.Path) and len(body.steps) == 1 and body.steps[0].index is None:
             body = nodes.Call(body.span, body.steps[0].name, ())
         if isinstance(body, nodes.Call) and self.kind(body, context) is Kind.NET:
@@ -183,6 +184,5 @@ class Lowering(Calls):
         raise context.error(
             "name", f"the name {label.name} is taken here",
             Span(label.span.source, label.span.start, label.span.start + len(label.name)),
-            help="labels differ from each other, from names of networks and choices of the same block, "
-            "and from the numbered names of layers without one",
+            help="give it another one; layers without a label have numbers: conv1, conv2, …",
         )  # fmt: skip

@@ -91,6 +91,7 @@ def lower(
     input: Shape | None = None,
     settings: Mapping[str, Any] | None = None,
     choose: Chooser = refuse,
+    lowering: Lowering | None = None,
 ) -> Program:
     """Lower a syntax tree to a verified graph.
 
@@ -99,15 +100,17 @@ def lower(
         input: shape of the input without the batch axis, in place of the file's.
         settings: values for the file's `param`s; a `str` is read as an expression of the language.
         choose: decides the choices; by default a file with open choices is refused.
+        lowering: one that goes another way about it, in place of the usual one; a fresh one.
 
     Raises:
         ArchError: anything is wrong with the file, the input or the settings.
     """
     with _room_to_recurse(file):
         net = _the_net(file)
-        lowering = Lowering(choose)
+        lowering = lowering or Lowering(choose)
         naming = Naming()
-        context = Context(Scope(), naming, naming, Trace())
+        scope = Scope()
+        context = Context(scope, naming, naming, Trace(scope))
         params = define(lowering, file, context, dict(settings or {}))
         shape = _input_shape(lowering, file, context, input)
         output = _network(lowering, net, shape, file, context)
@@ -187,6 +190,7 @@ def _first(file: nodes.File) -> Span:
 
 
 def _meta(file: nodes.File) -> Meta:
+    lines: dict[str, nodes.Meta] = {}
     values: dict[str, Any] = {}
     errors, notes = [], []
     for line in file.statements:
@@ -197,12 +201,12 @@ def _meta(file: nodes.File) -> Meta:
             errors.append((float(data[0]), str(data[1])))
         elif line.key == "note":
             notes.append(str(data[0]))
-        elif line.key in values:
-            raise error("file", f"a second {line.key}", line.span)
+        elif line.key in lines:
+            raise error("file", f"a second {line.key}", line.span, lines[line.key].span)
+        elif line.key == "year" and not isinstance(data[0], int):
+            raise error("file", "a year is a whole number", line.values[0].span)
         else:
-            values[line.key] = data[0]
-            if line.key == "year" and not isinstance(data[0], int):
-                raise error("file", "a year is a whole number", line.values[0].span)
+            lines[line.key], values[line.key] = line, data[0]
     return Meta(**values, notes=tuple(notes), errors=tuple(errors))
 
 

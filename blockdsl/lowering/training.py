@@ -15,6 +15,7 @@ from blockdsl.lowering.network import Lowering
 from blockdsl.lowering.values import Evaluated, shown
 from blockdsl.recipe import Recipe, RecipeError, find_term
 from blockdsl.recipe.settings import convert
+from blockdsl.recipe.term import Term
 
 
 def recipe_of(lowering: Lowering, file: nodes.File, context: Context) -> Recipe:
@@ -41,21 +42,25 @@ def recipe_of(lowering: Lowering, file: nodes.File, context: Context) -> Recipe:
                 help=did_you_mean(name, Recipe.arguments, "it has " + ", ".join(Recipe.arguments)),
             )  # fmt: skip
         values[name] = _setting(lowering, setting, context)
-        with _placed(settings, name):
+        with _placed(settings, name, f", not {_shown(values[name])}"):
             convert(name, values[name])
     with _placed(settings, ""):
         return Recipe.of(values)
 
 
 @contextmanager
-def _placed(settings: dict[str, nodes.Setting], name: str) -> Iterator[None]:
-    """Give a refusal the place of the setting that it names, or of `name`."""
+def _placed(settings: dict[str, nodes.Setting], name: str, found: str = "") -> Iterator[None]:
+    """Give a refusal the place of the setting that it names, or of `name`, and what was found there."""
     try:
         yield
     except RecipeError as refused:
         setting = settings.get(refused.argument or name) or settings.get(name)
         span = setting.value.span if setting else None
-        raise error("setting", refused.message, span, help=refused.help) from None
+        raise error("setting", refused.message + found, span, help=refused.help) from None
+
+
+def _shown(value: Any) -> str:
+    return str(value) if isinstance(value, Term) else shown(value)
 
 
 def _setting(lowering: Lowering, setting: nodes.Setting, context: Context) -> Any:

@@ -112,4 +112,6 @@ def _shown(value: Evaluated) -> str:
         return value.block.name
     if isinstance(value, Tensors):
         return "a tensor" if len(value.values) == 1 else f"a bundle of {len(value.values)} tensors"
+    if isinstance(value, str):
+        return f'"{value}"'
     return f"{value:g}" if isinstance(value, float) else str(value)

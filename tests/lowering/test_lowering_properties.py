@@ -171,17 +171,58 @@ def expressions() -> st.SearchStrategy[str]:
     return st.recursive(leaves, extend, max_leaves=12)
 
 
+def numbers() -> st.SearchStrategy[str]:
+    """Numbers, most of them right inside a block with the parameters x and n."""
+    leaves = st.sampled_from(["1", "2", "3", "8", "n", "in.c", "d[1]", "{1, 2}", "{1..3}", "0", "-1", "1.5"])
+    templates = [
+        "({0} + {1})", "({0}-{1})", "({0} * {1})", "({0} // {1})", "min({0}, {1})", "g({0})", "{{{0}, {1}}}",
+        "(if {0} < {1} then {0} else {1})", "sum([{0}*i for i in 1..{1}])", "d[{0}]", "{{{0}..{1}}}",
+    ]  # fmt: skip
+    return _grown(leaves, templates, leaves)
+
+
+def right_networks() -> st.SearchStrategy[str]:
+    """Networks, most of them right where an image flows in."""
+    leaves = st.sampled_from(
+        ["ID", "RELU", "CONV(4,3,p1)", "u", "f(2)", "x", "in-BN", "CONV({4,8},1)", "RELU?"]
+    )
+    templates = [
+        "({0}-{1})", "({0} + {1})", "({0} | {1})", "({0} * {1})", "[{0}, {1}]-CAT", "MEAN({0}, {1})",
+        "({0}*{n})", "({0} for i in 1..{n})", "[CONV(i,1)-{0} for i in 1..{n}]-CAT", "a:({0})", "CONV({n},1)",
+        "(if {n} > 2 then {0} else {1})", "{{{0}, {1}}}", "f({n})", "h({0})", "AUX(b, {0})", "{0}-POOL(2)",
+        "SPLIT({n})-[{0}, {1}]-CAT", "({0})?",
+        "CONV(4,1)-{0}-CONV(3,1)", "{0}-DECONV({n},2,s2)", "w(in, {0})",
+    ]  # fmt: skip
+    return _grown(leaves, templates, numbers())
+
+
+def _grown(
+    leaves: st.SearchStrategy[str], templates: list[str], inside: st.SearchStrategy[str]
+) -> st.SearchStrategy[str]:
+    def fill(template: str, parts: tuple[str, str], number: str) -> str:
+        return template.format(*parts, n=number)
+
+    def extend(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+        return st.builds(fill, st.sampled_from(templates), st.tuples(inner, inner), inside)
+
+    return st.recursive(leaves, extend, max_leaves=8)
+
+
 @st.composite
 def programs(draw: st.DrawFn) -> str:
-    e = expressions()
+    wild = expressions()
+    right = draw(st.booleans())
+    net, number = (right_networks(), numbers()) if right else (st.one_of(right_networks(), wild), wild)
     lines = [
-        f"param n = {draw(e)}" if draw(st.booleans()) else "param n = 3",
-        f"let d = {draw(e)}" if draw(st.booleans()) else "let d = [1, 2]",
-        f"let u = {draw(e)}",
-        f"let g(x, y=2) = {draw(e)}",
-        f"block f(x, s=1) = let y = {draw(e)} {draw(e).lstrip('-')}",
-        f"net let z = {draw(e)} {draw(e).lstrip('-')}",
-        f"train batch = {draw(e)} optimizer = {draw(e)}" if draw(st.booleans()) else "",
+        "param n = 3",
+        "let d = [1, 2, 4]" if right else f"let d = {draw(number)}",
+        f"let u = {draw(st.sampled_from(['RELU', 'CONV({4,8},1)-BN', 'CONV(4,1)?']))}",
+        f"let g(x, y=2) = {draw(number)}",
+        f"block f(n, x=RELU) = let y = {draw(number)} {draw(net).lstrip('-')}",
+        f"block h(x) = {draw(net)}",
+        f"block w(x, body) = let y = in-body {draw(net).lstrip('-')}",
+        f"net let x = {draw(net)} {draw(net).lstrip('-')}",
+        "" if right else f"train batch = {draw(wild)} optimizer = {draw(wild)}",
     ]
     return "\n".join(lines)
 
