@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from math import prod
 
 from blockdsl.ir import Graph, Layer
+from blockdsl.ops import Operation, Shape
 
 BYTES = 4
 """Bytes of a value: float32, the type in which networks are published and counted."""
@@ -30,17 +31,29 @@ class Cost:
     kernels: bool
 
 
-def cost_of(graph: Graph, layer: Layer) -> Cost:
-    """Count one layer of a graph."""
-    operation, inputs = layer.operation, graph.input_shapes(layer)
-    if not layer.inputs:
-        return Cost(0, 0, 0, BYTES * prod(layer.shape), False)
+def costs_of(graph: Graph) -> dict[int, Cost]:
+    """Count every layer of a graph, by node id; what stands there many times is counted once."""
+    known: dict[tuple[Operation, tuple[Shape, ...]], Cost] = {}
+    costs: dict[int, Cost] = {}
+    for layer in graph.layers():
+        key = layer.operation, graph.input_shapes(layer)
+        if key not in known:
+            known[key] = _count(layer, key[1])
+        costs[layer.id] = known[key]
+    return costs
+
+
+def _count(layer: Layer, inputs: tuple[Shape, ...]) -> Cost:
+    operation = layer.operation
+    activations = 0 if operation.view else BYTES * sum(map(prod, layer.shapes))
+    if not inputs:
+        return Cost(0, 0, 0, activations, False)
     weights = operation.weights(*inputs).values()
     return Cost(
         params=sum(map(prod, weights)),
         buffers=sum(map(prod, operation.buffers(*inputs).values())),
         macs=operation.macs(*inputs),
-        activations=0 if operation.view else BYTES * sum(map(prod, layer.shapes)),
+        activations=activations,
         kernels=any(len(shape) > 1 for shape in weights),
     )
 

@@ -84,7 +84,7 @@ def rows(layers: Sequence[LayerCost], *, expand: bool = False) -> Iterator[Row]:
 
 def _plan(group: _Group, level: int, expand: bool) -> Iterator[Row | tuple[_Group, int]]:
     """The rows of a group's own items, and which groups to go into."""
-    for start, period, times in _runs(group.kinds, expand):
+    for start, period, times in runs(group.kinds, expand):
         inner = level + (period > 1)
         if period > 1:
             yield Row(level, "", times)
@@ -110,7 +110,7 @@ def _last(group: _Group) -> LayerCost:
     return item
 
 
-def _runs(kinds: list[int], expand: bool) -> Iterator[tuple[int, int, int]]:
+def runs(kinds: list[int], expand: bool) -> Iterator[tuple[int, int, int]]:
     """Cut a sequence into (start, period, times): the longest repetition from each start on.
 
     Linear: of each start only the nearest few recurrences are tried as periods.

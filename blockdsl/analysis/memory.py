@@ -5,7 +5,6 @@ Views own no memory: a tensor that only looks at another one keeps that one aliv
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from math import prod
 
@@ -38,61 +37,68 @@ def memory_of(graph: Graph, costs: dict[int, Cost]) -> Memory:
     """Sum up the memory of a graph."""
     params = BYTES * sum(cost.params for cost in costs.values())
     weights = params + BYTES * sum(cost.buffers for cost in costs.values())
-    running = [layer for layer in graph.layers() if not layer.training_only]
+    layers = list(graph.layers())
+    running = [layer for layer in layers if not layer.training_only]
+    tensors = _Tensors(layers)
     return Memory(
         weights=weights,
         activations=sum(costs[layer.id].activations for layer in running),
-        inference=weights + _peak(graph, running),
-        training=weights + params + _kept(graph),
+        inference=weights + _peak(running, tensors, graph.output),
+        training=weights + params + _kept(layers, tensors),
     )
 
 
-def _owners(layers: Iterable[Layer]) -> dict[Value, Value]:
-    """The tensor whose memory each tensor lies in: itself, or what its view looks at."""
-    owner: dict[Value, Value] = {}
+class _Tensors:
+    """Every tensor's owner (itself, or what its view looks at) and the bytes of the owners."""
+
+    def __init__(self, layers: list[Layer]) -> None:
+        self.owner: dict[Value, Value] = {}
+        self.bytes: dict[Value, int] = {}
+        for layer in layers:
+            looks_at = layer.inputs[0] if layer.operation.view and layer.inputs else None
+            for port, shape in enumerate(layer.shapes):
+                value = Value(layer.id, port)
+                if looks_at is None:
+                    self.owner[value] = value
+                    self.bytes[value] = BYTES * prod(shape)
+                else:
+                    self.owner[value] = self.owner[looks_at]
+
+    def made_by(self, layer: Layer) -> int:
+        """Bytes of the tensors that a layer makes."""
+        return sum(self.bytes.get(Value(layer.id, port), 0) for port in range(len(layer.shapes)))
+
+
+def _peak(layers: list[Layer], tensors: _Tensors, output: Value) -> int:
+    """The most bytes of tensors alive at once, in execution order."""
+    last_use: dict[Value, int] = {}
     for layer in layers:
         for port in range(len(layer.shapes)):
-            value = Value(layer.id, port)
-            owner[value] = owner[layer.inputs[0]] if layer.operation.view and layer.inputs else value
-    return owner
-
-
-def _bytes(graph: Graph, value: Value) -> int:
-    return BYTES * prod(graph.shape_of(value))
-
-
-def _peak(graph: Graph, layers: list[Layer]) -> int:
-    """The most bytes of tensors alive at once, in execution order."""
-    owner = _owners(layers)
-    last_use = {own: own.node for own in owner.values()}
-    for layer in layers:
+            last_use.setdefault(tensors.owner[Value(layer.id, port)], layer.id)
         for value in layer.inputs:
-            last_use[owner[value]] = layer.id
-    last_use[owner[graph.output]] = layers[-1].id
+            last_use[tensors.owner[value]] = layer.id
+    last_use[tensors.owner[output]] = layers[-1].id
     dropped: dict[int, int] = {}
-    for own, node in last_use.items():
-        dropped[node] = dropped.get(node, 0) + _bytes(graph, own)
+    for value, node in last_use.items():
+        dropped[node] = dropped.get(node, 0) + tensors.bytes[value]
     alive = peak = 0
     for layer in layers:
-        made = (Value(layer.id, port) for port in range(len(layer.shapes)))
-        alive += sum(_bytes(graph, value) for value in made if owner[value] == value)
+        alive += tensors.made_by(layer)
         peak = max(peak, alive)
         alive -= dropped.get(layer.id, 0)
     return peak
 
 
-def _kept(graph: Graph) -> int:
+def _kept(layers: list[Layer], tensors: _Tensors) -> int:
     """Bytes of what the backward pass of every layer keeps, each tensor once."""
-    owner = _owners(graph.layers())
-    tensors: set[Value] = set()
+    kept: set[Value] = set()
     extra = 0
-    for layer in graph.layers():
-        if not layer.inputs:
-            continue
-        kept = kept_by(layer.operation.name)
-        if kept.inputs:
-            tensors.update(owner[value] for value in layer.inputs)
-        if kept.output:
-            tensors.update(owner[Value(layer.id, port)] for port in range(len(layer.shapes)))
-        extra += kept.extra * sum(map(prod, layer.shapes))
-    return extra + sum(_bytes(graph, value) for value in tensors)
+    for layer in layers:
+        keeps = kept_by(layer.operation.name)
+        if keeps.inputs:
+            kept.update(tensors.owner[value] for value in layer.inputs)
+        if keeps.output:
+            kept.update(tensors.owner[Value(layer.id, port)] for port in range(len(layer.shapes)))
+        if keeps.extra:
+            extra += keeps.extra * sum(map(prod, layer.shapes))
+    return extra + sum(tensors.bytes[value] for value in kept)

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from blockdsl.analysis import table
-from blockdsl.analysis.costs import cost_of, depth
+from blockdsl.analysis.costs import costs_of, depth
 from blockdsl.analysis.folding import LayerCost, Row, rows
 from blockdsl.analysis.memory import Memory, memory_of
 from blockdsl.analysis.receptive import receptive_fields
@@ -84,14 +84,15 @@ class Summary:
 def summarise(graph: Graph, title: str = "") -> Summary:
     """Analyse a graph; time and memory are linear in its layers, and no torch is loaded."""
     layers = list(graph.layers())
-    costs = {layer.id: cost_of(graph, layer) for layer in layers}
+    costs = costs_of(graph)
     fields = receptive_fields(graph)
+    texts = {operation: str(operation) for operation in {layer.operation for layer in layers}}
     counted = tuple(
         LayerCost(
             name=layer.name,
             path=layer.path,
             op=layer.operation.name,
-            text=str(layer.operation),
+            text=texts[layer.operation],
             shape=layer.shape,
             params=costs[layer.id].params,
             macs=costs[layer.id].macs,
