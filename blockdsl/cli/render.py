@@ -1,0 +1,75 @@
+"""`blockdsl render`: a network as a picture."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from blockdsl.cli.options import (
+    ExpressionOption,
+    FileArgument,
+    InputOption,
+    SetOption,
+    assignments,
+    dims,
+    read,
+)
+from blockdsl.cli.output import check_writable, replacing
+
+NAME = "render"
+
+
+def command(
+    output: Annotated[
+        Path,
+        typer.Option(
+            "-o",
+            "--output",
+            metavar="OUT",
+            help="Where to: OUT.svg, .png, .pdf, .dot, or a page, .html.",
+        ),
+    ],
+    file: FileArgument = None,
+    expression: ExpressionOption = None,
+    shape: InputOption = None,
+    settings: SetOption = None,
+    depth: Annotated[
+        int | None,
+        typer.Option("--depth", min=0, help="Levels of blocks that are open; else as many as read well."),
+    ] = None,
+    opened: Annotated[
+        list[str] | None,
+        typer.Option("--open", metavar="BLOCK", help="Open this block too: stage[2]; may be given again."),
+    ] = None,
+    by: Annotated[
+        str | None, typer.Option("--by", metavar="COST", help="Tint boxes by params, macs or memory.")
+    ] = None,
+    detail: Annotated[bool, typer.Option("--detail", help="Draw every layer as a box of its own.")] = False,
+    direction: Annotated[
+        str, typer.Option("--direction", metavar="WAY", help="Which way the picture runs: auto, down, right.")
+    ] = "auto",
+    title: Annotated[bool, typer.Option(help="Write the title and the totals above.")] = True,
+) -> None:
+    """Draw a network or a search space: blocks as boxes in boxes, repetitions once, shapes on the arrows.
+
+    `blockdsl render resnet50 -o net.svg`
+
+    `blockdsl render fractalnet_20 --depth 0 --open 'fractal_block[1]' --by params -o net.png`
+    """
+    from blockdsl.parser import parse
+    from blockdsl.render import Options, check_kind, draw
+
+    kind = output.suffix.removeprefix(".")
+    check_kind(kind, str(output))
+    check_writable(output)
+    options = Options(depth, tuple(opened or ()), by, detail, direction, title)
+    source = read(file, expression)
+    picture = draw(parse(source), kind, options, input=dims(shape), settings=assignments(settings))
+    with replacing(output) as part:
+        part.write_bytes(picture.data)
+    if picture.said:
+        print(f"note: {picture.said}; --depth and --open show more", file=sys.stderr)
+    print(f"wrote {output}")

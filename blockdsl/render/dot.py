@@ -1,0 +1,236 @@
+"""A view as a Graphviz graph: blocks are clusters, boxes have words, arrows carry shapes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from html import escape
+from typing import TYPE_CHECKING
+
+from blockdsl.ops import Shape
+from blockdsl.render import palette
+from blockdsl.render.chains import Rows, is_chain, trunk
+from blockdsl.render.palette import INK, LINE, QUIET
+from blockdsl.render.scene import Block, Cost, Node, Scene
+from blockdsl.render.view import View
+from blockdsl.render.words import (
+    BARE_JOINS,
+    Words,
+    block_arguments,
+    block_title,
+    node_words,
+    shape_text,
+    short,
+)
+
+if TYPE_CHECKING:
+    import pygraphviz
+
+COSTS = ("params", "macs", "memory")
+DIRECTIONS = ("auto", "down", "right")
+FONT = "Helvetica,Arial,sans-serif"
+
+
+@dataclass(frozen=True)
+class Style:
+    """How a view is drawn: `by` is one of `COSTS` that boxes are tinted by, `direction` of `DIRECTIONS`."""
+
+    by: str | None = None
+    direction: str = "auto"
+    title: bool = True
+
+
+def to_dot(view: View, style: Style) -> pygraphviz.AGraph:
+    """Draw a view as a graph for Graphviz, not laid out yet."""
+    import pygraphviz
+
+    graph = pygraphviz.AGraph(directed=True, strict=False, name="network")
+    right = style.direction == "right" or (style.direction == "auto" and is_chain(view))
+    _set_up(graph, view, style, right)
+    _Painter(graph, view, style, right).paint()
+    return graph
+
+
+def _set_up(graph: pygraphviz.AGraph, view: View, style: Style, right: bool) -> None:
+    graph.graph_attr.update(
+        rankdir="LR" if right else "TB", fontname=FONT, fontcolor=INK, fontsize="12", bgcolor="white",
+        nodesep="0.22", ranksep="0.32" if right else "0.3", pad="0.2", compound="true", labelloc="t",
+        label=_headline(view, style), tooltip=view.scene.title or "network",
+    )  # fmt: skip
+    graph.node_attr.update(
+        shape="box", style="filled,rounded", fontname=FONT, fontsize="12", fontcolor=INK,
+        height="0.36", width="0.5", margin="0.11,0.05", penwidth="1.1",
+    )  # fmt: skip
+    graph.edge_attr.update(
+        fontname=FONT, fontsize="9", fontcolor=QUIET, color=LINE, arrowsize="0.6", penwidth="1.1"
+    )
+
+
+def _headline(view: View, style: Style) -> str:
+    """The title, the totals, and what is to be said of the picture."""
+    scene = view.scene
+    lines = []
+    if style.title:
+        lines = [f'<FONT POINT-SIZE="17"><B>{escape(scene.title)}</B></FONT>'] if scene.title else []
+        lines.append(f'<FONT POINT-SIZE="11" COLOR="{QUIET}">{escape(totals(scene))}</FONT>')
+    said = [*scene.notes, *([view.said] if view.said else [])]
+    lines += [f'<FONT POINT-SIZE="10" COLOR="{QUIET}"><I>{escape(line)}</I></FONT>' for line in said]
+    return f"<{'<BR/>'.join(lines)}<BR/> >" if lines else ""
+
+
+def totals(scene: Scene) -> str:
+    """What a network costs in all; of a search space, how many choices it has."""
+    if scene.choices:
+        return f"a search space of {scene.choices} choice{'s' if scene.choices > 1 else ''}"
+    running = sum(node.cost.macs for node in scene.root.nodes() if not node.training_only)
+    return f"{short(scene.root.cost.params)} parameters · {short(running)} MACs"
+
+
+class _Painter:
+    """Adds boxes, clusters and arrows to a graph."""
+
+    def __init__(self, graph: pygraphviz.AGraph, view: View, style: Style, right: bool) -> None:
+        self.graph, self.view, self.style, self.right = graph, view, style, right
+        costs = [self._cost(item.cost) for item in view.boxes]
+        self.largest, self.total = max(costs, default=0), sum(costs)
+        self.rows = Rows(len(view.boxes) + 1) if right and is_chain(view) else None
+        self.placed = 0
+
+    def paint(self) -> None:
+        """Draw everything."""
+        self._inside(self.view.scene.root, self.graph, 0)
+        self._arrows()
+        self._outputs()
+
+    def _cost(self, cost: Cost) -> int:
+        return int(getattr(cost, self.style.by)) if self.style.by else 0
+
+    def _inside(self, block: Block, graph: pygraphviz.AGraph, level: int) -> None:
+        several = Counter(item.path[-1].name for item in block.items if isinstance(item, Block) and item.path)
+        for item in block.items:
+            if isinstance(item, Node):
+                self._box(item, node_words(item), graph)
+                continue
+            numbered = bool(item.path) and several[item.path[-1].name] > 1
+            title = block_title(item, numbered)
+            if item in self.view.opened:
+                self._inside(item, self._cluster(item, title, graph, level), level + 1)
+            else:
+                self._box(item, Words(title, block_arguments(item)), graph)
+
+    def _cluster(self, block: Block, title: str, graph: pygraphviz.AGraph, level: int) -> pygraphviz.AGraph:
+        # As wide as twice its words, so that the arrow that leaves passes beside them.
+        says, room = f"<B>{escape(title)}</B>", "&#160;" * len(title)
+        left = self._leave(block) > 1
+        fill = palette.FRAMES[min(level, len(palette.FRAMES) - 1)]
+        style = "dashed,rounded" if block.choice else "filled,rounded"
+        return graph.add_subgraph(
+            name=f"cluster_{block.name}", label=f"<{says}{room}>" if left else f"<{room}{says}>",
+            fontsize="11", fontcolor=QUIET, labeljust="l" if left else "r", labelloc="b", margin="10",
+            tooltip=_tip(block), penwidth="1",
+            fillcolor=fill, style=style, color=LINE if block.choice else palette.FRAME,
+        )  # fmt: skip
+
+    def _leave(self, block: Block) -> int:
+        """How many arrows lead out of an opened block."""
+        inside = {*block.nodes(), *_inner(block)}
+        return sum(a.source in inside and a.target not in inside for a in self.view.arrows)
+
+    def _box(self, item: Block | Node, words: Words, graph: pygraphviz.AGraph) -> None:
+        share = self._cost(item.cost) / self.largest if self.style.by and self.largest else None
+        fill, line = palette.colour(palette.family(item), share if self.style.by else None)
+        attributes = {
+            "label": self._text(item, words),
+            "fillcolor": fill,
+            "color": line,
+            "tooltip": _tip(item),
+        }
+        if isinstance(item, Block):
+            attributes |= {"peripheries": "2"} if item.times > 1 else {}
+        elif item.core.operation.name in BARE_JOINS and not words.below:
+            attributes |= {"shape": "circle", "width": "0.3", "height": "0.3", "fixedsize": "true"}
+        elif not item.core.inputs:
+            attributes["style"] = "rounded"
+        if item.training_only or (isinstance(item, Node) and item.core.operation.name == "ONEOF"):
+            attributes["style"] = "filled,rounded,dashed"
+        graph.add_node(item.name, id=item.name, **attributes)
+
+    def _text(self, item: Block | Node, words: Words) -> str:
+        lines = [f'<FONT POINT-SIZE="9" COLOR="{QUIET}">{escape(words.label)}</FONT>'] if words.label else []
+        if words.above:
+            lines.append(f'<FONT POINT-SIZE="10">{escape(words.above)}</FONT>')
+        lines.append(f"<B>{escape(words.head)}</B>")
+        if words.below:
+            lines.append(f'<FONT POINT-SIZE="10">{escape(words.below)}</FONT>')
+        if self.style.by and (cost := self._cost(item.cost)):
+            share = f"{short(cost)} · {100 * cost / self.total:.1f} %"
+            lines.append(f'<FONT POINT-SIZE="9">{share}</FONT>')
+        return f"<{'<BR/>'.join(lines)}>"
+
+    def _arrows(self) -> None:
+        named = set()
+        straight = trunk(self.view)
+        for arrow in self.view.arrows:
+            source, target, shape = arrow
+            attributes = {"style": "dashed"} if target.training_only else {}
+            if arrow in straight:
+                attributes["weight"] = "4"
+            # A tensor is named once, where it is first used.
+            if (source, shape) not in named and source.name != "input":
+                attributes["label"] = self._shape(shape)
+                named.add((source, shape))
+            self._arrow(source.name, target.name, attributes)
+
+    def _outputs(self) -> None:
+        for source, shape, name in self.view.outputs:
+            key = f"output {name}"
+            head = f"<B>{escape(name)}</B> (training)" if name else "<B>output</B>"
+            label = f"<{head}<BR/>{shape_text(shape)}>"
+            self.graph.add_node(key, id=key, label=label, style="rounded", color=LINE, fontsize="11")
+            self._arrow(source.name, key, {"style": "dashed"} if name else {"weight": "4"})
+
+    def _arrow(self, source: str, target: str, attributes: dict[str, str]) -> None:
+        """Add an arrow; in a chain set in rows those of every second row point to the left."""
+        if self.rows is None:
+            self.graph.add_edge(source, target, **attributes)
+            return
+        place = self.placed
+        self.placed += 1
+        if self.rows.turns(place):
+            self.graph.add_subgraph([source, target], rank="same")
+            self.graph.add_edge(source, target, **attributes)
+        elif self.rows.back(place):
+            self.graph.add_edge(target, source, dir="back", **attributes)
+        else:
+            self.graph.add_edge(source, target, **attributes)
+
+    def _shape(self, shape: Shape) -> str:
+        """A shape beside an arrow, on two lines where arrows lie flat."""
+        if not self.right:
+            return f" {shape_text(shape)}"
+        lines = [str(shape[0]), *([shape_text(shape[1:])] if shape[1:] else [])]
+        return f'<{"<BR/>".join(lines)}<BR/><FONT POINT-SIZE="3"> </FONT>>'
+
+
+def _inner(block: Block) -> Iterator[Block]:
+    for item in block.items:
+        if isinstance(item, Block):
+            yield item
+            yield from _inner(item)
+
+
+def _tip(item: Block | Node) -> str:
+    """What a pointer over a box in an SVG tells."""
+    return "\n".join(_facts(item))
+
+
+def _facts(item: Block | Node) -> Iterator[str]:
+    yield item.name
+    if isinstance(item, Block) and item.call:
+        yield str(item.call)
+    if isinstance(item, Node):
+        yield "-".join(str(layer.operation) for layer in item.layers)
+    yield f"output {shape_text(item.shape)}"
+    cost = item.cost
+    yield f"{cost.params:,} parameters, {cost.macs:,} MACs, {cost.memory:,} bytes"

@@ -1,0 +1,128 @@
+"""Repetitions drawn once: neighbours that read alike, each fed by the one before it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from blockdsl.analysis.folding import runs
+from blockdsl.ir import Graph
+from blockdsl.render.scene import Block, Node, outside_inputs
+
+
+def fold(root: Block, graph: Graph) -> dict[Node, Node]:
+    """Fold the repetitions inside a block; which node each of the former nodes is drawn as.
+
+    Only what looks the same is folded: the same blocks, operations, arguments, rows and columns, and
+    wiring. Channels that grow from one instance to the next (DenseNet) do not hinder it.
+    """
+    folding = _Folding(root, graph)
+    folding.fold(root)
+    return {node: folding.drawn_as(place) for place, node in enumerate(folding.nodes)}
+
+
+class _Folding:
+    """Nodes are counted in the order of the tree, so that an instance is a range of places."""
+
+    def __init__(self, root: Block, graph: Graph) -> None:
+        self.nodes = list(root.nodes())
+        place_of = {layer.id: place for place, node in enumerate(self.nodes) for layer in node.layers}
+        self.sources = [
+            [(place_of[value.node], value.port) for value in outside_inputs(node)] for node in self.nodes
+        ]
+        self.furthest = list(range(len(self.nodes)))
+        for place, sources in enumerate(self.sources):
+            for source, _ in sources:
+                self.furthest[source] = max(self.furthest[source], place)
+        for value in [graph.output, *(a.value for a in graph.auxiliaries)]:
+            self.furthest[place_of[value.node]] = len(self.nodes)
+        self.begin: dict[Block | Node, int] = {}
+        self.end: dict[Block | Node, int] = {}
+        self.kind: dict[Block | Node, int] = {}
+        self._known: dict[object, int] = {}
+        self._first: dict[int, int] = {}
+        self._number(root, 0)
+
+    def _number(self, item: Block | Node, place: int) -> int:
+        """Give an item its range of places and its kind, which is equal for what reads the same."""
+        self.begin[item] = place
+        key: object
+        if isinstance(item, Node):
+            key = (item.label, item.shape[1:], *(str(layer.operation) for layer in item.layers))
+            place += 1
+        else:
+            for inner in item.items:
+                place = self._number(inner, place)
+            name = item.path[-1].name if item.path else ""
+            key = (name, item.label, item.choice, *(self.kind[inner] for inner in item.items), None)
+        self.kind[item] = self._known.setdefault(key, len(self._known))
+        self.end[item] = place
+        return place
+
+    def drawn_as(self, place: int) -> Node:
+        """The node that stands for the one at a place."""
+        while place in self._first:
+            place = self._first[place]
+        return self.nodes[place]
+
+    def fold(self, block: Block) -> None:
+        """Fold a block's own items, then what is inside of those that stay."""
+        items: list[Block | Node] = []
+        for start, period, times in runs([self.kind[item] for item in block.items], False):
+            one = block.items[start : start + period]
+            same = self._alike(block.items, start, period, times)
+            if same > 1:
+                self._draw_once(self.begin[one[0]], self.end[one[-1]], same)
+                items.append(_repeated(one, same))
+            rest = start + period * same if same > 1 else start
+            items += block.items[rest : start + period * times]
+        block.items = items
+        for item in _blocks(items):
+            self.fold(item)
+
+    def _alike(self, items: list[Block | Node], start: int, period: int, times: int) -> int:
+        """How many instances of a run, from its first on, form a chain of equal links."""
+        if times == 1:
+            return 1
+        begin, end = self.begin[items[start]], self.end[items[start + period - 1]]
+        size, same = end - begin, 1
+        while same < times and self._link(begin + same * size, size, same == 1):
+            same += 1
+        return same
+
+    def _link(self, begin: int, size: int, second: bool) -> bool:
+        """Whether the instance at `begin` is wired as the one before it, and that one feeds it alone."""
+        before = begin - size
+        if any(self.furthest[place] >= begin + size for place in range(before, begin)):
+            return False
+        for place in range(begin, begin + size):
+            mine, others = self.sources[place], self.sources[place - size]
+            if len(mine) != len(others):
+                return False
+            for (source, port), (other, its_port) in zip(mine, others, strict=True):
+                moved = source == other + size and before <= source < begin + size
+                chained = second and before <= source < begin and not before <= other < begin
+                if port != its_port or not (moved or chained):
+                    return False
+        return True
+
+    def _draw_once(self, begin: int, end: int, times: int) -> None:
+        for place in range(end, begin + (end - begin) * times):
+            self._first[place] = place - (end - begin)
+
+
+def _repeated(one: list[Block | Node], times: int) -> Block | Node:
+    """One instance marked with how often it comes; several items get a box around them."""
+    if len(one) > 1:
+        return Block((), items=list(one), times=times)
+    one[0].times = times
+    return one[0]
+
+
+def _blocks(items: list[Block | Node]) -> Iterator[Block]:
+    """The blocks whose items are still to be folded: of a nameless box those inside of it."""
+    for item in items:
+        if isinstance(item, Block):
+            if item.path:
+                yield item
+            else:
+                yield from _blocks(item.items)

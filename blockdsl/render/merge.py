@@ -1,0 +1,88 @@
+"""Runs of layers that people draw as one: a convolution with its normalisation and activation."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from blockdsl.ir import Graph, Layer
+from blockdsl.render.scene import Block, Node, role
+
+_WEIGHTED = {"conv", "linear", "attention"}
+
+
+def merge(block: Block, graph: Graph, detail: bool) -> None:
+    """Merge runs inside a block and all blocks in it; a box around one thing alone is left out.
+
+    With `detail` no layers are merged.
+    """
+    _merge(block, _Uses(graph), detail)
+
+
+class _Uses:
+    """Which layers feed one other layer and nothing else."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.count = Counter(value.node for layer in graph.layers() for value in layer.inputs)
+        self.count.update([graph.output.node, *(a.value.node for a in graph.auxiliaries)])
+
+    def follows(self, before: Layer, after: Layer) -> bool:
+        """Whether `after` reads `before` alone, and nothing else does."""
+        return (
+            len(after.inputs) == 1
+            and after.inputs[0].node == before.id
+            and self.count[before.id] == 1
+            and before.training_only == after.training_only
+        )
+
+
+def _merge(block: Block, uses: _Uses, detail: bool) -> None:
+    items: list[Block | Node] = []
+    ends: dict[int, Node] = {}
+    for item in block.items:
+        if isinstance(item, Block):
+            _merge(item, uses, detail)
+            item = _without_needless_boxes(item)
+        if isinstance(item, Node) and not detail:
+            first = item.layers[0]
+            before = ends.get(first.inputs[0].node) if len(first.inputs) == 1 else None
+            if before and uses.follows(before.layers[-1], first) and _go_together(before, item):
+                before.layers += item.layers
+                before.label = before.label or item.label
+                ends[before.layers[-1].id] = before
+                continue
+        if isinstance(item, Node):
+            ends[item.layers[-1].id] = item
+        items.append(item)
+    block.items = items
+
+
+def _without_needless_boxes(block: Block) -> Block | Node:
+    """What a box holds, if that is one thing; labels and alternatives stay visible."""
+    if len(block.items) != 1 or block.choice:
+        return block
+    only = block.items[0]
+    if isinstance(only, Node):
+        only.label = block.label or only.label
+        return only
+    if only.choice:
+        return block
+    # The outer path stays: it is what the file's points and choices are called by.
+    return Block(block.path, only.call or block.call, only.items, choice=block.choice)
+
+
+def _go_together(run: Node, item: Node) -> bool:
+    """Whether the layers of `item` belong to the run that they follow, neither of them labelled twice."""
+    if run.label and item.label:
+        return False
+    before, after = [role(x) for x in run.layers], [role(x) for x in item.layers]
+    if "core" not in before:
+        leads = item.layers[after.index("core")].operation.family in _WEIGHTED if "core" in after else True
+        return leads and bool(run.layers[0].inputs) and not (item.label and "core" not in after)
+    if "core" in after or "lead" in after or item.label:
+        return False
+    core = run.layers[before.index("core")].operation
+    leading = set(before[: before.index("core")])
+    if core.family in _WEIGHTED:
+        return not leading & set(after)
+    # A sum is activated (ResNet), a pooled map is activated or dropped; more is drawn apart.
+    return bool(run.layers[0].inputs) and not {"norm", "scale"} & set(after) and core.name != "CAT"

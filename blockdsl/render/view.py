@@ -1,0 +1,124 @@
+"""How much of a scene is open: which blocks show what is inside, which are one box."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+from blockdsl.diagnostics import did_you_mean, error
+from blockdsl.ops import Shape
+from blockdsl.render.scene import Block, Node, Output, Scene
+
+COMFORTABLE = 40
+"""Boxes that one looks at with ease; blocks are closed until there are no more of them."""
+
+MOST = 600
+"""Boxes that are drawn at all."""
+
+
+class Arrow(NamedTuple):
+    """An edge between what is visible."""
+
+    source: Block | Node
+    target: Block | Node
+    shape: Shape
+
+
+@dataclass(frozen=True)
+class View:
+    """A scene with blocks opened: the visible boxes, `opened` blocks around them, arrows and outputs.
+
+    `said` tells what was folded away although it was not asked for.
+    """
+
+    scene: Scene
+    opened: frozenset[Block]
+    boxes: tuple[Block | Node, ...]
+    arrows: tuple[Arrow, ...]
+    outputs: tuple[Output, ...]
+    depth: int
+    said: str = ""
+
+
+def view(scene: Scene, depth: int | None = None, names: Collection[str] = ()) -> View:
+    """Open the blocks of `depth` levels, and those of the given names with what is around and inside.
+
+    Without a depth, as many levels as make a picture of comfortable size. A scene that is too large at
+    the depth asked for is closed as far as needed, and `said` tells so.
+
+    Raises:
+        ArchError: there is no block of a given name.
+    """
+    blocks = dict(_blocks(scene.root, 1))
+    named = _named(scene, blocks, names)
+    deepest = max(blocks.values(), default=0)
+    asked = deepest if depth is None else min(depth, deepest)
+    limit = COMFORTABLE if depth is None else MOST
+    level = asked
+    while level > 0 and _count(scene.root, _open(blocks, level, named)) > limit:
+        level -= 1
+    shown = _view(scene, _open(blocks, level, named), level)
+    if level == asked:
+        return shown
+    every = _count(scene.root, frozenset(blocks))
+    return replace(shown, said=f"folded to depth {level} of {deepest}: open, it has {every} boxes")
+
+
+def _blocks(block: Block, level: int) -> Iterator[tuple[Block, int]]:
+    for item in block.items:
+        if isinstance(item, Block):
+            # A nameless box shows a repetition; it is as open as what is around it.
+            yield item, level if item.path else level - 1
+            yield from _blocks(item, level + 1 if item.path else level)
+
+
+def _named(scene: Scene, blocks: dict[Block, int], names: Collection[str]) -> frozenset[Block]:
+    around = {item: block for block in (scene.root, *blocks) for item in block.items}
+    by_name = {block.name: block for block in blocks if block.path}
+    opened: set[Block] = set()
+    for name in names:
+        wanted = name.replace("[", "").replace("]", "")
+        if wanted not in by_name:
+            raise error(
+                "option", f"no block of the picture is called {name}",
+                help=did_you_mean(wanted, by_name, "a repeated block is drawn once: name its first instance"),
+            )  # fmt: skip
+        block: Block | None = by_name[wanted]
+        opened.update(inner for inner, _ in _blocks(by_name[wanted], 0))
+        while block is not None and block is not scene.root:
+            opened.add(block)
+            block = around.get(block)
+    return frozenset(opened)
+
+
+def _open(blocks: dict[Block, int], level: int, named: frozenset[Block]) -> frozenset[Block]:
+    return frozenset(block for block, own in blocks.items() if own <= level) | named
+
+
+def _count(block: Block, opened: frozenset[Block]) -> int:
+    return sum(
+        _count(item, opened) if isinstance(item, Block) and item in opened else 1 for item in block.items
+    )
+
+
+def _view(scene: Scene, opened: frozenset[Block], depth: int) -> View:
+    shown_as: dict[Block | Node, Block | Node] = {}
+    boxes: list[Block | Node] = []
+
+    def visit(block: Block) -> None:
+        for item in block.items:
+            if isinstance(item, Block) and item in opened:
+                visit(item)
+                continue
+            boxes.append(item)
+            shown_as.update((node, item) for node in ([item] if isinstance(item, Node) else item.nodes()))
+
+    visit(scene.root)
+    arrows = [Arrow(shown_as[edge.source], shown_as[edge.target], edge.shape) for edge in scene.edges]
+    seen = dict.fromkeys(arrow for arrow in arrows if arrow.source is not arrow.target)
+    outputs = [Output(shown_as[source], shape, name) for source, shape, name in scene.outputs]
+    return View(
+        scene, opened, tuple(boxes), tuple(seen),
+        tuple(outputs), depth,
+    )  # fmt: skip
