@@ -17,6 +17,7 @@ from blockdsl.source import Span
 INDENT = 4
 _NARY = nodes.Chain | nodes.Sum | nodes.Concat
 _PLAIN = nodes.Number | nodes.String | nodes.Bool | nodes.Dims | nodes.Path
+_GAP = re.compile(r",?( *)")
 _NOT_SHORT = re.compile(r'[^\W\d_]{4}|[\s()\[\]{}":?]')
 
 
@@ -85,19 +86,23 @@ class ExpressionPrinter:
         opening: str,
         items: Sequence[nodes.Node],
         closing: str,
-        line: Line = SPACE,
+        lines: Sequence[Line] = (),
     ) -> Doc:
-        """Items and commas: on one line, else indented on the next, else one a line (plain ones filled)."""
+        """Items and commas: on one line, else indented on the next, else one a line (plain ones filled).
+
+        `lines` stand before the items; by default nothing before the first and a space before others.
+        """
         if not items:
             return opening + closing
         broken = self.commented(node, items)
         fill = not broken and all(isinstance(item, _PLAIN) for item in map(_bare, items))
+        lines = lines or (SOFT, *(SPACE for _ in items[1:]))
         first, *rest = items
         parts: list[Doc] = []
-        for item in rest:
+        for item, line in zip(rest, lines[1:], strict=True):
             step: Doc = (line, self.inner(item))
             parts += [",", self.above(item), Group(step) if fill else step]
-        inside: Doc = (SOFT, Group((self.whole(first), *parts), broken))
+        inside: Doc = (lines[0], Group((self.whole(first), *parts), broken))
         return Group((opening, self.opening(node), Nest(INDENT, inside), SOFT, closing), broken)
 
     def joined(self, node: nodes.Expr, op: str, parts: Sequence[nodes.Expr]) -> Doc:
@@ -156,8 +161,11 @@ class ExpressionPrinter:
         return self.whole(node.value) if node.name is None else (node.name, "=", self.whole(node.value))
 
     def _call(self, node: nodes.Call) -> Doc:
-        line = SOFT if all(map(self.is_short, node.args)) else SPACE
-        return self.sequence(node, node.name + "(", node.args, ")", line)
+        written = _written_gaps(node)
+        if written is None:
+            line = SOFT if all(map(self.is_short, node.args)) else SPACE
+            written = [SOFT, *(line for _ in node.args[1:])]
+        return self.sequence(node, node.name + "(", node.args, ")", written)
 
     def is_short(self, arg: nodes.Arg) -> bool:
         """Whether a comma stands beside it without a space, as in `CONV(96,11,s4)`."""
@@ -242,6 +250,23 @@ def own_line(comment: Span) -> Doc:
 
 def _behind(comment: Span) -> Doc:
     return Comment(comment.text.rstrip(), behind=True)
+
+
+def _written_gaps(call: nodes.Call) -> list[Line] | None:
+    """The spaces before a call's arguments as they were written on one line, so that tables stay tables.
+
+    None for a call that no one wrote so.
+    """
+    gaps: list[Line] = []
+    source, at = call.span.source, call.span.start + len(call.name) + 1
+    for arg in call.args:
+        gap = source.text[at : arg.span.start] if arg.span.source is source else "?"
+        match = _GAP.fullmatch(gap)
+        if match is None or bool(gaps) != gap.startswith(","):
+            return None
+        gaps.append(Line(match[1]))
+        at = arg.span.end
+    return gaps if source.text[at : at + 1] == ")" else None
 
 
 def _bare(item: nodes.Node) -> nodes.Node:
