@@ -1,0 +1,125 @@
+"""An exact Gaussian process over networks (Rasmussen & Williams 2006, chapters 2 and 5).
+
+The kernel is a sum over what two networks share in their choices, their costs and their form, times
+what they share in training settings and fidelity:
+
+    k = (v1 exp(-D_choices / l1) + v2 exp(-D_costs / 2 l2^2) + v3 Matern52(D_form / l3))
+        * exp(-D_training / 2 l4^2) * exp(-D_fidelity / 2 l5^2)
+
+Its parameters and the noise are found by marginal likelihood, with a weak log-normal prior.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.linalg import cho_solve, cholesky, solve_triangular
+from scipy.optimize import minimize
+
+from blockdsl.search.sampling.book import Array
+
+# log of: variances (choices, costs, form), lengths (choices, costs, form, training, fidelity), noise
+PRIOR_MEAN = np.log([0.5, 0.5, 0.5, 0.5, 1.5, 2.0, 0.7, 1.5, 0.05])
+PRIOR_DEVIATION = np.array([1.0, 1.0, 1.0, 0.7, 0.7, 0.7, 0.7, 0.7, 1.2])
+JITTER = 1e-6
+
+
+@dataclass(frozen=True)
+class Distances:
+    """Squared distances between two sets of candidates, each of about 1 on the whole."""
+
+    choices: Array
+    costs: Array
+    form: Array
+    training: Array
+    fidelity: Array
+
+    def __getitem__(self, index: object) -> Distances:
+        return Distances(
+            self.choices[index], self.costs[index], self.form[index],
+            self.training[index], self.fidelity[index],
+        )  # fmt: skip
+
+
+def kernel(distances: Distances, theta: Array) -> tuple[Array, list[Array]]:
+    """The covariances, and their derivatives by the eight parameters' logarithms."""
+    v = np.exp(theta)
+    choices = v[0] * np.exp(-distances.choices / v[3])
+    costs = v[1] * np.exp(-0.5 * distances.costs / v[4] ** 2)
+    r = np.sqrt(5.0 * distances.form) / v[5]
+    decay = v[2] * np.exp(-r)
+    form = decay * (1.0 + r + r * r / 3.0)
+    settings = 0.5 * distances.training / v[6] ** 2
+    fidelity = 0.5 * distances.fidelity / v[7] ** 2
+    factor = np.exp(-settings - fidelity)
+    total = (choices + costs + form) * factor
+    by_parameter = [
+        choices * factor,
+        costs * factor,
+        form * factor,
+        choices * distances.choices / v[3] * factor,
+        costs * distances.costs / v[4] ** 2 * factor,
+        decay * r * r * (1.0 + r) / 3.0 * factor,
+        total * 2.0 * settings,
+        total * 2.0 * fidelity,
+    ]
+    return total, by_parameter
+
+
+class GaussianProcess:
+    """Regression of warped scores on networks; parameters are kept from fit to fit."""
+
+    def __init__(self) -> None:
+        self.theta: Array = PRIOR_MEAN.copy()
+
+    def fit(self, distances: Distances, targets: Array, *, iterations: int) -> None:
+        """Fit to targets (standardised here) given the distances among them."""
+        self.mean, self.scale = float(targets.mean()), float(targets.std()) or 1.0
+        normalised = (targets - self.mean) / self.scale
+        found = minimize(
+            _negative_log_posterior,
+            self.theta,
+            args=(distances, normalised),
+            jac=True,
+            method="L-BFGS-B",
+            bounds=[(m - 4.0, m + 4.0) for m in PRIOR_MEAN],
+            options={"maxiter": iterations},
+        )
+        self.theta = np.asarray(found.x)
+        self.factor = cholesky(_with_noise(distances, self.theta)[0], lower=True)
+        self.weights = cho_solve((self.factor, True), normalised)
+
+    def predict(self, distances: Distances) -> tuple[Array, Array]:
+        """Mean and deviation of the noiseless target, for distances of new rows x fitted columns."""
+        covariance, _ = kernel(distances, self.theta)
+        mean = covariance @ self.weights
+        explained = solve_triangular(self.factor, covariance.T, lower=True)
+        variance = np.exp(self.theta[:3]).sum() - np.square(explained).sum(axis=0)
+        deviation = np.sqrt(np.maximum(variance, 1e-10))
+        return mean * self.scale + self.mean, deviation * self.scale
+
+    @property
+    def noise(self) -> float:
+        """Deviation of the noise of one measurement, in the targets' unit."""
+        return float(np.exp(0.5 * self.theta[8]) * self.scale)
+
+
+def _with_noise(distances: Distances, theta: Array) -> tuple[Array, list[Array]]:
+    covariance, gradients = kernel(distances, theta)
+    covariance[np.diag_indices_from(covariance)] += np.exp(theta[8]) + JITTER
+    return covariance, gradients
+
+
+def _negative_log_posterior(theta: Array, distances: Distances, targets: Array) -> tuple[float, Array]:
+    """And its gradient (Rasmussen & Williams 2006, equations 5.8 and 5.9)."""
+    covariance, gradients = _with_noise(distances, theta)
+    factor = cholesky(covariance, lower=True)
+    weights = cho_solve((factor, True), targets)
+    inverse = cho_solve((factor, True), np.eye(len(targets)))
+    off = (theta - PRIOR_MEAN) / PRIOR_DEVIATION
+    value = 0.5 * targets @ weights + np.log(np.diag(factor)).sum() + 0.5 * off @ off
+    outer = np.outer(weights, weights) - inverse
+    slope = [-0.5 * np.sum(outer * gradient) for gradient in gradients]
+    slope.append(-0.5 * np.exp(theta[8]) * np.trace(outer))
+    return float(value), np.asarray(slope) + off / PRIOR_DEVIATION
