@@ -53,6 +53,11 @@ class Calls(Layers):
         operation = ops.find(call.name)
         if operation is None:
             raise self.unknown(call.name, call.span, context)
+        if operation.inputs == 0:
+            raise context.error(
+                "value", f"{call.name} stands at the beginning only", call.span,
+                help="write it as a line of the file: input 3x224x224",
+            )  # fmt: skip
         if not stream.values:
             raise context.error(
                 "value", f"nothing flows into {call.name} here", call.span, help=f"begin with in-{call.name}"

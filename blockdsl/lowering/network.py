@@ -96,6 +96,7 @@ class Lowering(Calls):
                 "size", f"repeats {times:,} times; {MAX_ITEMS:,} at most", count.span,
                 help="is the number larger than meant?",
             )  # fmt: skip
+        self.spend(2 * times, expr, context)
         frames = [Trace(context.scope) for _ in range(times)]
         context.trace.rounds[place(expr.span)] = [(frame, 0) for frame in frames]
         for frame in frames:
