@@ -108,6 +108,7 @@ class _Data:
             "text": _text(item),
             "shape": shape_text(last.shape),
             "times": item.times,
+            "instances": item.times * (1 if parent is None else self.boxes[parent]["instances"]),
             **item.cost._asdict(),
             "field": _field(self.fields[last.id]),
             "training": item.training_only,

@@ -87,11 +87,24 @@ function draw() {
   const world = make("g", { id: "world" }, svg);
   const depth = (name) => (boxes[name] ? around(Number(name)).length : 0);
   const names = graph.nodes().sort((a, b) => depth(a) - depth(b));
-  names.filter((name) => graph.node(name).open).forEach((name) => drawFrame(world, Number(name), graph.node(name)));
+  const frames = names.filter((name) => graph.node(name).open);
+  frames.reverse().forEach((name) => makeRoom(graph, name));
+  frames.reverse().forEach((name) => drawFrame(world, Number(name), graph.node(name)));
   graph.edges().forEach((edge) => drawArrow(world, graph.edge(edge)));
   names.filter((name) => !graph.node(name).open).forEach((name) => drawBox(world, name, graph.node(name)));
   place();
   mark();
+}
+
+/** Raise the top of a frame by a line for its title, above the frames that begin inside at its top. */
+function makeRoom(graph, name) {
+  const frame = graph.node(name);
+  const top = frame.y - frame.height / 2;
+  const inner = graph.children(name).map((child) => graph.node(child)).filter((node) => node.open);
+  const highest = Math.min(top, ...inner.map((node) => node.y - node.height / 2 - 4));
+  const raised = top - highest + 13;
+  frame.height += raised;
+  frame.y -= raised / 2;
 }
 
 function drawFrame(world, index, { x, y, width: w, height: h }) {
@@ -139,7 +152,7 @@ function fit() {
   const view = svg.getBoundingClientRect();
   const scale = Math.min(view.width / size.width, view.height / size.height);
   // A long network starts at its top, at a size that can be read.
-  at.scale = Math.min(1.4, Math.max(scale, 0.6));
+  at.scale = Math.min(1.4, Math.max(scale, 0.8));
   at.x = (view.width - size.width * at.scale) / 2;
   at.y = Math.max(8, (view.height - size.height * at.scale) / 2);
   place();
@@ -213,7 +226,7 @@ function mark() {
   });
   document.querySelectorAll("[data-box]").forEach((group) => {
     const index = Number(group.dataset.box);
-    group.classList.toggle("selected", selected !== null && !boxes[index].open && boxes[index].spans[0] === here);
+    group.classList.toggle("selected", selected !== null && boxes[index].spans[0] === here);
     group.classList.toggle("match", matches.some((match) => shownAs(match) === index));
   });
 }
@@ -287,7 +300,7 @@ svg.addEventListener("pointermove", (event) => {
   if (tip.hidden) return;
   const box = boxes[index];
   const span = spans[box.spans[0]];
-  const instances = box.times > 1 ? ` (all ${box.times})` : "";
+  const instances = box.instances > 1 ? ` (all ${box.instances})` : "";
   const rows = [
     ["output", box.shape], ["parameters" + instances, box.params.toLocaleString("en")],
     ["MACs" + instances, box.macs.toLocaleString("en")], ["memory" + instances, memory(box.memory)],
