@@ -1,0 +1,1 @@
+"""A network in the forms that others take."""

@@ -1,0 +1,187 @@
+"""`forward` as a person writes it: short expressions, few names, each value in use until it is not."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+from blockdsl.codegen.tree import DRAW
+from blockdsl.export.python.grouping import Plan
+from blockdsl.export.python.structure import Ref
+from blockdsl.export.python.text import indented
+
+NESTED = 60
+"""An expression is written into the next one up to this length."""
+
+
+@dataclass
+class Step:
+    """A call in `forward`: a text with `{0}`, `{1}` … (or `{x}`) for what it takes.
+
+    `flag` names an attribute that says whether it is done at all, `through` which tensor passes if
+    not. `loop` are the lines of a run.
+    """
+
+    text: str
+    sources: tuple[Ref, ...]
+    ports: int
+    name: str
+    flag: str = ""
+    through: int | None = None
+    training: bool = False
+    state: bool = False
+    loop: list[str] = field(default_factory=list)
+
+
+class _Values:
+    """What each tensor is called, and how often it is still to be read."""
+
+    def __init__(self, plan: Plan, steps: list[Step]) -> None:
+        self.reads: dict[Ref, int] = {}
+        self.last: dict[Ref, int] = {}
+        for index, step in enumerate(steps):
+            for source in step.sources:
+                self.reads[source] = self.reads.get(source, 0) + 1
+                self.last[source] = index
+        for output in plan.full.outputs:
+            self.reads[output] = self.reads.get(output, 0) + 1
+            self.last[output] = len(steps)
+        self.text: dict[Ref, str] = {}
+        self.simple: dict[Ref, bool] = {}
+
+
+def names_of_inputs(plan: Plan) -> list[str]:
+    """`x`, or `x1`, `x2` …; the draw of global drop-path is called so."""
+    values = plan.full.inputs
+    tensors = [v for v in values if v != DRAW]
+    names = ["x"] if len(tensors) == 1 else [f"x{i}" for i in range(1, len(tensors) + 1)]
+    return [*names, *["draw" for v in values if v == DRAW]]
+
+
+def forward(plan: Plan, steps: list[Step]) -> list[str]:
+    """The method of a class that is no chain."""
+    names = names_of_inputs(plan)
+    hints = ", ".join(f"{n}: {'Tensor | None' if n == 'draw' else 'Tensor'}" for n in names)
+    count = len(plan.full.outputs)
+    result = "Tensor" if count == 1 else f"tuple[{', '.join(['Tensor'] * count)}]"
+    if plan.full.heads:
+        result = "tuple[Tensor | None, ...]"
+    return [f"def forward(self, {hints}) -> {result}:", *indented(body(plan, steps, names))]
+
+
+def body(plan: Plan, steps: list[Step], names: list[str]) -> list[str]:
+    """The statements; the last one returns."""
+    lines, outputs = statements(plan, steps, names)
+    lines.append(f"return {', '.join(outputs)}")
+    return lines
+
+
+def statements(plan: Plan, steps: list[Step], names: list[str]) -> tuple[list[str], list[str]]:
+    """The statements before the return, and the expressions of the outputs."""
+    values = _Values(plan, steps)
+    for i, name in enumerate(names):
+        values.text[-1, i] = name
+    lines: list[str] = []
+    for index, step in enumerate(steps):
+        _write(values, steps, index, step, lines)
+    return lines, [values.text[o] for o in plan.full.outputs]
+
+
+def _write(values: _Values, steps: list[Step], index: int, step: Step, lines: list[str]) -> None:
+    operands = [values.text[s] for s in step.sources]
+    refs: list[Ref] = [(index, p) for p in range(step.ports)]
+    if step.loop:
+        name = _name(values, index, step, operands)
+        if operands[0] != name:
+            first, *rest = step.loop
+            if first.startswith("for"):
+                lines.append(f"{name} = {operands[0]}")
+            else:
+                lines.append(first.replace("{x} =", f"{name} =").replace("({x})", f"({operands[0]})"))
+                step.loop = rest
+        lines += [line.replace("{x}", name) for line in step.loop]
+        values.text[refs[0]] = name
+        return
+    expression = _filled(step.text, operands)
+    if step.training:
+        expression = f"{expression} if self.training else None"
+    if step.flag:
+        passed = operands[step.through or 0]
+        expression = f"{expression} if self.{step.flag} else {passed}"
+    if step.ports == 1 and _inlined(values, steps, index, expression, step):
+        values.text[refs[0]] = expression
+        return
+    if step.ports > 1:
+        targets = [_fresh(values, index, f"{'abcdefgh'[p]}" if step.ports <= 8 else f"part{p}") for p in range(step.ports)]
+        for ref, target in zip(refs, targets, strict=True):
+            values.text[ref] = target
+        lines.append(f"{', '.join(targets)} = {expression}")
+        return
+    name = _name(values, index, step, operands)
+    lines.append(f"{name} = {expression}")
+    values.text[refs[0]] = name
+
+
+def _inlined(values: _Values, steps: list[Step], index: int, expression: str, step: Step) -> bool:
+    """Whether a value is written into the only expression that reads it."""
+    ref = (index, 0)
+    if values.reads.get(ref, 0) != 1 or step.training or step.flag or len(expression) > NESTED:
+        return False
+    reader = values.last[ref]
+    if reader == len(steps):
+        return True
+    following = steps[reader]
+    if following.loop or following.flag or following.training or following.text.count("{") > 3:
+        return False
+    if following.text.count("{x}") > 1 or reader - index > 3:
+        return False
+    # Nothing that is overwritten on the way may stand in the expression.
+    depth = expression.count("(")
+    if reader != index + 1:
+        return depth <= 2 and not any(s.state for s in steps[index + 1 : reader]) is False and _untouched(values, steps, index, reader)
+    return depth <= (3 if len(following.sources) == 1 else 4)
+
+
+def _untouched(values: _Values, steps: list[Step], index: int, reader: int) -> bool:
+    return all(s in values.reads and values.last[s] >= reader for s in steps[index].sources)
+
+
+def _name(values: _Values, index: int, step: Step, operands: list[str]) -> str:
+    """The name of a new value: that of one that ends here, or of a tensor that is kept for long."""
+    ref = (index, 0)
+    alive = {t for r, t in values.text.items() if values.last.get(r, -1) > index}
+    alive_names = {w for t in alive for w in re.findall(r"[A-Za-z_]\w*", t)}
+    kept = values.reads.get(ref, 0) > 1 and values.last[ref] - index > 8
+    if kept and step.name not in alive_names:
+        return step.name
+    if step.training:
+        return step.name
+    for operand in operands:
+        for word in re.findall(r"(?<![.\w])[a-z]\w*(?![\w(.])", operand):
+            if word not in alive_names and word not in ("self", "if", "else", "dim", "draw"):
+                return word
+    return _fresh(values, index, "y")
+
+
+def _fresh(values: _Values, index: int, wanted: str) -> str:
+    alive = {t for r, t in values.text.items() if values.last.get(r, -1) > index or r[0] == index}
+    words = {w for t in alive for w in re.findall(r"[A-Za-z_]\w*", t)}
+    options = [wanted, "y", "z", "u", "v", "w", *(f"y{i}" for i in range(1, 500))]
+    return next(o for o in options if o not in words)
+
+
+def _filled(text: str, operands: list[str]) -> str:
+    """A template with its operands; sums and conditions as operands are put in brackets."""
+    tight = any(o in text for o in ("[:", "}.")) or " * " in text
+    for i, operand in enumerate(operands):
+        needs = (" if " in operand or (tight and (" + " in operand or " / " in operand)))
+        shown = f"({operand})" if needs and not _enclosed(text, i) else operand
+        text = text.replace(f"{{{i}}}", shown)
+        if i == 0:
+            text = text.replace("{x}", shown)
+    return text
+
+
+def _enclosed(text: str, index: int) -> bool:
+    """Whether an operand stands alone between brackets."""
+    return f"({{{index}}})" in text or (index == 0 and "({x}" in text)

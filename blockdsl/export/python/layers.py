@@ -1,0 +1,95 @@
+"""The source of layers that PyTorch has no module for, so that a written file needs nothing of ours."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import sys
+from collections.abc import Iterable
+from types import ModuleType
+from typing import Any
+
+from torch import nn
+
+from blockdsl.diagnostics import error
+
+_SHOWN_ONLY = frozenset({"extra_repr", "planes"})
+"""Methods that a written file does without."""
+
+
+def sources(classes: Iterable[type[nn.Module]]) -> tuple[list[str], set[str]]:
+    """The definitions of classes and of what they need, bases first; the import lines for them.
+
+    Raises:
+        ArchError: the source of a class is not at hand (it was typed at a prompt).
+    """
+    definitions: dict[str, str] = {}
+    imports: set[str] = set()
+    for cls in sorted(classes, key=lambda c: c.__name__):
+        _define(cls.__name__, sys.modules[cls.__module__], definitions, imports)
+    return list(definitions.values()), imports
+
+
+def _define(name: str, module: ModuleType, definitions: dict[str, str], imports: set[str]) -> None:
+    """Add a name of a module, after everything that it mentions."""
+    if name in definitions:
+        return
+    body = _parsed(module)
+    found = next((node for node in body if name in _bound(node)), None)
+    if isinstance(found, ast.Import | ast.ImportFrom):
+        origin = sys.modules.get(getattr(found, "module", None) or "")
+        if origin is not None and origin.__name__.startswith("blockdsl"):
+            _define(name, origin, definitions, imports)
+        else:
+            alias = next(a for a in found.names if (a.asname or a.name) == name)
+            imports.add(ast.unparse(type(found)(**{**vars(found), "names": [alias]})))
+        return
+    if found is None:
+        return  # a builtin
+    text, mentioned = _text(found, module)
+    for other in sorted(mentioned - {name}):
+        _define(other, module, definitions, imports)
+    definitions[name] = text
+
+
+def _text(node: ast.stmt, module: ModuleType) -> tuple[str, set[str]]:
+    """A definition without what only shows it, and the names that it mentions."""
+    lines = inspect.getsource(module).splitlines()
+    kept = [lines[node.lineno - 1 : node.end_lineno]]
+    if isinstance(node, ast.ClassDef):
+        dropped = [d for d in node.body if isinstance(d, ast.FunctionDef) and d.name in _SHOWN_ONLY]
+        for method in reversed(dropped):
+            begin, end = method.lineno - node.lineno, (method.end_lineno or 0) - node.lineno + 1
+            del kept[0][max(begin - 1, 0) : end]
+        node.body = [d for d in node.body if d not in dropped]
+    mentioned = {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}
+    mentioned |= {n.value.id for n in ast.walk(node) if isinstance(n, ast.Attribute) and isinstance(n.value, ast.Name)}
+    return "\n".join(kept[0]).rstrip(), mentioned
+
+
+def _bound(node: ast.stmt) -> set[str]:
+    """The names that a statement of a module binds."""
+    match node:
+        case ast.ClassDef() | ast.FunctionDef():
+            return {node.name}
+        case ast.Assign():
+            return {t.id for t in node.targets if isinstance(t, ast.Name)}
+        case ast.AnnAssign(target=ast.Name(id=name)):
+            return {name}
+        case ast.Import() | ast.ImportFrom():
+            return {alias.asname or alias.name for alias in node.names}
+    return set()
+
+
+def _parsed(module: ModuleType) -> list[ast.stmt]:
+    try:
+        return ast.parse(inspect.getsource(module)).body
+    except (OSError, TypeError):
+        raise error(
+            "output",
+            f"the source of {module.__name__} is not at hand, so its layers cannot be written down",
+            help="define the operation in a file and import it",
+        ) from None
+
+
+__all__: list[Any] = ["sources"]

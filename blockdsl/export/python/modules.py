@@ -1,0 +1,150 @@
+"""A leaf of the network as the call that a person writes for it: `nn.Conv2d(64, 128, 3, padding=1)`."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from torch import nn
+
+from blockdsl.codegen.layers import activation, conv, linear, norm, pool, scale, sequence
+from blockdsl.diagnostics import error
+from blockdsl.ir import Layer
+
+
+@dataclass(frozen=True)
+class Name:
+    """A name of the written file as a value: `nn.ReLU`."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Leaf:
+    """How a layer's module is made.
+
+    Attributes:
+        kind: the class as it is written, `nn.Conv2d` or `DropPath`.
+        module: the class itself.
+        args: every argument in the order of the constructor; `defaults` of those that have one.
+        state: whether it has parameters or buffers, so that its name is part of `state_dict` keys.
+    """
+
+    kind: str
+    module: type[nn.Module]
+    args: dict[str, Any]
+    defaults: dict[str, Any] = field(default_factory=dict)
+    state: bool = False
+
+
+def leaf_of(layer: Layer, module: nn.Module) -> Leaf:
+    """The call that makes a layer's module.
+
+    Raises:
+        ArchError: an operation registered by a user, whose module does not keep what it was made with.
+    """
+    cls = type(module)
+    ours = not cls.__module__.startswith("torch.")
+    kind = cls.__name__ if ours else f"nn.{cls.__name__}"
+    given = _READERS[cls](module) if cls in _READERS else {}
+    args, defaults = {}, {}
+    for name, parameter in inspect.signature(cls).parameters.items():
+        if name in _NEVER or parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+            continue
+        if parameter.default is not parameter.empty:
+            defaults[name] = parameter.default
+        if name in given or hasattr(module, name):
+            args[name] = _value(given.get(name, getattr(module, name, None)), name)
+        elif ours or name not in defaults:
+            raise error(
+                "output",
+                f"{layer.operation.name} cannot be written as Python: "
+                f"its module keeps no attribute {name} to tell what it was made with",
+                layer.span,
+                calls=layer.call.chain() if layer.call else (),
+                help=f"let {cls.__name__}.__init__ set self.{name} = {name}",
+            )
+    args |= {name: _value(value, name) for name, value in given.items() if name not in args}
+    defaults |= _MORE_DEFAULTS.get(cls, {})
+    return Leaf(kind, cls, args, defaults, bool(module.state_dict()))
+
+
+_NEVER = frozenset({"device", "dtype", "padding_mode", "inplace", "track_running_stats", "min_value", "max_value"})
+
+
+def _value(value: Any, name: str) -> Any:
+    """A setting as one writes it by hand: 3 for (3, 3), whether there is a bias for the bias itself."""
+    if name == "bias" and not isinstance(value, bool):
+        return value is not None
+    if isinstance(value, tuple):
+        if name in _PAIRS and len(value) == 2 and value[0] == value[1]:
+            return _value(value[0], "")
+        return tuple(_value(v, "") for v in value)
+    if name == "scale_factor" and isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value
+
+
+_PAIRS = frozenset(
+    {"kernel_size", "stride", "padding", "dilation", "output_padding", "output_size", "scale_factor"}
+)
+
+
+def _own_step(module: Any) -> dict[str, Any]:
+    """Pooling steps by its window unless another step is given."""
+    same = module.stride in (module.kernel_size, (module.kernel_size,) * 2)
+    return {"stride": None if same else module.stride}
+
+
+def _layer_norm(module: Any) -> dict[str, Any]:
+    return {"normalized_shape": module.normalized_shape[0], "bias": True}
+
+
+def _batch(module: Any) -> dict[str, Any]:
+    return {name: getattr(module, name) for name in ("num_features", "eps", "momentum", "affine")}
+
+
+def _response(module: Any) -> dict[str, Any]:
+    return {name: getattr(module, name) for name in ("size", "alpha", "beta", "k", "groups", "within")}
+
+
+def _attention(module: Any) -> dict[str, Any]:
+    return {"features": module.in_proj_weight.shape[1], "bias": module.in_proj_bias is not None}
+
+
+def _channels(module: Any) -> dict[str, Any]:
+    return {"channels": 0 if module.weight is None else len(module.weight)}
+
+
+_READERS: dict[type[nn.Module], Callable[[Any], dict[str, Any]]] = {
+    nn.MaxPool2d: _own_step,
+    nn.AvgPool2d: _own_step,
+    nn.LPPool2d: _own_step,
+    nn.LayerNorm: _layer_norm,
+    nn.RMSNorm: lambda m: {"normalized_shape": m.normalized_shape[0]},
+    norm.LayerNorm2d: _layer_norm,
+    norm.RMSNorm2d: lambda m: {"normalized_shape": m.normalized_shape[0]},
+    norm.FrozenBatchNorm1d: _batch,
+    norm.FrozenBatchNorm2d: _batch,
+    norm.LocalResponseNorm2d: _response,
+    norm.GlobalResponseNorm: _channels,
+    norm.L2Norm: _channels,
+    activation.Swish: lambda m: {"beta": m.start, "learned": isinstance(m.beta, nn.Parameter)},
+    conv.TableConv2d: lambda m: {"kernel_size": tuple(m.kernel_size)},
+    pool.Subsample2d: _channels,
+    linear.RBF: lambda m: {"classes": m.codes.shape[0]},
+    scale.LayerScale: _channels,
+    scale.Affine: _channels,
+    sequence.ClassToken: lambda m: {"features": m.token.shape[2]},
+    sequence.Position: lambda m: {"shape": tuple(m.embedding.shape[1:])},
+    sequence.SelfAttention: _attention,
+}
+"""What a module does not keep under the name of its constructor's argument."""
+
+_MORE_DEFAULTS: dict[type[nn.Module], dict[str, Any]] = {
+    norm.FrozenBatchNorm1d: {"eps": 1e-5, "momentum": 0.1, "affine": True},
+    norm.FrozenBatchNorm2d: {"eps": 1e-5, "momentum": 0.1, "affine": True},
+}
+"""Defaults that a signature does not show."""

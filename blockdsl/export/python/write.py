@@ -1,0 +1,192 @@
+"""A network as the text of a Python file that needs torch alone."""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from typing import Any
+
+import torch
+from torch import nn
+
+from blockdsl.analysis import summarise
+from blockdsl.codegen import build
+from blockdsl.codegen.containers import Network
+from blockdsl.codegen.tree import Node, tree
+from blockdsl.export.python.classes import Class, Writer
+from blockdsl.export.python.definitions import Definition, definition_of, number
+from blockdsl.export.python.fitting import Scope
+from blockdsl.export.python.forward import names_of_inputs, statements
+from blockdsl.export.python.grouping import Plan, order, plans, titled, told
+from blockdsl.export.python.initial import initial_lines
+from blockdsl.export.python.layers import sources
+from blockdsl.export.python.structure import Container, Reader, as_runs
+from blockdsl.export.python.text import WIDTH, indented, wrapped
+from blockdsl.ir import Graph
+from blockdsl.lowering import Program
+
+
+def python_source(program: Program) -> str:
+    """The network of a file as readable PyTorch: one class a block, the same `state_dict` keys.
+
+    Raises:
+        ArchError: a layer cannot be written down; it is named with its place.
+    """
+    return _File(program).text()
+
+
+class _File:
+    def __init__(self, program: Program) -> None:
+        self.program, self.graph = program, program.graph
+        module = build(self.graph, device="meta")
+        self.draws = isinstance(module, Network) and module._draws
+        joins = _joins(self.graph, module) if self.draws else frozenset[int]()
+        self.root = tree(self.graph, joins)
+        self.reader = Reader(self.graph, module)
+        self.classes: list[Class] = []
+        self.names: set[str] = {"Tensor"}
+
+    def text(self) -> str:
+        nodes = {n.names: n for n in _containers(self.root, self.reader)}
+        titles = {names: self._title(names) for names in nodes}
+        for title, members in order(nodes, titles):
+            if members == [self.root]:
+                continue
+            containers = [self.reader.read(node, title) for node in members]
+            as_runs(containers)
+            for plan in plans(title, containers):
+                self._write(plan)
+        self._network()
+        return self._assembled()
+
+    def _title(self, names: tuple[str, ...]) -> str:
+        if not names:
+            return ""
+        call = self.reader.calls.get(names)
+        return titled(call.block if call else names[-1].rstrip("0123456789") or names[-1])
+
+    def _unique(self, name: str) -> str:
+        name = name if not name[:1].isdigit() else f"Net{name}"
+        options = [name, *(f"{name}{'' if not name[-1].isdigit() else '_'}{i}" for i in range(2, 1000))]
+        chosen = next(o for o in options if o not in self.names)
+        self.names.add(chosen)
+        return chosen
+
+    def _write(self, plan: Plan) -> None:
+        definition = definition_of(plan.full)
+        writer = Writer(plan, self._unique(told(plan)), definition, Scope(len(plan.instances), _offers(plan, definition)))
+        writer.parts()
+        cls = writer.finish()
+        self.classes.append(cls)
+        for container, _ in plan.instances:
+            container.cls = cls
+            self.reader.known[container.node.names] = container
+
+    def _network(self) -> None:
+        root = self.reader.read(self.root, "Network")
+        plan = Plan("Network", root, [(root, list(range(len(root.parts))))])
+        name = self._unique(titled(self.program.meta.title) or "Network")
+        writer = Writer(plan, name, Definition(), Scope(1, {}))
+        writer.comment_shapes = True
+        writer.parts()
+        self.layers = set().union(writer.layers, *(c.layers for c in self.classes))
+        classes = self.program.params.get("classes")
+        init = [_parameterised(line, classes) for line in writer.init]
+        argument = f", classes: int = {classes}" if any("classes" in line for line in init) else ""
+        body = [f"def __init__(self{argument}) -> None:", *indented(["super().__init__()", *init, *initial_lines(self.program)])]
+        if not writer.chain or self.draws:
+            body += ["", *self._forward(plan, writer)]
+        base = "nn.Sequential" if writer.chain and not self.draws else "nn.Module"
+        shapes = [_size(self.graph.input_shape), _size(self.graph.output_shape)]
+        docstring = f'"""(N, {shapes[0]}) -> (N, {shapes[1]})."""'.replace("x", ", ")
+        if self.graph.auxiliaries:
+            docstring = docstring.replace('."""', '; in training also a dict of the auxiliary outputs."""')
+        self.classes.append(Class(name, [], [f"class {name}({base}):", *indented([docstring, "", *body])], writer.layers))
+
+    def _forward(self, plan: Plan, writer: Writer) -> list[str]:
+        lines, outputs = statements(plan, writer.steps, names_of_inputs(plan))
+        heads = {a.name: self.root.all_outputs().index(a.value) for a in self.graph.auxiliaries}
+        if self.draws:
+            lines.insert(0, "draw = torch.rand(2, device=x.device) if self.training else None")
+        if not heads:
+            return ["def forward(self, x: Tensor) -> Tensor:", *indented([*lines, f"return {outputs[0]}"])]
+        made = ", ".join(f'"{name}": {outputs[i]}' for name, i in heads.items())
+        lines.append(f"return ({outputs[0]}, {{{made}}}) if self.training else {outputs[0]}")
+        return ["def forward(self, x: Tensor) -> Tensor | tuple[Tensor, dict[str, Tensor]]:", *indented(lines)]
+
+    def _assembled(self) -> str:
+        definitions, imports = sources(self.layers)
+        bodies = ["\n".join(wrapped(c.lines)) for c in self.classes]
+        main = [
+            'if __name__ == "__main__":',
+            f"    model = {self.classes[-1].name}()",
+            '    print(f"{sum(p.numel() for p in model.parameters()):,} parameters")',
+        ]
+        text = "\n\n\n".join([*definitions, *bodies, "\n".join(main)])
+        return f"{self._docstring()}\n\n{_imports(text, imports)}\n\n\n{text}\n"
+
+    def _docstring(self) -> str:
+        meta, summary = self.program.meta, summarise(self.graph)
+        head = ". ".join(filter(None, [meta.title or "A network", f"{meta.authors} ({meta.year})" if meta.authors else ""]))
+        counts = f"{summary.params:,} parameters, {summary.macs:,} multiply-accumulates for one {_size(summary.input)} input."
+        paragraphs = [meta.title or "A network", f"{meta.authors}: {meta.paper}" if meta.authors else meta.paper, counts]
+        del head
+        blocks = ["\n".join(textwrap.wrap(p, WIDTH - 3)) for p in paragraphs if p]
+        return '"""' + "\n\n".join(blocks).replace("\\", "/").replace('"""', "'''") + '\n"""'
+
+
+def _containers(root: Node, reader: Reader) -> list[Node]:
+    found, queue = [], [root]
+    while queue:
+        node = queue.pop(0)
+        found.append(node)
+        queue += [u for u in map(reader.unwrapped, node.children.values()) if u.layer is None]
+    return found
+
+
+def _joins(graph: Graph, module: nn.Module) -> frozenset[int]:
+    return frozenset(l.id for l in graph.layers() if getattr(l.operation, "columns", None) and l.operation.name == "MEAN")
+
+
+def _offers(plan: Plan, definition: Definition) -> dict[str, list[Any]]:
+    """The rows that have a name: the channels that flow in, the numeric arguments of the block."""
+    instances = [c for c, _ in plan.instances]
+    offers: dict[str, list[Any]] = {}
+    names = dict.fromkeys(n for c in instances if c.call for n in c.call.args)
+    for name in names:
+        values = [number(c.call.args[name]) if c.call and name in c.call.args else definition.default(name) for c in instances]
+        if all(v is not None for v in values):
+            offers[name] = values
+    shapes = [c.input_shapes[0] for c in instances]
+    if all(len(s) == 2 for s in shapes):
+        offers["features"] = [s[1] for s in shapes]
+    elif all(shapes):
+        offers["in_channels"] = [s[0] for s in shapes]
+    return offers
+
+
+def _parameterised(line: str, classes: Any) -> str:
+    """The number of classes as the parameter that it is in the file."""
+    if not isinstance(classes, int) or isinstance(classes, bool) or "(" not in line:
+        return line
+    head, bracket, rest = line.partition("(")
+    code, mark, comment = rest.partition("  # ")
+    return head + bracket + re.sub(rf"(?<![\w.]){classes}(?=[,)])", "classes", code) + mark + comment
+
+
+def _imports(text: str, more: set[str]) -> str:
+    lines = sorted(line for line in more if "torch" not in line)
+    torch_lines = ["import torch"] if re.search(r"\btorch\.", text) else []
+    names = [n for n in ("Tensor", "nn") if re.search(rf"\b{n}\b", text)]
+    torch_lines.append(f"from torch import {', '.join(names)}")
+    if re.search(r"\bF\.", text):
+        torch_lines.append("from torch.nn import functional as F")
+    groups = ["\n".join(["from __future__ import annotations"]), "\n".join(lines), "\n".join(torch_lines)]
+    return "\n\n".join(filter(None, groups))
+
+
+def _size(shape: tuple[int, ...]) -> str:
+    return "x".join(map(str, shape))
+
+
+_used = (Container, torch)
