@@ -1,0 +1,73 @@
+"""`blockdsl diff`: what differs between two networks, and what it costs."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from blockdsl.cli.options import read_file
+
+if TYPE_CHECKING:
+    from blockdsl.analysis import Summary
+    from blockdsl.analysis.diff import Change
+
+NAME = "diff"
+_SIGNS = {"added": "+", "removed": "-", "changed": "~", "fed": ">", "rewired": "@"}
+
+
+def command(
+    first: Annotated[str, typer.Argument(metavar="A", help="An .arch file, or a name of the zoo.")],
+    second: Annotated[str, typer.Argument(metavar="B", help="The one to compare it with.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Tell what differs between two networks - not their texts - down to the layer, and what it costs.
+
+    `+` added, `-` removed, `~` another operation or argument, `>` the same on an input of another shape,
+    `@` reads other tensors.
+
+    `blockdsl diff resnet50 resnet50_v1_5`
+    """
+    from blockdsl.analysis.diff import diff
+    from blockdsl.api import architecture
+
+    networks = [architecture(read_file(name)) for name in (first, second)]
+    changes = diff(networks[0].ir, networks[1].ir)
+    one, two = (network.summary() for network in networks)
+    if as_json:
+        found = {"same": not changes, "changes": [change.to_dict() for change in changes]}
+        print(json.dumps(found, indent=2, ensure_ascii=False))
+        return
+    print(f"{one.title or first} -> {two.title or second}")
+    if not changes:
+        print("the same network")
+        return
+    print("\n".join(_totals(one, two)), end="\n\n")
+    for change in changes:
+        print("\n".join(_lines(change)))
+
+
+def _totals(one: Summary, two: Summary) -> list[str]:
+    figures = [
+        ("parameters", one.params, two.params),
+        ("MACs", one.macs, two.macs),
+        ("activations", one.memory.activations, two.memory.activations),
+        ("depth", one.depth, two.depth),
+    ]
+    return [
+        f"{name:<12}{a:,}" + (f" -> {b:,} ({b - a:+,})" if a != b else " in both") for name, a, b in figures
+    ]
+
+
+def _lines(change: Change) -> list[str]:
+    word = "layers" if change.kind == "fed" else "times"
+    times = f" ({change.times} {word})" if change.times > 1 else ""
+    text = change.before or change.after
+    if change.before and change.after:
+        text = f"{change.before} -> {change.after}"
+    delta = change.delta
+    costs = [f"{delta.params:+,} parameters"] if delta.params else []
+    costs += [f"{delta.macs:+,} MACs"] if delta.macs else []
+    lines = [f"{_SIGNS[change.kind]} {change.path}{times}: {text}"]
+    return lines + ([f"      {', '.join(costs)}"] if costs else [])
