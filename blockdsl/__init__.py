@@ -11,17 +11,18 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from blockdsl.api import Architecture, load, parse
+    from blockdsl.api import Architecture, dense, load, parse
     from blockdsl.diagnostics import ArchError
     from blockdsl.ops import Operation, operation
 
-__all__ = ["ArchError", "Architecture", "Operation", "load", "operation", "parse"]
+__all__ = ["ArchError", "Architecture", "Operation", "dense", "load", "operation", "parse"]
 __version__ = "0.1.0"
 
 _HOMES = {
     "ArchError": "blockdsl.diagnostics",
     "Architecture": "blockdsl.api",
     "Operation": "blockdsl.ops",
+    "dense": "blockdsl.api",
     "load": "blockdsl.api",
     "operation": "blockdsl.ops",
     "parse": "blockdsl.api",

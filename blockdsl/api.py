@@ -8,10 +8,10 @@ model = net.module(device="cuda")   # a torch.nn.Module
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 from blockdsl import nodes
 from blockdsl.analysis import Summary, run_checks, summarise
@@ -156,6 +156,45 @@ class Architecture:
 
     def _repr_html_(self) -> str:
         return self.summary()._repr_html_()
+
+
+@overload
+def dense(network: Architecture, *, input: Shape | None = None, fine: str = "") -> Architecture: ...
+@overload
+def dense(network: nn.Module, *, input: Shape | None = None, fine: str = "") -> nn.Module: ...
+def dense(
+    network: Architecture | nn.Module, *, input: Shape | None = None, fine: str = ""
+) -> Architecture | nn.Module:
+    """A classifier of images of one size, slid over larger images in one pass (OverFeat, section 3.5).
+
+    Fully connected layers become convolutions with the same weights, global pools become pools of
+    the size that they saw. A map (N, classes, rows, columns) comes out: an answer for each place of
+    the window, as if the window were cut out and run by itself. Where layers pad, they pad around
+    the larger image and not around each window, so answers differ near the borders of windows.
+
+    Args:
+        network: an architecture, or a module that `Architecture.module()` made, whose weights are shared.
+        input: the shape that the new graph is for; the module takes other sizes too.
+        fine: the name of the last layer with a stride. It then moves by one, so that answers lie
+            closer together: OverFeat's shifted pools, interleaved (section 3.3).
+
+    Raises:
+        ArchError: a layer depends on the size of the image; it is named.
+    """
+    if isinstance(network, Architecture):
+        graph = _dense(network.ir, input, fine)
+        return replace(network, program=replace(network.program, graph=graph, checks=()))
+    from blockdsl.codegen import dense_module, graph_of
+
+    return dense_module(network, _dense(graph_of(network), input, fine))
+
+
+def _dense(graph: Graph, input: Shape | None, fine: str) -> Graph:
+    from blockdsl.passes.densify import densify
+    from blockdsl.passes.refine import refine
+
+    graph = densify(graph, input)
+    return refine(graph, graph.point(fine)) if fine else graph
 
 
 def _stands_alone(file: nodes.File) -> bool:

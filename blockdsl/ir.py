@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import networkx as nx
 
+from blockdsl.diagnostics import did_you_mean, error
 from blockdsl.ops import Operation, Shape
 from blockdsl.source import Span
 
@@ -158,6 +159,22 @@ class Graph:
     def output_shape(self) -> Shape:
         """Shape of the network's output, without the batch axis."""
         return self.shape_of(self.output)
+
+    def point(self, name: str) -> Value:
+        """The tensor that `conv1`, `stage[2].unit[1]` or `stage2.unit1` names; `stage` is the first one.
+
+        Raises:
+            ArchError: there is no such point.
+        """
+        plain = name.replace("[", "").replace("]", "")
+        for candidate in (plain, f"{plain}1"):
+            if candidate in self.points:
+                return self.points[candidate]
+        raise error(
+            "name",
+            f"no point of the network is called {name}",
+            help=did_you_mean(plain, self.points, "points are labels, blocks and layers, such as stage[2]"),
+        )
 
     def __len__(self) -> int:
         return len(self.nx)

@@ -1,8 +1,20 @@
 """Graph -> `torch.nn.Module`."""
 
 from blockdsl.codegen.build import build
+from blockdsl.codegen.dense import dense_module, multiscale
 from blockdsl.codegen.layout import prefers_channels_last
+from blockdsl.codegen.origin import graph_of
 from blockdsl.codegen.table import TABLE, module_of
 from blockdsl.codegen.verify import check_module, module_path
 
-__all__ = ["TABLE", "build", "check_module", "module_of", "module_path", "prefers_channels_last"]
+__all__ = [
+    "TABLE",
+    "build",
+    "check_module",
+    "dense_module",
+    "graph_of",
+    "module_of",
+    "module_path",
+    "multiscale",
+    "prefers_channels_last",
+]

@@ -12,6 +12,7 @@ from torch import nn
 from blockdsl.codegen.containers import Block, Chain, Network
 from blockdsl.codegen.initial import WEIGHTED, Uninitialised, check_terms, initialise, term_for
 from blockdsl.codegen.layers.join import FractalMean, Sum
+from blockdsl.codegen.origin import Origin
 from blockdsl.codegen.table import module_of
 from blockdsl.codegen.tree import Node, tree
 from blockdsl.ir import Graph, Layer, Value
@@ -46,7 +47,9 @@ def build(
             torch.default_generator.manual_seed(seed)
         leaves = {layer.id: _leaf(graph, layer, terms, meta) for layer in graph.layers() if layer.id}
     _reuse_memory(graph, leaves)
-    return _assemble(graph, leaves).to(device=device, dtype=dtype)
+    module = _assemble(graph, leaves)
+    module.origin = Origin(graph)
+    return module.to(device=device, dtype=dtype)
 
 
 def _leaf(graph: Graph, layer: Layer, terms: Sequence[Term], meta: bool) -> nn.Module:
@@ -81,7 +84,7 @@ def _fresh(graph: Graph, value: Value) -> bool:
     return graph.layer(value.node).operation.name in _FRESH
 
 
-def _assemble(graph: Graph, leaves: dict[int, nn.Module]) -> nn.Module:
+def _assemble(graph: Graph, leaves: dict[int, nn.Module]) -> Chain | Network:
     """Nest the modules as their names say, children before their containers."""
     joins = frozenset(i for i, m in leaves.items() if isinstance(m, FractalMean) and m.columns)
     root = tree(graph, joins)
@@ -95,18 +98,19 @@ def _assemble(graph: Graph, leaves: dict[int, nn.Module]) -> nn.Module:
     def module(node: Node) -> nn.Module:
         if node.layer is not None:
             return leaves[node.layer.id]
-        children = OrderedDict((name, module(child)) for name, child in node.children.items())
-        program = node.program()
-        if not node.names:
-            if program.is_chain and not auxiliaries:
-                return Chain(children, title="Network")
-            return Network(children, program, auxiliaries=auxiliaries, draws=bool(joins))
+        children, program = parts(node), node.program()
         title, note = titles.get(node.names), notes.get(node.names, "")
         if program.is_chain:
             return Chain(children, title=title or "Sequential", note=note)
         return Block(children, program, title=title or _title(node.names[-1].rstrip("0123456789")), note=note)
 
-    return module(root)
+    def parts(node: Node) -> OrderedDict[str, nn.Module]:
+        return OrderedDict((name, module(child)) for name, child in node.children.items())
+
+    program = root.program()
+    if program.is_chain and not auxiliaries:
+        return Chain(parts(root), title="Network")
+    return Network(parts(root), program, auxiliaries=auxiliaries, draws=bool(joins))
 
 
 def _title(name: str) -> str:

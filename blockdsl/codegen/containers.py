@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from blockdsl.codegen.origin import Origin
+
 Slots = tuple[int, ...]
 
 
@@ -49,6 +51,8 @@ class Program(NamedTuple):
 class Chain(nn.Sequential):
     """Modules one after another. `title` and `note` (a block's name and arguments) show in its repr."""
 
+    origin: Origin | None = None
+
     def __init__(self, *children: Any, title: str = "Sequential", note: str = "") -> None:
         super().__init__(*children)
         self.title, self.note = title, note
@@ -63,6 +67,8 @@ class Chain(nn.Sequential):
 
 class _Wired(nn.Module):
     """Modules wired as a graph without cycles."""
+
+    origin: Origin | None = None
 
     def __init__(
         self, children: dict[str, nn.Module], program: Program, *, title: str = "Block", note: str = ""

@@ -1,0 +1,148 @@
+"""A classifier of images of one size -> the same network slid over larger images.
+
+Fully connected layers become convolutions whose kernels cover what they saw at the size that the
+network was written for (Sermanet et al. 2013, "OverFeat", section 3.5, figure 5), global pools become
+pools of that size. The output is a map with one answer for each place of the window.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from math import prod
+
+from blockdsl.diagnostics import ArchError, error
+from blockdsl.ir import Graph, Layer, Value, verify
+from blockdsl.ops import Operation, OpError, Shape
+from blockdsl.ops.conv import Conv
+from blockdsl.ops.geometry import show
+from blockdsl.ops.linear import FullyConnected
+from blockdsl.ops.pool import AvgPool, GlobalAvgPool, GlobalMaxPool, MaxPool
+from blockdsl.ops.shape import Flatten, Input
+
+_FIXED = {
+    "AAP": "its windows grow with the image",
+    "AMP": "its windows grow with the image",
+    "RESIZE": "its size is fixed",
+    "CROP": "its place depends on the size of the image",
+    "POSITION": "it has one weight for each position",
+    "GN": "its statistics span the image",
+    "IN": "its statistics span the image",
+    "GRN": "its statistics span the image",
+    "RBF": "it compares with bitmaps",
+}  # fmt: skip
+_BY_ELEMENT = frozenset({"activation", "dropout", "scale", "join"})
+"""The families that do not ask which channel an element of a flattened image belongs to."""
+
+
+def densify(graph: Graph, input: Shape | None = None) -> Graph:
+    """The graph for evaluation on images (C, rows, columns), the size that it has unless another is given.
+
+    (C, H, W) -> (features,) becomes (C, rows, columns) -> (features, rows', columns'). Layers keep
+    their names and the number of their weights; an FC's weight (features, C * H * W) is reshaped to
+    (features, C, H, W). FLATTENs and auxiliary heads are left out.
+
+    Raises:
+        ArchError: a layer depends on the size of the image, or the image is too small.
+    """
+    return _Densifying(graph, input or graph.input_shape).graph()
+
+
+class _Densifying:
+    """`made` maps tensors of the old graph to those of the new; `windows` are their old shapes, those
+    of vectors as the images that were flattened into them.
+    """
+
+    def __init__(self, old: Graph, size: Shape) -> None:
+        if len(old.input_shape) != 3 or len(size) != 3 or size[0] != old.input_shape[0]:
+            shown = show(old.input_shape), show(size)
+            raise error(
+                "dense", f"a network on {shown[0]} cannot slide over {shown[1]}", old.layer(0).span,
+                help="it takes images, channels x rows x columns, of as many channels",
+            )  # fmt: skip
+        self.old, self.new, self.size = old, Graph(), size
+        self.made: dict[Value, Value] = {}
+        self.windows: dict[Value, Shape] = {}
+
+    def graph(self) -> Graph:
+        for layer in self.old.layers():
+            if not layer.training_only:
+                self._take_over(layer)
+        paths = {layer.path[:i] for layer in self.new.layers() for i in range(len(layer.path))}
+        self.new.output = self.made[self.old.output]
+        self.new.points = {name: self.made[v] for name, v in self.old.points.items() if v in self.made}
+        self.new.blocks = {name: b for name, b in self.old.blocks.items() if b.path in paths}
+        verify(self.new)
+        return self.new
+
+    def _take_over(self, layer: Layer) -> None:
+        seen = tuple(self.windows[value] for value in layer.inputs)
+        values = [Value(layer.id, port) for port in range(len(layer.shapes))]
+        if isinstance(layer.operation, Flatten) and len(seen[0]) == 3:
+            self.made[values[0]], self.windows[values[0]] = self.made[layer.inputs[0]], seen[0]
+            return
+        operation = self._slid(layer, seen)
+        inputs = tuple(self.made[value] for value in layer.inputs)
+        try:
+            operation.check()
+            windows = operation.shapes(*seen)
+            shapes = operation.shapes(*(self.new.shape_of(value) for value in inputs))
+        except OpError as refusal:
+            raise _refused(layer, refusal.message) from None
+        if not layer.inputs:
+            windows = layer.shapes
+        added = self.new.add(
+            replace(layer, id=len(self.new), operation=operation, inputs=inputs, shapes=shapes)
+        )
+        for value, window in zip(values, windows, strict=True):
+            self.made[value], self.windows[value] = Value(added.id, value.port), window
+
+    def _slid(self, layer: Layer, seen: Sequence[Shape]) -> Operation:
+        """The operation that does at each place what the layer does with one window."""
+        match layer.operation:
+            case Input():
+                return Input(self.size)
+            case FullyConnected(features=features, bias=bias) if len(seen[0]) == 3:
+                return Conv(features, (seen[0][1], seen[0][2]), bias=bias)
+            case GlobalAvgPool() if len(seen[0]) == 3:
+                return AvgPool((seen[0][1], seen[0][2]), (1, 1))
+            case GlobalMaxPool() if len(seen[0]) == 3:
+                return MaxPool((seen[0][1], seen[0][2]), (1, 1))
+        if reason := self._whole(layer, seen):
+            raise _refused(layer, reason)
+        return _with_free_stride(layer)
+
+    def _whole(self, layer: Layer, seen: Sequence[Shape]) -> str:
+        """Why a layer depends on the whole image; nothing where it does not."""
+        operation = layer.operation
+        if operation.name in _FIXED:
+            return _FIXED[operation.name]
+        if any(len(shape) == 2 for shape in layer.shapes):
+            return "it makes one sequence of the whole image"
+        if operation.window(*self.old.input_shapes(layer)) is None or any(len(shape) != 3 for shape in seen):
+            return "each of its outputs sees the whole image"
+        if len({shape[1:] for shape in seen}) > 1:
+            return "it joins a number for the whole image with one for each position"
+        flat = any(
+            len(s) == 1 and prod(w[1:]) > 1 for s, w in zip(self.old.input_shapes(layer), seen, strict=True)
+        )
+        alike = operation.weights(*self.old.input_shapes(layer)) == operation.weights(*seen)
+        if flat and not (operation.family in _BY_ELEMENT and alike):
+            return "it works on a flattened image"
+        return ""
+
+
+def _with_free_stride(layer: Layer) -> Operation:
+    """A window with one position never made a step: it now makes the smallest, whatever its stride."""
+    step = getattr(layer.operation, "step", getattr(layer.operation, "stride", None))
+    if step is None:
+        return layer.operation
+    stride = tuple(1 if size == 1 else by for size, by in zip(layer.shape[1:], step, strict=True))
+    return layer.operation if stride == step else replace(layer.operation, stride=stride)  # type: ignore[type-var]
+
+
+def _refused(layer: Layer, reason: str) -> ArchError:
+    return error(
+        "dense", f"{layer.operation} ({layer.name}) cannot slide over a larger image: {reason}", layer.span,
+        calls=layer.call.chain() if layer.call else (),
+    )  # fmt: skip

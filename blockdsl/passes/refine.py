@@ -1,0 +1,90 @@
+"""A dense network -> the same with the stride of one pooling layer undone: its answers lie closer.
+
+OverFeat pools its last maps once for each offset of the window, runs the classifier on each, and
+interleaves what comes out (Sermanet et al. 2013, section 3.3, figure 3). The same numbers come of
+one pass in which the window moves by one and every later kernel is dilated by the old stride
+(Giusti et al. 2013, "Fast image scanning with deep max-pooling convolutional neural networks";
+Chen et al. 2015, "DeepLab", section 3.1).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from blockdsl.diagnostics import ArchError, error
+from blockdsl.ir import Graph, Layer, Value, verify
+from blockdsl.ops import Operation, OpError, Shape
+from blockdsl.ops.conv import Conv, DepthwiseConv
+from blockdsl.ops.core import Window
+from blockdsl.ops.pool import MaxPool
+from blockdsl.ops.values import Size
+
+
+def refine(graph: Graph, at: Value) -> Graph:
+    """The graph in which the layer that yields `at`, the last with a stride, moves by one.
+
+    The output map (C, H, W) becomes about stride times as long on each side; the answers that were
+    there are every stride-th of it. Weights are the same.
+
+    Raises:
+        ArchError: the layer has no stride, or something after it cannot be dilated.
+    """
+    target = graph.layer(at.node)
+    rate = _step(target.operation)
+    if rate is None or rate == (1, 1):
+        raise error("dense", f"{target.operation} ({target.name}) has no stride to undo", target.span)
+    new = Graph(output=graph.output, points=dict(graph.points), blocks=dict(graph.blocks))
+    after: set[int] = set()
+    for layer in graph.layers():
+        operation = layer.operation
+        behind = {value.node in after for value in layer.inputs}
+        if layer.id == target.id:
+            operation = replace(operation, stride=(1, 1))  # type: ignore[type-var]
+        elif behind == {True}:
+            operation = _dilated(layer, rate, graph.input_shapes(layer))
+        elif len(behind) > 1:
+            raise _refused(layer, "it joins maps of two strides")
+        if layer.id == target.id or True in behind:
+            after.add(layer.id)
+        try:
+            operation.check()
+            shapes = operation.shapes(*(new.shape_of(value) for value in layer.inputs))
+        except OpError as refusal:
+            raise _refused(layer, refusal.message) from None
+        new.add(replace(layer, operation=operation, shapes=shapes))
+    verify(new)
+    return new
+
+
+def _step(operation: Operation) -> Size | None:
+    """The stride, of a pool its kernel when none is given."""
+    step: Size | None = getattr(operation, "step", getattr(operation, "stride", None))
+    return step
+
+
+def _dilated(layer: Layer, rate: Size, shapes: Sequence[Shape]) -> Operation:
+    """The operation on maps whose neighbours lie `rate` apart."""
+    operation = layer.operation
+    if isinstance(operation, Conv | DepthwiseConv | MaxPool):
+        if _step(operation) != (1, 1):
+            raise _refused(layer, "it has a stride itself")
+        changes: dict[str, Any] = {"dilation": _times(operation.dilation, rate)}
+        if not isinstance(operation.pad, str):
+            changes["pad"] = _times(operation.pad, rate)
+        return replace(operation, **changes)
+    if operation.window(*shapes) == Window():
+        return operation
+    raise _refused(layer, "its window has no dilation")
+
+
+def _times(size: tuple[int, int], rate: Size) -> tuple[int, int]:
+    return size[0] * rate[0], size[1] * rate[1]
+
+
+def _refused(layer: Layer, reason: str) -> ArchError:
+    return error(
+        "dense", f"{layer.operation} ({layer.name}) cannot take maps at a finer step: {reason}", layer.span,
+        calls=layer.call.chain() if layer.call else (),
+    )  # fmt: skip
