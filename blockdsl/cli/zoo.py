@@ -2,30 +2,134 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
 from blockdsl.cli.display import show_table
+from blockdsl.diagnostics import error
+
+if TYPE_CHECKING:
+    from blockdsl import nodes
 
 NAME = "zoo"
+_UNITS = {"k": 10**3, "m": 10**6, "g": 10**9}
 
 
-def command() -> None:
-    """List the networks that come along; each name works wherever a FILE does.
+@dataclass(frozen=True)
+class Entry:
+    """What a file of the zoo says at its head; `blocks` are the files whose blocks it uses."""
 
-    `blockdsl compile alexnet`
+    name: str
+    year: str
+    title: str
+    paper: str
+    blocks: tuple[str, ...]
+
+    def is_of(self, family: str) -> bool:
+        """Whether its name begins like that, or it is built from the blocks of that file."""
+        return self.name.startswith(family) or family in self.blocks
+
+
+def command(
+    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="Show this one.")] = None,
+    year: Annotated[
+        str | None, typer.Option("--year", metavar="2015|2012-2015", help="Published then.")
+    ] = None,
+    family: Annotated[
+        str | None,
+        typer.Option("--family", help="Named like that (resnet), or of the same blocks (residual)."),
+    ] = None,
+    max_params: Annotated[
+        str | None, typer.Option("--max-params", metavar="5M", help="With at most so many parameters.")
+    ] = None,
+) -> None:
+    """List the networks that come along, or show one; each name works wherever a FILE does.
+
+    `blockdsl zoo --family resnet --max-params 12M`
+
+    `blockdsl zoo resnet50`
     """
+    if name is not None:
+        _show(name)
+        return
     from blockdsl.resources import names
 
-    show_table(("name", "year", "title", "paper"), [_row(name) for name in names("zoo")])
+    years, limit = _years(year), _amount(max_params)
+    rows: list[tuple[str, ...]] = []
+    for entry in map(_entry, names("zoo")):
+        if (family and not entry.is_of(family)) or (years and entry.year not in years):
+            continue
+        row = (entry.name, entry.year, entry.title, entry.paper)
+        if limit is None:
+            rows.append(row)
+        elif (params := _params(entry.name)) <= limit:
+            rows.append((*row[:2], f"{params:,}", *row[2:]))
+    if not rows:
+        raise error("zoo", "no network of the zoo is such", help="`blockdsl zoo` lists all")
+    count: tuple[str, ...] = () if limit is None else ("parameters",)
+    show_table(("name", "year", *count, "title", "paper"), rows)
 
 
-def _row(name: str) -> tuple[str, str, str, str]:
+def _show(name: str) -> None:
+    """The file, and what it comes to."""
+    from blockdsl.analysis import table
+    from blockdsl.api import architecture
+    from blockdsl.resources import find_source
+
+    source = find_source(name)
+    network = architecture(source)
+    print(source.text)
+    summary = network.summary()
+    print(f"# {table.title_line(summary)}")
+    for what, words in table.totals(summary):
+        print(f"# {what:<12}{words}")
+    checks = network.check()
+    print(f"# {'checks':<12}{checks} hold")
+
+
+def _entry(name: str) -> Entry:
     from blockdsl import nodes
     from blockdsl.parser import parse
     from blockdsl.resources import data_dir, read_source
 
     file = parse(read_source(data_dir("zoo") / f"{name}.arch", f"{name}.arch"))
-    facts = {
-        statement.key: statement.values[0].value
-        for statement in file.statements
-        if isinstance(statement, nodes.Meta) and isinstance(statement.values[0], nodes.String | nodes.Number)
-    }
-    return name, str(facts.get("year", "")), str(facts.get("title", "")), str(facts.get("paper", ""))
+    facts = {s.key: _text(s) for s in reversed(file.statements) if isinstance(s, nodes.Meta)}
+    blocks = tuple(PurePath(s.path.value).stem for s in file.statements if isinstance(s, nodes.Use))
+    return Entry(name, facts.get("year", ""), facts.get("title", ""), facts.get("paper", ""), blocks)
+
+
+def _text(statement: nodes.Meta) -> str:
+    return str(getattr(statement.values[0], "value", ""))
+
+
+def _params(name: str) -> int:
+    from blockdsl.api import load
+
+    return load(name).summary().params
+
+
+def _years(text: str | None) -> set[str]:
+    """`2015` or `2012-2015` as years."""
+    if text is None:
+        return set()
+    first, _, last = text.partition("-")
+    try:
+        return {str(year) for year in range(int(first), int(last or first) + 1)}
+    except ValueError:
+        raise typer.BadParameter(
+            f"{text!r} is no year; write 2015 or 2012-2015", param_hint="--year"
+        ) from None
+
+
+def _amount(text: str | None) -> int | None:
+    """`500k`, `25M` or `25_000_000` as a number."""
+    if text is None:
+        return None
+    unit = _UNITS.get(text[-1:].lower(), 1)
+    try:
+        return int(float(text[:-1] if unit > 1 else text) * unit)
+    except (ValueError, OverflowError):
+        raise typer.BadParameter(f"{text!r} is no number; write 5M", param_hint="--max-params") from None

@@ -52,10 +52,13 @@ def _first_difference(ours: Sequence[Piece], theirs: Sequence[Piece], keys: dict
     if mine == other:
         return ""
     words = [f"the network has {len(ours)} layers with weights, the state dict {len(theirs)}"]
-    for whose, found, surplus in (("network", ours, mine - other), ("state dict", theirs, other - mine)):
-        first = next((p for p in found if keys[id(p)] in surplus), None)
-        if first:
-            words.append(f"the first that only the {whose} has: {first}")
+    for whose, found, shared in (("network", ours, other), ("state dict", theirs, mine)):
+        seen: Contents = Counter()
+        for piece in found:
+            seen[keys[id(piece)]] += 1
+            if seen[keys[id(piece)]] > shared[keys[id(piece)]]:
+                words.append(f"the first that only the {whose} has: {piece}")
+                break
     return "; ".join(words)
 
 

@@ -1,0 +1,147 @@
+"""Every network of the zoo gives what the same network from elsewhere gives, with the same weights.
+
+`make proof` writes what was found to docs/zoo_proof.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812
+
+import blockdsl
+from blockdsl.codegen import build
+from blockdsl.ir import Graph
+from blockdsl.resources import names
+from blockdsl.transfer import carry
+from tests.zoo.conftest import PAGE
+from tests.zoo.proofs import PROOFS, Proof
+
+TOLERANCE = 1e-9
+STEPS = [name for name, proof in PROOFS.items() if proof.step]
+Record = Callable[[str, object], None]
+Tensors = dict[str, Tensor]
+
+
+def test_every_network_has_a_proof() -> None:
+    assert sorted(PROOFS) == names("zoo")
+
+
+def test_the_page_has_every_proof() -> None:
+    rows = [
+        line.strip("| ").split(" | ") for line in Path(PAGE).read_text().splitlines() if line[:3] == "| `"
+    ]
+    assert sorted(row[0].strip("`") for row in rows) == sorted([*PROOFS, *STEPS])
+    for row in rows:
+        assert len(row) == 4 and all(map(str.strip, row)), f"{row[0]} is incomplete"
+        assert float(row[3]) <= TOLERANCE
+
+
+@pytest.mark.parametrize("name", PROOFS)
+def test_output(name: str, record_property: Record) -> None:
+    ours, theirs, graph = twins(name)
+    x = images(graph)
+    with torch.no_grad():
+        out = theirs.eval()(x)
+        expected, found = out if isinstance(out, Tensor) else out[0], ours.eval()(x)
+    assert difference(expected[0], expected[1]) > 1e-6, "the images do not arrive"
+    apart = difference(found, expected)
+    assert apart <= TOLERANCE
+    size = "x".join(map(str, graph.input_shape))
+    record_property("proof", (name, source(PROOFS[name]), f"output, {size}", apart))
+
+
+@pytest.mark.parametrize("name", STEPS)
+def test_gradients(name: str, record_property: Record) -> None:
+    """Of all weights and auxiliary heads, in training mode with nothing dropped."""
+    proof = PROOFS[name]
+    ours, theirs, graph = twins(name)
+    x = images(graph)
+    found = gradients(ours, x, lambda out: out if isinstance(out, tuple) else (out, {}))
+    foreign = gradients(theirs, x, proof.heads)
+    expected = carried(foreign | dict(theirs.named_buffers()), graph)
+    largest = max(float(g.abs().max()) for g in found.values())
+    # The gradient of a bias before a norm is 0 but for rounding: not relative to itself.
+    apart = max(
+        float((g - expected[n]).abs().max() / max(float(g.abs().max()), 1e-3 * largest))
+        for n, g in found.items()
+    )
+    assert apart <= TOLERANCE
+    record_property("proof", (name, source(proof), "gradients of a training step", apart))
+
+
+def source(proof: Proof) -> str:
+    return f"{proof.source} ({proof.differs}: set right)" if proof.differs else proof.source
+
+
+def twins(name: str) -> tuple[nn.Module, nn.Module, Graph]:
+    """Our module and the other, in float64, with the same random weights and statistics."""
+    proof = PROOFS[name]
+    torch.manual_seed(0)
+    with torch.device("meta"):
+        theirs = proof.make()
+        proof.change(theirs)
+    theirs = theirs.double().to_empty(device="cpu")
+    draw(theirs)
+    graph = blockdsl.load(name, input=proof.shape).ir
+    ours = build(graph, device="meta", dtype=torch.float64)
+    state = theirs.state_dict()
+    weights = (
+        dict(zip(ours.state_dict(), state.values(), strict=True)) if proof.plain else carried(state, graph)
+    )
+    assert weights.keys() == ours.state_dict().keys()
+    ours.load_state_dict(weights, assign=True)
+    return ours, theirs, graph
+
+
+def draw(net: nn.Module) -> None:
+    """Weights that keep signals alive through depth (He), norms and statistics that are no identity."""
+    for name, tensor in net.state_dict().items():
+        if name.endswith("running_var") or (tensor.ndim == 1 and name.endswith("weight")):
+            tensor.uniform_(0.5, 1.5)
+        elif tensor.ndim > 1:
+            limit = (6 / tensor[0].numel()) ** 0.5
+            tensor.uniform_(-limit, limit)
+        elif tensor.is_floating_point():
+            tensor.normal_(std=0.1)
+        else:
+            tensor.zero_()
+
+
+def carried(state: Tensors, graph: Graph) -> Tensors:
+    """All tensors, by our names."""
+    found, report = carry(state, graph)
+    assert not (report.missing or report.unused or report.sliced)
+    return found
+
+
+def images(graph: Graph) -> Tensor:
+    shape = graph.input_shape
+    batch = 4 if shape[-1] <= 64 else 2  # a norm of few positions is ill-conditioned
+    return torch.randn(batch, *shape, dtype=torch.float64)
+
+
+def gradients(net: nn.Module, x: Tensor, read: Callable[[object], tuple[Tensor, Tensors]]) -> Tensors:
+    for module in net.train().modules():
+        for probability in ("p", "drop_prob", "drop_rate"):
+            if isinstance(getattr(module, probability, None), float):
+                setattr(module, probability, 0.0)
+    out, heads = read(net(x))
+    loss = sum((score(head) for _, head in sorted(heads.items())), start=score(out))
+    loss.backward()
+    return {name: p.grad for name, p in net.named_parameters() if p.grad is not None}
+
+
+def score(out: Tensor) -> Tensor:
+    """Cross-entropy; every image and pixel is of the class of its number."""
+    labels = torch.arange(out.numel() // out.shape[1]) % out.shape[1]
+    return F.cross_entropy(out, labels.view(out.shape[0], *out.shape[2:]))
+
+
+def difference(ours: Tensor, theirs: Tensor) -> float:
+    """The largest, relative to the largest value."""
+    return ((ours - theirs).abs().max() / theirs.abs().max()).item()
