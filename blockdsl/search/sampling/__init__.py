@@ -1,0 +1,1 @@
+"""Samplers that know networks: a Gaussian process, evolution, local search."""

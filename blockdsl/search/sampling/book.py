@@ -10,10 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from blockdsl.lowering import ChoicePoint, FloatRange, IntRange, Options
+from blockdsl.search.domains import Domain, Value
 from blockdsl.search.features import features
-from blockdsl.search.space import Assignment, Candidate, Domain, Value
+from blockdsl.search.space import Assignment, Candidate
 
 Array = NDArray[np.float64]
+Rows = NDArray[np.intp]
 
 COSTS = ("params", "macs", "activations", "training memory", "depth")
 """Features that are sizes of the whole network; the others describe its form."""
@@ -110,7 +112,7 @@ class Book:
 def standardised(values: Array) -> Array:
     """Columns of mean 0 and deviation 1; a constant column is 0."""
     deviation = values.std(axis=0)
-    return (values - values.mean(axis=0)) / np.where(deviation > 1e-9, deviation, np.inf)
+    return np.asarray((values - values.mean(axis=0)) / np.where(deviation > 1e-9, deviation, np.inf))
 
 
 def _embedded(entry: Entry) -> tuple[dict[str, float], dict[str, float]]:
@@ -147,6 +149,6 @@ def squared_distances(one: Array, other: Array) -> Array:
     return distances
 
 
-def rows(indices: Sequence[int]) -> NDArray[np.intp]:
+def rows(indices: Sequence[int]) -> Rows:
     """Row numbers as an index array."""
     return np.asarray(indices, dtype=np.intp)

@@ -7,15 +7,17 @@ from collections.abc import Sequence
 
 from blockdsl.diagnostics import ArchError
 from blockdsl.lowering import ChoicePoint, FloatRange, IntRange
+from blockdsl.search.domains import Value, draw
 from blockdsl.search.sampling.book import Book, Entry
-from blockdsl.search.space import Assignment, Candidate, Space, Value, draw
+from blockdsl.search.sampling.sources import Source
+from blockdsl.search.space import Assignment
 
 
 class Pool:
-    """Draws candidates of a space into a book; equal requests are lowered once."""
+    """Draws candidates of a source into a book; equal requests are looked up once."""
 
-    def __init__(self, space: Space, book: Book, rng: random.Random) -> None:
-        self.space, self.book, self.rng = space, book, rng
+    def __init__(self, source: Source, book: Book, rng: random.Random) -> None:
+        self.source, self.book, self.rng = source, book, rng
         self._rows: dict[tuple[tuple[str, Value], ...], int | None] = {}
 
     def row(self, wanted: Assignment, *, rest: Assignment | None = None) -> int | None:
@@ -33,15 +35,14 @@ class Pool:
             return draw(point.domain, self.rng)
 
         try:
-            candidate = self.space.reach(choose)
+            return self.enter(self.source.entry(choose))
         except ArchError:
             return None
-        return self.enter(candidate)
 
-    def enter(self, candidate: Candidate) -> int:
+    def enter(self, entry: Entry) -> int:
         """The row of a candidate."""
-        row = self.book.add(Entry.of(candidate, not self.space.broken(candidate)))
-        self._rows[tuple(sorted(candidate.assignment.items()))] = row
+        row = self.book.add(entry)
+        self._rows[tuple(sorted(entry.assignment.items()))] = row
         return row
 
     def fresh(self) -> int | None:

@@ -15,12 +15,19 @@ from blockdsl.search.sampling.acquisition import (
     quantiles,
     staircase,
 )
-from blockdsl.search.sampling.book import Array, Book, Entry, rows, squared_distances
+from blockdsl.search.sampling.book import Array, Book, Entry, Rows, rows, squared_distances
 from blockdsl.search.sampling.pool import Pool
 from blockdsl.search.sampling.regression import Distances, GaussianProcess
+from blockdsl.search.sampling.sources import Source
 from blockdsl.search.sampling.warp import Warp
-from blockdsl.search.space import Space
 
+STATIC = frozenset(
+    {
+        "params", "params_aux", "macs", "layers", "depth", "memory", "memory_training", "weights",
+        "activations",
+    }
+)  # fmt: skip
+"""Objectives that are known of a candidate before it is measured: figures of `check` and `require`."""
 FIRST = 6
 """Candidates spread over the cost range before there is a model."""
 WINDOW = 300
@@ -57,7 +64,7 @@ class Proposer:
     """Proposes rows of its book; keeps its model's parameters from one proposal to the next.
 
     Args:
-        space: the space of candidates.
+        source: where candidates come from.
         goals: the objectives; one that is not static is modelled.
         seed: of everything drawn.
         book: candidates known already (a table's, say); with `complete` it is the whole space.
@@ -65,21 +72,20 @@ class Proposer:
 
     def __init__(
         self,
-        space: Space,
+        source: Source,
         goals: Sequence[Goal],
         *,
         seed: int = 0,
         book: Book | None = None,
         complete: bool = False,
     ) -> None:
-        self.space, self.goals = space, tuple(goals)
+        self.source, self.goals = source, tuple(goals)
         self.rng = random.Random(seed)
         self.book = book or Book()
-        self.pool = Pool(space, self.book, self.rng)
+        self.pool = Pool(source, self.book, self.rng)
         self.complete = complete
         self.models = {goal.name: GaussianProcess() for goal in goals if not goal.static}
         self._start: list[int] | None = None
-        self._cache: tuple[int, int, Distances] | None = None
 
     def propose(self, records: Sequence[Record]) -> Entry:
         """The next candidate: feasible, and not one that was measured, is running, or failed.
@@ -94,9 +100,7 @@ class Proposer:
         known = [r for r in records if r.scores is not None and not r.failed]
         if not self.complete:
             self.pool.around(self._ranked(known), TRIES)
-        free = [
-            row for row, entry in enumerate(self.book.entries) if entry.feasible and row not in taken
-        ]
+        free = [row for row, entry in enumerate(self.book.entries) if entry.feasible and row not in taken]
         if not free:
             raise error("search", "every network that could be found was measured", help="open more choices")
         if len(known) < 2:
@@ -131,11 +135,10 @@ class Proposer:
     def _fill(self) -> None:
         if self.complete:
             return
-        count = self.space.count()
+        count = self.source.count()
         if count is not None and count <= WHOLE:
-            for candidate in self.space.enumerate():
-                if not isinstance(candidate, Exception):
-                    self.pool.enter(candidate)
+            for entry in self.source.everything():
+                self.pool.enter(entry)
             self.complete = True
             return
         for _ in range(2 * TRIES):
@@ -171,7 +174,7 @@ class Proposer:
 
     # --- with a model
 
-    def _worth(self, records: Sequence[Record], free: Array) -> Array:
+    def _worth(self, records: Sequence[Record], free: Rows) -> Array:
         """The acquisition of free rows."""
         done = self._window([r for r in records if r.scores is not None or r.failed])
         running = [r for r in records if r.scores is None and not r.failed]
@@ -197,7 +200,7 @@ class Proposer:
         return list(dict.fromkeys([*best, *newest, *others]))[:WINDOW]
 
     def _predicted(
-        self, index: int, done: Sequence[Record], running: Sequence[Record], free: Array
+        self, index: int, done: Sequence[Record], running: Sequence[Record], free: Rows
     ) -> tuple[Array, Array, Array, Warp]:
         """Mean and deviation at free rows, the mean at measured ones, all warped; and the warp."""
         goal, model = self.goals[index], self.models[self.goals[index].name]
@@ -224,25 +227,27 @@ class Proposer:
         seen, _ = model.predict(self._distances(at, at, np.zeros(len(at)), fidelity))
         return mean, deviation, seen[: len(done)], warp
 
-    def _distances(self, one: Array, other: Array, first: Array, second: Array) -> Distances:
+    def _distances(self, one: Rows, other: Rows, first: Array, second: Array) -> Distances:
         choices, costs, form, training = self.book.blocks()
-        parts = []
-        active = max(1.0, float(np.square(choices).sum(axis=1).mean()) * 2.0) if choices.size else 1.0
-        for block, scale in (
-            (choices, active),
-            (costs, max(1, costs.shape[1])),
-            (form, max(1, form.shape[1])),
-            (training, max(1.0, training.shape[1] / 2.0)),
-        ):
-            parts.append(squared_distances(block[one], block[other]) / scale)
-        return Distances(*parts, np.square(first[:, None] - second[None, :]))
+        active = max(1.0, 2.0 * float(np.square(choices).sum(axis=1).mean())) if choices.size else 1.0
+
+        def apart(block: Array, scale: float) -> Array:
+            return squared_distances(block[one], block[other]) / max(1.0, scale)
+
+        return Distances(
+            apart(choices, active),
+            apart(costs, costs.shape[1]),
+            apart(form, form.shape[1]),
+            apart(training, training.shape[1] / 2.0),
+            np.square(first[:, None] - second[None, :]),
+        )
 
     def _front_gain(
         self,
         static: Goal,
         predictions: dict[str, tuple[Array, Array, Array, Warp]],
         done: Sequence[Record],
-        free: Array,
+        free: Rows,
     ) -> Array:
         ((mean, deviation, seen, warp),) = predictions.values()
         sign = -1.0 if static.maximize else 1.0
@@ -259,7 +264,7 @@ class Proposer:
         self,
         predictions: dict[str, tuple[Array, Array, Array, Warp]],
         done: Sequence[Record],
-        free: Array,
+        free: Rows,
     ) -> Array:
         """Expected improvement of a random augmented Chebyshev sum (Knowles 2006, ParEGO)."""
         weights = np.array([self.rng.expovariate(1.0) for _ in self.goals])

@@ -35,12 +35,6 @@ class Distances:
     training: Array
     fidelity: Array
 
-    def __getitem__(self, index: object) -> Distances:
-        return Distances(
-            self.choices[index], self.costs[index], self.form[index],
-            self.training[index], self.fidelity[index],
-        )  # fmt: skip
-
 
 def kernel(distances: Distances, theta: Array) -> tuple[Array, list[Array]]:
     """The covariances, and their derivatives by the eight parameters' logarithms."""

@@ -1,0 +1,142 @@
+"""The samplers inside Optuna: its own conformance cases, and studies over spaces of networks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from random import Random
+
+import optuna
+import pytest
+from optuna.samplers import BaseSampler
+from optuna.testing.pytest_samplers import (
+    BasicSamplerTestCase,
+    MultiObjectiveSamplerTestCase,
+    RelativeSamplerTestCase,
+)
+
+from blockdsl.search import ArchSampler, Candidate, Space
+from blockdsl.source import Source
+
+optuna.logging.set_verbosity(optuna.logging.ERROR)
+
+TEXT = """
+input 3x16x16
+block unit(c) = let kind = {CONV(c,3,p1), DWCONV(3,p1)-CONV(c,1), ID} in-kind-RELU
+net CONV({8, 16, 32},3,p1)-unit({8, 16})*{1..4}-GAP-FC(10)
+search
+    maximize accuracy
+    require params <= 20k
+train
+    optimizer = sgd(lr={1e-3..1e-1 log})
+"""
+
+
+class TestConformance(BasicSamplerTestCase, RelativeSamplerTestCase, MultiObjectiveSamplerTestCase):
+    @pytest.fixture(params=["gp", "evolution", "local"])
+    def sampler(self, request: pytest.FixtureRequest) -> Callable[[], BaseSampler]:
+        return lambda: ArchSampler(method=request.param, seed=0)
+
+
+def space(text: str = TEXT) -> Space:
+    return Space(Source("space.arch", text))
+
+
+def score(candidate: Candidate) -> float:
+    """A made-up accuracy: rises with depth and a learning rate near 0.01, saturates with parameters."""
+    rate = candidate.program.recipe.optimizer.lr  # type: ignore[attr-defined]
+    depth, params = candidate.figures["depth"], candidate.figures["params"]
+    return 1.0 - 1.0 / (1.0 + depth) - 20.0 / (20.0 + params) - 0.05 * abs(len(str(rate)) % 3)
+
+
+@pytest.mark.parametrize("method", ["gp", "evolution", "local"])
+def test_no_network_twice_and_none_that_is_not_allowed(method: str) -> None:
+    networks = space(TEXT.partition("train")[0])
+    study = optuna.create_study(direction="maximize", sampler=ArchSampler(networks, method=method, seed=1))
+    met: list[Candidate] = []
+
+    def objective(trial: optuna.Trial) -> float:
+        met.append(networks.suggest(trial))
+        return 1.0 - 1.0 / (1.0 + met[-1].figures["depth"])
+
+    study.optimize(objective, n_trials=30)
+    assert len({candidate.identity for candidate in met}) == 30
+    assert all(candidate.figures["params"] <= 20_000 for candidate in met)
+
+
+def test_one_seed_gives_one_search() -> None:
+    def paths(seed: int) -> list[dict[str, object]]:
+        networks = space()
+        study = optuna.create_study(direction="maximize", sampler=ArchSampler(networks, seed=seed))
+        study.optimize(lambda trial: score(networks.suggest(trial)), n_trials=15)
+        return [trial.params for trial in study.trials]
+
+    assert paths(3) == paths(3)
+    assert paths(3) != paths(4)
+
+
+def test_a_resumed_study_is_not_asked_again_what_it_knows() -> None:
+    networks = space(TEXT.partition("train")[0])
+    storage = optuna.storages.InMemoryStorage()
+    seen = []
+    for _ in range(3):
+        study = optuna.create_study(
+            study_name="one", storage=storage, load_if_exists=True, direction="maximize",
+            sampler=ArchSampler(networks, seed=5),
+        )  # fmt: skip
+
+        def objective(trial: optuna.Trial) -> float:
+            seen.append(networks.suggest(trial).identity)
+            return float(len(seen) % 7) / 7
+
+        study.optimize(objective, n_trials=8)
+    assert len(set(seen)) == len(seen) == 24
+
+
+def test_a_space_that_is_used_up_ends_in_repeats_and_not_in_an_error() -> None:
+    networks = space("input 3x8x8\nnet CONV({4, 8},{1, 3},pad=same)\nsearch\n    maximize accuracy")
+    study = optuna.create_study(direction="maximize", sampler=ArchSampler(networks, seed=0))
+    study.optimize(lambda trial: networks.suggest(trial).figures["params"] / 1e4, n_trials=7)
+    identities = {tuple(trial.params.values()) for trial in study.trials[:4]}
+    assert len(identities) == 4
+
+
+def test_crashes_and_prunings_inform() -> None:
+    networks = space(TEXT.partition("train")[0])
+    study = optuna.create_study(direction="maximize", sampler=ArchSampler(networks, seed=2))
+
+    def objective(trial: optuna.Trial) -> float:
+        candidate = networks.suggest(trial)
+        if trial.number % 5 == 1:
+            raise MemoryError
+        trial.set_user_attr("steps", 4)
+        trial.report(0.5, 1)
+        if trial.number % 5 == 2:
+            raise optuna.TrialPruned
+        return 1.0 - 1.0 / (1.0 + candidate.figures["depth"])
+
+    study.optimize(objective, n_trials=20, catch=(MemoryError,))
+    tried = [tuple(sorted(trial.params.items())) for trial in study.trials]
+    assert len(set(tried)) == 20
+
+
+def test_a_known_cost_is_taken_as_it_is() -> None:
+    """Accuracy and MACs: the smallest network is found in the first proposals, as its cost is known."""
+    text = TEXT.partition("train")[0].replace("maximize accuracy", "maximize accuracy\n    minimize macs")
+    networks = space(text)
+    study = optuna.create_study(
+        directions=["maximize", "minimize"], sampler=ArchSampler(networks, seed=0)
+    )
+
+    def objective(trial: optuna.Trial) -> tuple[float, float]:
+        candidate = networks.suggest(trial)
+        return 1.0 - 1.0 / (1.0 + candidate.figures["depth"]), candidate.figures["macs"]
+
+    study.optimize(objective, n_trials=12)
+    cheapest = min(trial.values[1] for trial in study.trials)
+    drawn = [networks.sample(Random(i)) for i in range(60)]
+    assert cheapest <= min(c.figures["macs"] for c in drawn if not networks.broken(c))
+
+
+def test_an_unknown_method_says_which_there_are() -> None:
+    with pytest.raises(ValueError, match="gp, evolution, local"):
+        ArchSampler(method="magic")
