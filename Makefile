@@ -9,17 +9,21 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constr
 # One thread a process: tests run side by side.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: demo test test-long lint bench clean
+.PHONY: demo test test-long test-browser lint bench clean
 
 demo: $(VENV)/.package
 	cd / && "$(abspath $(BIN))/blockdsl" compile alexnet.arch
 	$(BIN)/blockdsl train lenet5 --data digits --epochs 12 --at-least 0.97 --out out/demo
 
 test: $(VENV)/.test lint
-	$(BIN)/python -m pytest -n $(JOBS) -m "not long"
+	$(BIN)/python -m pytest -n $(JOBS) -m "not long and not browser"
 
 test-long: $(VENV)/.test
 	$(BIN)/python -m pytest -n $(JOBS) -m long
+
+# A Debian without it: apt-get install chromium chromium-driver
+test-browser: $(VENV)/.test
+	$(BIN)/python -m pytest -m browser
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check

@@ -60,7 +60,7 @@ def architecture(
 
 @dataclass(frozen=True)
 class Architecture:
-    """A network that was read, checked and expanded; a notebook shows its summary.
+    """A network that was read, checked and expanded; a notebook shows its picture and its summary.
 
     Attributes:
         program: the graph with the file's facts, parameters, recipe and checks.
@@ -154,8 +154,28 @@ class Architecture:
         name = f"{self.title}: " if self.title else ""
         return f"<{name}{shapes[0]} -> {shapes[1]}, {summary.params:,} parameters, {summary.macs:,} MACs>"
 
+    def picture(self, kind: str = "svg", **options: Any) -> bytes:
+        """The network drawn, as the content of a file: svg, png, pdf, dot, or html, a page to explore.
+
+        `options` are those of `blockdsl.render.Options`: depth, opened, by, detail, direction, title.
+
+        Raises:
+            ArchError: the kind is unknown, an option is wrong, or Graphviz is missing.
+        """
+        from blockdsl.render import Options, draw
+
+        chosen = Options(**options)
+        drawn = draw(self.program.file, kind, chosen, input=self.given_input, settings=self.settings)
+        return drawn.data
+
     def _repr_html_(self) -> str:
-        return self.summary()._repr_html_()
+        from blockdsl.render import can_draw
+
+        table = self.summary()._repr_html_()
+        if not can_draw():
+            return table
+        picture = self.picture(title=False).decode()
+        return picture[picture.index("<svg") :] + table
 
 
 @overload

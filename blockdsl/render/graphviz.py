@@ -21,13 +21,18 @@ FORMATS = ("svg", "png", "pdf", "dot")
 _DPI = "144"
 
 
+def can_draw() -> bool:
+    """Whether pygraphviz is installed."""
+    return find_spec("pygraphviz") is not None
+
+
 def check_installed() -> None:
     """Refuse to draw without pygraphviz.
 
     Raises:
         ArchError: it is missing; the message names the command.
     """
-    if find_spec("pygraphviz") is None:
+    if not can_draw():
         raise error(
             "missing", "pictures are laid out by Graphviz, and pygraphviz is not installed",
             help="pip install pygraphviz (its wheels bring Graphviz along); .html needs none of it",
