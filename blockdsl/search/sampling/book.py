@@ -83,6 +83,7 @@ class Book:
         self.entries: list[Entry] = []
         self.row_of: dict[str, int] = {}
         self.choices, self.costs, self.form, self.training = Columns(), Columns(), Columns(), Columns()
+        self._blocks: tuple[Array, Array, Array, Array] | None = None
 
     def add(self, entry: Entry) -> int:
         """The row of an entry; a new one if its network was not met before."""
@@ -100,13 +101,23 @@ class Book:
         return row
 
     def blocks(self) -> tuple[Array, Array, Array, Array]:
-        """Choices, costs, form and training settings as matrices; the middle two standardised."""
-        return (
-            self.choices.values,
-            standardised(self.costs.values),
-            standardised(self.form.values),
-            self.training.values,
-        )
+        """Choices, costs, form and training settings as matrices of rows, each scaled so that two
+        rows are about 1 apart; worked out again when the book has grown.
+        """
+        if self._blocks is None or len(self._blocks[0]) != len(self.entries):
+            choices, training = self.choices.values, self.training.values
+            active = 2.0 * float(np.square(choices).sum(axis=1).mean()) if choices.size else 1.0
+            self._blocks = (
+                choices / max(1.0, active) ** 0.5,
+                _evened(standardised(self.costs.values)),
+                _evened(standardised(self.form.values)),
+                training / max(1.0, training.shape[1] / 2.0) ** 0.5,
+            )
+        return self._blocks
+
+
+def _evened(values: Array) -> Array:
+    return np.asarray(values / max(1, values.shape[1]) ** 0.5)
 
 
 def standardised(values: Array) -> Array:

@@ -228,19 +228,9 @@ class Proposer:
         return mean, deviation, seen[: len(done)], warp
 
     def _distances(self, one: Rows, other: Rows, first: Array, second: Array) -> Distances:
-        choices, costs, form, training = self.book.blocks()
-        active = max(1.0, 2.0 * float(np.square(choices).sum(axis=1).mean())) if choices.size else 1.0
-
-        def apart(block: Array, scale: float) -> Array:
-            return squared_distances(block[one], block[other]) / max(1.0, scale)
-
-        return Distances(
-            apart(choices, active),
-            apart(costs, costs.shape[1]),
-            apart(form, form.shape[1]),
-            apart(training, training.shape[1] / 2.0),
-            np.square(first[:, None] - second[None, :]),
-        )
+        blocks = (squared_distances(block[one], block[other]) for block in self.book.blocks())
+        choices, costs, form, training = blocks
+        return Distances(choices, costs, form, training, np.square(first[:, None] - second[None, :]))
 
     def _front_gain(
         self,

@@ -36,29 +36,55 @@ class Distances:
     fidelity: Array
 
 
-def kernel(distances: Distances, theta: Array) -> tuple[Array, list[Array]]:
-    """The covariances, and their derivatives by the eight parameters' logarithms."""
+@dataclass(frozen=True)
+class _Parts:
+    """The kernel's summands and its factor."""
+
+    choices: Array
+    costs: Array
+    form: Array
+    decay: Array
+    root: Array
+    factor: Array
+
+    @staticmethod
+    def of(distances: Distances, v: Array) -> _Parts:
+        root = np.sqrt(5.0 * distances.form) / v[5]
+        decay = v[2] * np.exp(-root)
+        return _Parts(
+            choices=v[0] * np.exp(-distances.choices / v[3]),
+            costs=v[1] * np.exp(-0.5 * distances.costs / v[4] ** 2),
+            form=decay * (1.0 + root + root * root / 3.0),
+            decay=decay,
+            root=root,
+            factor=np.exp(-0.5 * (distances.training / v[6] ** 2 + distances.fidelity / v[7] ** 2)),
+        )
+
+    @property
+    def covariance(self) -> Array:
+        return (self.choices + self.costs + self.form) * self.factor
+
+
+def covariance(distances: Distances, theta: Array) -> Array:
+    """The kernel's values."""
+    return _Parts.of(distances, np.exp(theta)).covariance
+
+
+def derivatives(distances: Distances, theta: Array) -> tuple[Array, list[Array]]:
+    """The kernel's values, and their derivatives by the logarithms of its eight parameters."""
     v = np.exp(theta)
-    choices = v[0] * np.exp(-distances.choices / v[3])
-    costs = v[1] * np.exp(-0.5 * distances.costs / v[4] ** 2)
-    r = np.sqrt(5.0 * distances.form) / v[5]
-    decay = v[2] * np.exp(-r)
-    form = decay * (1.0 + r + r * r / 3.0)
-    settings = 0.5 * distances.training / v[6] ** 2
-    fidelity = 0.5 * distances.fidelity / v[7] ** 2
-    factor = np.exp(-settings - fidelity)
-    total = (choices + costs + form) * factor
-    by_parameter = [
-        choices * factor,
-        costs * factor,
-        form * factor,
-        choices * distances.choices / v[3] * factor,
-        costs * distances.costs / v[4] ** 2 * factor,
-        decay * r * r * (1.0 + r) / 3.0 * factor,
-        total * 2.0 * settings,
-        total * 2.0 * fidelity,
+    k = _Parts.of(distances, v)
+    total = k.covariance
+    return total, [
+        k.choices * k.factor,
+        k.costs * k.factor,
+        k.form * k.factor,
+        k.choices * distances.choices / v[3] * k.factor,
+        k.costs * distances.costs / v[4] ** 2 * k.factor,
+        k.decay * k.root * k.root * (1.0 + k.root) / 3.0 * k.factor,
+        total * distances.training / v[6] ** 2,
+        total * distances.fidelity / v[7] ** 2,
     ]
-    return total, by_parameter
 
 
 class GaussianProcess:
@@ -81,14 +107,14 @@ class GaussianProcess:
             options={"maxiter": iterations},
         )
         self.theta = np.asarray(found.x)
-        self.factor = cholesky(_with_noise(distances, self.theta)[0], lower=True)
+        self.factor = cholesky(_noisy(covariance(distances, self.theta), self.theta), lower=True)
         self.weights = cho_solve((self.factor, True), normalised)
 
     def predict(self, distances: Distances) -> tuple[Array, Array]:
         """Mean and deviation of the noiseless target, for distances of new rows x fitted columns."""
-        covariance, _ = kernel(distances, self.theta)
-        mean = covariance @ self.weights
-        explained = solve_triangular(self.factor, covariance.T, lower=True)
+        shared = covariance(distances, self.theta)
+        mean = shared @ self.weights
+        explained = solve_triangular(self.factor, shared.T, lower=True)
         variance = np.exp(self.theta[:3]).sum() - np.square(explained).sum(axis=0)
         deviation = np.sqrt(np.maximum(variance, 1e-10))
         return mean * self.scale + self.mean, deviation * self.scale
@@ -99,16 +125,15 @@ class GaussianProcess:
         return float(np.exp(0.5 * self.theta[8]) * self.scale)
 
 
-def _with_noise(distances: Distances, theta: Array) -> tuple[Array, list[Array]]:
-    covariance, gradients = kernel(distances, theta)
-    covariance[np.diag_indices_from(covariance)] += np.exp(theta[8]) + JITTER
-    return covariance, gradients
+def _noisy(covariances: Array, theta: Array) -> Array:
+    covariances[np.diag_indices_from(covariances)] += np.exp(theta[8]) + JITTER
+    return covariances
 
 
 def _negative_log_posterior(theta: Array, distances: Distances, targets: Array) -> tuple[float, Array]:
     """And its gradient (Rasmussen & Williams 2006, equations 5.8 and 5.9)."""
-    covariance, gradients = _with_noise(distances, theta)
-    factor = cholesky(covariance, lower=True)
+    total, gradients = derivatives(distances, theta)
+    factor = cholesky(_noisy(total, theta), lower=True)
     weights = cho_solve((factor, True), targets)
     inverse = cho_solve((factor, True), np.eye(len(targets)))
     off = (theta - PRIOR_MEAN) / PRIOR_DEVIATION

@@ -23,7 +23,7 @@ from blockdsl.search.distributions import distribution, domain_of, external, int
 from blockdsl.search.sampling.book import Book, Entry
 from blockdsl.search.sampling.evolution import Evolution, LocalSearch
 from blockdsl.search.sampling.proposer import STATIC, Goal, Proposer, Record
-from blockdsl.search.sampling.sources import Networks, Parameters
+from blockdsl.search.sampling.sources import Networks, Parameters, Source
 from blockdsl.search.space import Space
 
 METHODS: dict[str, type[Proposer] | type[Evolution] | type[LocalSearch]] = {
@@ -43,6 +43,7 @@ class ArchSampler(BaseSampler):
         method: `gp` (a Gaussian process with architecture features), `evolution` or `local`.
         seed: of everything drawn.
         book: candidates that are known already; with `complete` they are the whole space.
+        source: where candidates come from, if not from the space itself (a table, say).
     """
 
     def __init__(
@@ -54,10 +55,12 @@ class ArchSampler(BaseSampler):
         seed: int | None = None,
         book: Book | None = None,
         complete: bool = False,
+        source: Source | None = None,
     ) -> None:
         if method not in METHODS:
             raise ValueError(f"method is one of {', '.join(METHODS)}, not {method!r}")
         self.space, self.method, self.seed = space, method, seed
+        self.source = source or (Networks(space) if space else None)
         names = [o.metric.span.text for o in space.objectives] if space and goals is None else goals
         self.goal_names = list(names or [])
         self.book, self.complete = book, complete
@@ -76,11 +79,11 @@ class ArchSampler(BaseSampler):
 
     def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
         """The choices of the proposal for this trial."""
-        if self.space is None:
+        if self.source is None:
             shared = self._shared.calculate(study)
             return {name: given for name, given in shared.items() if not given.single()}
         try:
-            entry = self._proposer(study, Networks(self.space)).propose(self._records(study, trial))
+            entry = self._proposer(study, self.source).propose(self._records(study, trial))
         except ArchError:
             # Nothing new is left: the trial's choices are drawn, and may repeat one.
             return {}
@@ -124,7 +127,7 @@ class ArchSampler(BaseSampler):
 
     # --- what was measured
 
-    def _proposer(self, study: Study, source: Networks | Parameters, key: Any = None) -> Any:
+    def _proposer(self, study: Study, source: Source, key: Any = None) -> Any:
         if key not in self._proposers:
             names = self.goal_names or [f"value {i}" for i in range(len(study.directions))]
             goals = [
@@ -132,7 +135,7 @@ class ArchSampler(BaseSampler):
                 for name, way in zip(names, study.directions, strict=True)
             ]
             options: dict[str, Any] = {"seed": self.seed if self.seed is not None else _any_seed()}
-            if self.method == "gp" and self.space is not None:
+            if self.method == "gp" and key is None:
                 options |= {"book": self.book, "complete": self.complete}
             self._proposers[key] = METHODS[self.method](source, goals, **options)
             self._rows.clear()
