@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from torch import nn
@@ -56,7 +56,10 @@ class Writer:
         if count and not self.chain and not count.isdigit():
             self.init.append(f"self.{part.name}_count = {count}")
             calls = [c.replace(count, f"self.{part.name}_count") for c in calls]
-        self.steps.append(Step("", part.sources, 1, part.name, loop=calls))
+        text = "{0}"
+        for k in range(len(part.args) if not count else 0):
+            text = f"self.{part.name}{(part.first or 0) + k}({text})"
+        self.steps.append(Step("" if calls else text, part.sources, 1, part.name, loop=calls, state=True))
 
     def _single(self, index: int, part: Part) -> None:
         rows = self.plan.rows(index)
@@ -69,6 +72,8 @@ class Writer:
         if part.kind == ACTIVATION:
             kinds = [Name("nn.Identity") if v is MISSING else v for v in settings["activation"]]
             if len(set(kinds)) > 1:
+                varied = [p for p in self.plan.parts if p.kind == ACTIVATION]
+                part = replace(part, name=f"activation{varied.index(part) + 1 if len(varied) > 1 else ''}")
                 self._module(part, f"{self.scope.fit(kinds, 'activation')}()", None)
                 return
             made = f"{kinds[0].text}({'inplace=True' if inplace else ''})"
@@ -134,7 +139,7 @@ class Writer:
 
 def _as_leaf(part: Part) -> Part:
     """An activation under its own name."""
-    return Part(**{**vars(part), "kind": part.leaf.kind if part.leaf else part.kind})
+    return replace(part, kind=part.leaf.kind if part.leaf else part.kind)
 
 
 def _is_chain(plan: Plan) -> bool:

@@ -61,6 +61,10 @@ ROLES = {
 }  # fmt: skip
 """What a parameter is called that explains an argument of this name."""
 
+_WIDTHS = frozenset(
+    {"in_channels", "out_channels", "num_features", "in_features", "out_features", "channels", "features", "classes"}
+)
+
 DEFAULTS = {"stride": 1, "groups": 1, "dilation": 1, "padding": 0, "drop": 0.0}
 """Parameters that may be left out, where they have this value in some instance."""
 
@@ -82,15 +86,27 @@ class Scope:
         """The expression of a row; adds a parameter where nothing known explains it."""
         known = [v for v in row if v is not MISSING]
         if all(v == known[0] and type(v) is type(known[0]) for v in known):
-            return literal(known[0])
+            return self._said(known[0], role) or literal(known[0])
         return self.explained(row, role) or self._new(row, role, part)
+
+    def _said(self, value: Any, role: str) -> str | None:
+        """A constant as the argument of the block that it comes from: widths alone, others would be chance."""
+        if not _whole(value) or value < 8 or role not in _WIDTHS:
+            return None
+        named = [(p.name, p.values) for p in self.params if p.name not in _WIDTHS]
+        for text, values in [*named, *((f"<{n}>", v) for n, v in self.offers.items() if n not in _WIDTHS)]:
+            for factor in (1, 2, 4):
+                if all(v == values[0] for v in values) and _whole(values[0]) and values[0] * factor == value:
+                    name = self._adopt(text, role) if text.startswith("<") else text
+                    return name if factor == 1 else f"{factor} * {name}"
+        return None
 
     def explained(self, row: Row, role: str = "") -> str | None:
         """The expression of a row out of parameters and offers, if there is one."""
         for text, values, offers in self._candidates(role, row):
             if _agree(values, row):
                 for offer in offers:
-                    text = text.replace(offer, self._adopt(offer, role if text == offer else ""))
+                    text = text.replace(offer, self._adopt(offer, role))
                 return text
         return None
 
@@ -103,6 +119,8 @@ class Scope:
         if not all(_whole(v) for v in row if v is not MISSING):
             return
         whole = [c for c in simple if all(map(_whole, c[1]))]
+        for text, values, needs in whole if ROLES.get(role) == "padding" else []:
+            yield f"{text} // 2", [v // 2 for v in values], needs
         for text, values, needs in whole:
             factor = _ratio(row, values)
             if factor:
@@ -123,21 +141,32 @@ class Scope:
     def _adopt(self, offer: str, role: str) -> str:
         name = offer.strip("<>")
         values = self.offers.pop(name)
-        return self._add(name if len(name) > 1 else ROLES.get(role, role or name), values)
+        called = ROLES.get(role, role)
+        if len(name) > 1 or not called:
+            called = name
+        elif called in ("in_channels", "in_features"):
+            called = called.removeprefix("in_")
+        return self._add(called, values)
 
     def _new(self, row: Row, role: str, part: str) -> str:
         common = Counter(v for v in row if v is not MISSING).most_common(1)[0][0]
         fill = 0 if _whole(common) else common
         name = ROLES.get(role, role)
-        if name in {p.name for p in self.params} and part:
+        if name in {p.name for p in self.params} or (name == "channels" and "_" in part):
             name = f"{part.rstrip('0123456789') or part}_{name}"
         return self._add(name, [fill if v is MISSING else v for v in row])
 
     def _add(self, name: str, values: list[Any]) -> str:
         used = {p.name for p in self.params} | self.taken
         unique = name if name not in used else next(f"{name}{i}" for i in range(2, 99) if f"{name}{i}" not in used)
+        if any(isinstance(v, float) for v in values):
+            values = [float(v) if _number(v) else v for v in values]
         self.params.append(Parameter(unique, values))
         return unique
+
+    def listed(self, name: str, rows: list[list[Any]]) -> str:
+        """A new parameter that holds a value for each child of a run."""
+        return self._add(name, [tuple(r) for r in rows])
 
     def condition(self, present: Sequence[bool], name: str) -> str:
         """A condition on the parameters that says in which instances a part is there."""
@@ -185,7 +214,13 @@ class Scope:
 
 
 def _agree(values: Row, row: Row) -> bool:
-    return all(w is MISSING or (v == w and isinstance(v, bool) == isinstance(w, bool)) for v, w in zip(values, row, strict=True))
+    return all(w is MISSING or _same(v, w) for v, w in zip(values, row, strict=True))
+
+
+def _same(a: Any, b: Any) -> bool:
+    if isinstance(a, float) and _number(b):
+        return abs(a - b) < 1e-9
+    return bool(a == b) and isinstance(a, bool) == isinstance(b, bool)
 
 
 def _whole(value: Any) -> bool:

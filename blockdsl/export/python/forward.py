@@ -10,6 +10,8 @@ from blockdsl.export.python.grouping import Plan
 from blockdsl.export.python.structure import Ref
 from blockdsl.export.python.text import indented
 
+_ACTIVATES = re.compile(r"F\.(relu6?|silu|gelu|hardswish|mish|elu)\(")
+
 NESTED = 60
 """An expression is written into the next one up to this length."""
 
@@ -47,7 +49,19 @@ class _Values:
             self.reads[output] = self.reads.get(output, 0) + 1
             self.last[output] = len(steps)
         self.text: dict[Ref, str] = {}
-        self.simple: dict[Ref, bool] = {}
+        self.branches = self._branches(steps)
+
+    def _branches(self, steps: list[Step]) -> dict[Ref, str]:
+        """What flows into a join of three or more is called `branch1`, `branch2` …"""
+        found: dict[Ref, str] = {}
+        for step in steps:
+            if step.text.startswith("torch.cat") and len(step.sources) > 2:
+                for number, source in enumerate(step.sources, 1):
+                    ref = source
+                    while ref[0] >= 0 and self.reads[ref] == 1 and steps[ref[0]].ports == 1:
+                        found.setdefault(ref, f"branch{number}")
+                        ref = steps[ref[0]].sources[0]
+        return found
 
 
 def names_of_inputs(plan: Plan) -> list[str]:
@@ -125,25 +139,23 @@ def _write(values: _Values, steps: list[Step], index: int, step: Step, lines: li
 def _inlined(values: _Values, steps: list[Step], index: int, expression: str, step: Step) -> bool:
     """Whether a value is written into the only expression that reads it."""
     ref = (index, 0)
-    if values.reads.get(ref, 0) != 1 or step.training or step.flag or len(expression) > NESTED:
+    if values.reads.get(ref, 0) != 1 or step.training:
         return False
     reader = values.last[ref]
     if reader == len(steps):
-        return True
+        return len(expression) <= 2 * NESTED - 32
+    if step.flag or len(expression) > NESTED:
+        return False
     following = steps[reader]
     if following.loop or following.flag or following.training or following.text.count("{") > 3:
         return False
+    if _ACTIVATES.match(step.text) and following.state:
+        return False
     if following.text.count("{x}") > 1 or reader - index > 3:
         return False
-    # Nothing that is overwritten on the way may stand in the expression.
+    # What it mentions stays as it is until then: `_name` takes no name that a pending expression has.
     depth = expression.count("(")
-    if reader != index + 1:
-        return depth <= 2 and not any(s.state for s in steps[index + 1 : reader]) is False and _untouched(values, steps, index, reader)
-    return depth <= (3 if len(following.sources) == 1 else 4)
-
-
-def _untouched(values: _Values, steps: list[Step], index: int, reader: int) -> bool:
-    return all(s in values.reads and values.last[s] >= reader for s in steps[index].sources)
+    return depth <= (2 if reader != index + 1 else 3 if len(following.sources) == 1 else 4)
 
 
 def _name(values: _Values, index: int, step: Step, operands: list[str]) -> str:
@@ -151,7 +163,9 @@ def _name(values: _Values, index: int, step: Step, operands: list[str]) -> str:
     ref = (index, 0)
     alive = {t for r, t in values.text.items() if values.last.get(r, -1) > index}
     alive_names = {w for t in alive for w in re.findall(r"[A-Za-z_]\w*", t)}
-    kept = values.reads.get(ref, 0) > 1 and values.last[ref] - index > 8
+    kept = values.reads.get(ref, 0) > 1 and values.last[ref] - index > 5
+    if ref in values.branches and values.branches[ref] not in alive_names:
+        return values.branches[ref]
     if kept and step.name not in alive_names:
         return step.name
     if step.training:

@@ -13,7 +13,7 @@ from torch import nn
 
 from blockdsl.diagnostics import error
 
-_SHOWN_ONLY = frozenset({"extra_repr", "planes"})
+_SHOWN_ONLY = frozenset({"extra_repr"})
 """Methods that a written file does without."""
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from torch import nn
 
-from blockdsl.codegen.layers import activation, conv, linear, norm, pool, scale, sequence
+from blockdsl.codegen.layers import activation, linear, norm, pool, scale, sequence
 from blockdsl.diagnostics import error
 from blockdsl.ir import Layer
 
@@ -49,14 +49,19 @@ def leaf_of(layer: Layer, module: nn.Module) -> Leaf:
     ours = not cls.__module__.startswith("torch.")
     kind = cls.__name__ if ours else f"nn.{cls.__name__}"
     given = _READERS[cls](module) if cls in _READERS else {}
-    args, defaults = {}, {}
-    for name, parameter in inspect.signature(cls).parameters.items():
+    parameters = inspect.signature(cls).parameters
+    args: dict[str, Any] = {}
+    defaults: dict[str, Any] = {}
+    if any(p.kind is p.VAR_POSITIONAL for p in parameters.values()):
+        args |= {name: value for name, value in given.items() if name not in parameters}
+    for name, parameter in parameters.items():
         if name in _NEVER or parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
             continue
         if parameter.default is not parameter.empty:
             defaults[name] = parameter.default
         if name in given or hasattr(module, name):
-            args[name] = _value(given.get(name, getattr(module, name, None)), name)
+            value = given.get(name, getattr(module, name, None))
+            args[name] = value if ours and isinstance(value, tuple) else _value(value, name)
         elif ours or name not in defaults:
             raise error(
                 "output",
@@ -66,8 +71,8 @@ def leaf_of(layer: Layer, module: nn.Module) -> Leaf:
                 calls=layer.call.chain() if layer.call else (),
                 help=f"let {cls.__name__}.__init__ set self.{name} = {name}",
             )
-    args |= {name: _value(value, name) for name, value in given.items() if name not in args}
-    defaults |= _MORE_DEFAULTS.get(cls, {})
+    if "affine" in parameters or "elementwise_affine" in parameters:
+        args.pop("bias", None)
     return Leaf(kind, cls, args, defaults, bool(module.state_dict()))
 
 
@@ -99,7 +104,7 @@ def _own_step(module: Any) -> dict[str, Any]:
 
 
 def _layer_norm(module: Any) -> dict[str, Any]:
-    return {"normalized_shape": module.normalized_shape[0], "bias": True}
+    return {"normalized_shape": module.normalized_shape[0]}
 
 
 def _batch(module: Any) -> dict[str, Any]:
@@ -132,7 +137,6 @@ _READERS: dict[type[nn.Module], Callable[[Any], dict[str, Any]]] = {
     norm.GlobalResponseNorm: _channels,
     norm.L2Norm: _channels,
     activation.Swish: lambda m: {"beta": m.start, "learned": isinstance(m.beta, nn.Parameter)},
-    conv.TableConv2d: lambda m: {"kernel_size": tuple(m.kernel_size)},
     pool.Subsample2d: _channels,
     linear.RBF: lambda m: {"classes": m.codes.shape[0]},
     scale.LayerScale: _channels,
@@ -142,9 +146,3 @@ _READERS: dict[type[nn.Module], Callable[[Any], dict[str, Any]]] = {
     sequence.SelfAttention: _attention,
 }
 """What a module does not keep under the name of its constructor's argument."""
-
-_MORE_DEFAULTS: dict[type[nn.Module], dict[str, Any]] = {
-    norm.FrozenBatchNorm1d: {"eps": 1e-5, "momentum": 0.1, "affine": True},
-    norm.FrozenBatchNorm2d: {"eps": 1e-5, "momentum": 0.1, "affine": True},
-}
-"""Defaults that a signature does not show."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any
 
 from blockdsl.export.python.fitting import MISSING, Scope
 from blockdsl.export.python.structure import Part
-from blockdsl.export.python.text import call, literal
+from blockdsl.export.python.text import call
 
 Calls = Sequence[dict[str, Any]]
 """The arguments of the children of one instance."""
@@ -32,20 +32,23 @@ def run_lines(part: Part, instances: list[Calls], scope: Scope) -> tuple[list[st
         return _each(part, first, instances, scope)
     split = "tail" in shapes.values()
     begin = 1 if split else 0
-    irregular = [n for n in names if shapes[n] == "irregular"]
+    irregular = [n for n in names if shapes[n] != "constant"] if "irregular" in shapes.values() else []
+    if irregular:
+        shapes |= dict.fromkeys(irregular, "irregular")
+        split, begin = False, 0
     lines = []
     if split:
         texts = {n: scope.fit([i[0][n] for i in instances], n, part.name) for n in names}
         lines.append(f"self.{part.name}{first} = {call(part.kind, texts, part.defaults)}")
     count = scope.fit(counts, f"{part.name}s")
-    texts = {}
+    texts, lists = {}, list[str]()
     for n in names:
         rows = [[c[n] for c in i] for i in instances]
         if shapes[n] == "affine":
             texts[n] = _affine(rows, n, part, scope)
         elif shapes[n] == "irregular":
             texts[n] = n
-            scope._add(f"{n}s", [tuple(r) for r in rows])
+            lists.append(scope.listed(f"{n}s", rows))
         else:
             texts[n] = scope.fit([r[begin] if len(r) > begin else MISSING for r in rows], n, part.name)
     counted = "affine" in shapes.values() or irregular
@@ -54,7 +57,9 @@ def run_lines(part: Part, instances: list[Calls], scope: Scope) -> tuple[list[st
     number = f"i + {first}" if counted and first else "i"
     header = f"for i in {span}:"
     if irregular:
-        header = f"for i, {irregular[0]} in enumerate({scope.params[-1].name}):"
+        each = irregular[0] if len(irregular) == 1 else f"({', '.join(irregular)})"
+        values = lists[0] if len(lists) == 1 else f"zip({', '.join(lists)}, strict=True)"
+        header = f"for i, {each} in enumerate({values}):"
     made = call(part.kind, texts, part.defaults)
     lines += [header, f'    self.add_module(f"{part.name}{{{number}}}", {made})']
     run = [f"for i in {_range(first, count, first)}:", f'    {{x}} = self.get_submodule(f"{part.name}{{i}}")({{x}})']
@@ -67,12 +72,11 @@ def _range(begin: int, count: str, shift: int) -> str:
 
 
 def _each(part: Part, first: int, instances: list[Calls], scope: Scope) -> tuple[list[str], list[str], str]:
-    lines, calls = [], []
+    lines = []
     for k in range(len(instances[0])):
         texts = {n: scope.fit([i[k][n] for i in instances], n, part.name) for n in instances[0][0]}
         lines.append(f"self.{part.name}{first + k} = {call(part.kind, texts, part.defaults)}")
-        calls.append(f"{{x}} = self.{part.name}{first + k}({{x}})")
-    return lines, calls, ""
+    return lines, [], ""
 
 
 def _shape_of(rows: list[list[Any]]) -> str:
@@ -115,6 +119,3 @@ def _affine(rows: list[list[Any]], name: str, part: Part, scope: Scope) -> str:
     factor = "" if slope.numerator == 1 else f"{slope.numerator} * "
     return f"{factor}{index} / {slope.denominator}"
 
-
-__all__: list[str] = ["run_lines"]
-_unused: tuple[Callable[..., Any], ...] = (literal,)

@@ -99,7 +99,7 @@ class Reader:
         shape = self.graph.shape_of
         return Container(
             node, title, self.calls.get(node.names), parts, inputs,
-            tuple(refs[v] for v in outputs), len(outputs) - len(node.outputs),
+            tuple(refs[v] for v in outputs), 0 if node.optional else len(outputs) - len(node.outputs),
             tuple(() if v == DRAW else shape(v) for v in inputs), tuple(map(shape, outputs)),
         )  # fmt: skip
 

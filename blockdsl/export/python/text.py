@@ -29,8 +29,8 @@ def call(function: str, args: Mapping[str, str], defaults: Mapping[str, Any]) ->
     """A call: what has no default is given by position, the rest by name unless it is the default."""
     given = []
     by_position = True
-    for name, text in args.items():
-        if name in defaults:
+    for position, (name, text) in enumerate(args.items()):
+        if name in defaults and not (position == 0 and text != literal(defaults[name])):
             by_position = False
             if text == literal(defaults[name]):
                 continue

@@ -6,8 +6,6 @@ import re
 import textwrap
 from typing import Any
 
-import torch
-from torch import nn
 
 from blockdsl.analysis import summarise
 from blockdsl.codegen import build
@@ -20,7 +18,7 @@ from blockdsl.export.python.forward import names_of_inputs, statements
 from blockdsl.export.python.grouping import Plan, order, plans, titled, told
 from blockdsl.export.python.initial import initial_lines
 from blockdsl.export.python.layers import sources
-from blockdsl.export.python.structure import Container, Reader, as_runs
+from blockdsl.export.python.structure import Reader, as_runs
 from blockdsl.export.python.text import WIDTH, indented, wrapped
 from blockdsl.ir import Graph
 from blockdsl.lowering import Program
@@ -40,7 +38,7 @@ class _File:
         self.program, self.graph = program, program.graph
         module = build(self.graph, device="meta")
         self.draws = isinstance(module, Network) and module._draws
-        joins = _joins(self.graph, module) if self.draws else frozenset[int]()
+        joins = _joins(self.graph) if self.draws else frozenset[int]()
         self.root = tree(self.graph, joins)
         self.reader = Reader(self.graph, module)
         self.classes: list[Class] = []
@@ -85,7 +83,7 @@ class _File:
     def _network(self) -> None:
         root = self.reader.read(self.root, "Network")
         plan = Plan("Network", root, [(root, list(range(len(root.parts))))])
-        name = self._unique(titled(self.program.meta.title) or "Network")
+        name = self._unique(titled(re.sub(r"\(.*?\)", "", self.program.meta.title)) or "Network")
         writer = Writer(plan, name, Definition(), Scope(1, {}))
         writer.comment_shapes = True
         writer.parts()
@@ -111,7 +109,9 @@ class _File:
         if not heads:
             return ["def forward(self, x: Tensor) -> Tensor:", *indented([*lines, f"return {outputs[0]}"])]
         made = ", ".join(f'"{name}": {outputs[i]}' for name, i in heads.items())
-        lines.append(f"return ({outputs[0]}, {{{made}}}) if self.training else {outputs[0]}")
+        if outputs[0] != "x":
+            lines.append(f"x = {outputs[0]}")
+        lines += ["if self.training:", f"    return x, {{{made}}}", "return x"]
         return ["def forward(self, x: Tensor) -> Tensor | tuple[Tensor, dict[str, Tensor]]:", *indented(lines)]
 
     def _assembled(self) -> str:
@@ -127,10 +127,8 @@ class _File:
 
     def _docstring(self) -> str:
         meta, summary = self.program.meta, summarise(self.graph)
-        head = ". ".join(filter(None, [meta.title or "A network", f"{meta.authors} ({meta.year})" if meta.authors else ""]))
         counts = f"{summary.params:,} parameters, {summary.macs:,} multiply-accumulates for one {_size(summary.input)} input."
         paragraphs = [meta.title or "A network", f"{meta.authors}: {meta.paper}" if meta.authors else meta.paper, counts]
-        del head
         blocks = ["\n".join(textwrap.wrap(p, WIDTH - 3)) for p in paragraphs if p]
         return '"""' + "\n\n".join(blocks).replace("\\", "/").replace('"""', "'''") + '\n"""'
 
@@ -144,8 +142,8 @@ def _containers(root: Node, reader: Reader) -> list[Node]:
     return found
 
 
-def _joins(graph: Graph, module: nn.Module) -> frozenset[int]:
-    return frozenset(l.id for l in graph.layers() if getattr(l.operation, "columns", None) and l.operation.name == "MEAN")
+def _joins(graph: Graph) -> frozenset[int]:
+    return frozenset(layer.id for layer in graph.layers() if getattr(layer.operation, "columns", None))
 
 
 def _offers(plan: Plan, definition: Definition) -> dict[str, list[Any]]:
@@ -188,5 +186,3 @@ def _imports(text: str, more: set[str]) -> str:
 def _size(shape: tuple[int, ...]) -> str:
     return "x".join(map(str, shape))
 
-
-_used = (Container, torch)
