@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from blockdsl.api import Architecture, dense, load, parse
+    from blockdsl.codegen import place
     from blockdsl.diagnostics import ArchError
     from blockdsl.ops import Operation, operation
 
-__all__ = ["ArchError", "Architecture", "Operation", "dense", "load", "operation", "parse"]
+__all__ = ["ArchError", "Architecture", "Operation", "dense", "load", "operation", "parse", "place"]
 __version__ = "0.1.0"
 
 _HOMES = {
@@ -26,6 +27,7 @@ _HOMES = {
     "load": "blockdsl.api",
     "operation": "blockdsl.ops",
     "parse": "blockdsl.api",
+    "place": "blockdsl.codegen",
 }
 
 

@@ -4,6 +4,7 @@ from blockdsl.codegen.build import build
 from blockdsl.codegen.dense import dense_module, multiscale
 from blockdsl.codegen.layout import prefers_channels_last
 from blockdsl.codegen.origin import graph_of
+from blockdsl.codegen.place import place
 from blockdsl.codegen.table import TABLE, module_of
 from blockdsl.codegen.verify import check_module, module_path
 
@@ -16,5 +17,6 @@ __all__ = [
     "module_of",
     "module_path",
     "multiscale",
+    "place",
     "prefers_channels_last",
 ]

@@ -161,6 +161,39 @@ class TwoTowers(nn.Module):
         return F.max_pool2d(self.norm(self.rectified(layer, x, gpu, s, p)), 3, 2)
 
 
+def towers_apart() -> nn.Module:
+    """TwoTowers with each tower's weights in modules of its own."""
+
+    def lower() -> nn.Module:
+        norms = LRN(5, 1e-4, 0.75, 2), LRN(5, 1e-4, 0.75, 2)
+        first = nn.Conv2d(3, 48, 11, 4), nn.ReLU(), norms[0], nn.MaxPool2d(3, 2)
+        return nn.Sequential(
+            *first, nn.Conv2d(48, 128, 5, padding=2), nn.ReLU(), norms[1], nn.MaxPool2d(3, 2)
+        )
+
+    def upper() -> nn.Module:
+        sizes = (256, 192), (192, 192), (192, 128)
+        layers = [m for i, o in sizes for m in (nn.Conv2d(i, o, 3, padding=1), nn.ReLU())]
+        return nn.Sequential(*layers, nn.MaxPool2d(3, 2), nn.Flatten())
+
+    def full(features: int) -> nn.Module:
+        return nn.Sequential(nn.Linear(features, 2048), nn.ReLU(), Times(0.5))
+
+    levels = [lower, upper, lambda: full(9216), lambda: full(4096)]
+    return nn.Sequential(*(Branches([make(), make()]) for make in levels), nn.Linear(4096, 1000))
+
+
+class Times(nn.Module):
+    """x times a number."""
+
+    def __init__(self, factor: float) -> None:
+        super().__init__()
+        self.factor = factor
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * self.factor
+
+
 def classifier(features: int) -> list[nn.Module]:
     hidden = [nn.Linear(features, 4096), nn.ReLU(), nn.Linear(4096, 4096), nn.ReLU()]
     return [nn.Flatten(), *hidden, nn.Linear(4096, 1000)]

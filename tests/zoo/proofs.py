@@ -141,6 +141,7 @@ PROOFS: dict[str, Proof] = {
     "ciresan_mlp": own("ciresan_mlp", step=True),
     "ciresan_mlp_9": own("ciresan_mlp_9"),
     "alexnet": own("alexnet"),
+    "alexnet_two_towers": own("alexnet_two_towers"),
     "alexnet_single_tower": own("alexnet_single_tower", step=True),
     "caffenet": own("caffenet"),
     "zfnet": own("zfnet"),

@@ -34,6 +34,7 @@ OWN: dict[str, Maker] = {
     "ciresan_mlp": lambda: nets.ciresan([2500, 2000, 1500, 1000, 500]),
     "ciresan_mlp_9": lambda: nets.ciresan([1000] * 9),
     "alexnet": nets.TwoTowers,
+    "alexnet_two_towers": nets.towers_apart,
     "alexnet_single_tower": lambda: nets.pool_then_norm(groups=1, k=2),
     "caffenet": lambda: nets.pool_then_norm(groups=2, k=1),
     "zfnet": lambda: nets.zfnet(384, 384, 256),
@@ -67,6 +68,7 @@ FIGURES = {
     "ciresan_mlp_9": (8_851_000 + 9_010, 8_851_000),
     # BVLC's alexnet and caffenet: 60,954,656 weights and 10,568 biases
     "alexnet": (60_954_656 + 10_568, 724_406_816),
+    "alexnet_two_towers": (60_954_656 + 10_568, 724_406_816),
     "caffenet": (60_954_656 + 10_568, 724_406_816),
     # pytorchcv 0.0.74: alexnet (which normalises before pooling), zfnet, zfnetb
     "alexnet_single_tower": (62_378_344, 1_135_256_096),

@@ -1,0 +1,102 @@
+"""One network on several devices: parts of it placed, tensors moved at the borders."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import chain
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from blockdsl.codegen.origin import graph_of
+from blockdsl.codegen.verify import module_path
+from blockdsl.diagnostics import did_you_mean, error
+from blockdsl.ir import Graph, Layer
+
+Device = torch.device | str
+
+
+def place(module: nn.Module, devices: Mapping[str, Device]) -> nn.Module:
+    """Put parts of a built module on devices of their own, as AlexNet's towers were (2012, figure 2).
+
+    `place(module, {"lower[1]": "cuda:0", "lower[2]": "cuda:1"})`. Of two names that hold a layer the
+    longer decides. Layers without a name stay where their weights are; those without weights run
+    where their first input is. A tensor that crosses a border is moved by the layer that reads it,
+    there in the forward and back in the backward pass. Works in place and may be called again.
+
+    Args:
+        module: made by `Architecture.module()` or `build`.
+        devices: device by the name of a block, label or layer, such as `stage[2].unit[1]`.
+
+    Raises:
+        ArchError: a name is no part of the network, a device is not there, or the module comes
+            from elsewhere.
+    """
+    graph = graph_of(module)
+    parts = {_part(graph, name): _device(device) for name, device in devices.items()}
+    layers = [layer for layer in graph.layers() if layer.id]
+    leaves = {layer.id: module.get_submodule(module_path(layer)) for layer in layers}
+    at: dict[int, torch.device | None] = {0: None}
+    for layer in layers:
+        leaf = leaves[layer.id]
+        device = _placed(layer, parts)
+        if device is not None:
+            leaf.to(device)
+        own = device or _home(leaf)
+        sources = {at[value.node] for value in layer.inputs}
+        at[layer.id] = own or at[layer.inputs[0].node]
+        _set_border(leaf, own, sources != {at[layer.id]} or None in sources)
+    return module
+
+
+class _Border:
+    """A hook that brings a layer's inputs to its device, or to that of the first of them."""
+
+    def __init__(self, device: torch.device | None) -> None:
+        self.device = device
+
+    def __call__(self, module: nn.Module, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
+        device = self.device or next(x.device for x in inputs if x is not None)
+        return tuple([x.to(device, non_blocking=True) if isinstance(x, Tensor) else x for x in inputs])
+
+
+def _set_border(leaf: nn.Module, device: torch.device | None, needed: bool) -> None:
+    hooks = leaf._forward_pre_hooks
+    for key in [key for key, hook in hooks.items() if isinstance(hook, _Border)]:
+        del hooks[key]
+    if needed:
+        leaf.register_forward_pre_hook(_Border(device))
+
+
+def _home(leaf: nn.Module) -> torch.device | None:
+    """Where a layer's weights are; None where it has none."""
+    return next((tensor.device for tensor in chain(leaf.parameters(), leaf.buffers())), None)
+
+
+def _placed(layer: Layer, parts: Mapping[str, torch.device]) -> torch.device | None:
+    """The device of the longest name that holds a layer."""
+    holding = [part for part in parts if layer.name == part or layer.name.startswith(f"{part}.")]
+    return parts[max(holding, key=len)] if holding else None
+
+
+def _part(graph: Graph, name: str) -> str:
+    """The module name of a part: `stage2.unit1` for `stage[2].unit[1]`, `stem1` for `stem`."""
+    names = [layer.name for layer in graph.layers() if layer.id]
+    known = {".".join(n.split(".")[:i]) for n in names for i in range(1, n.count(".") + 2)}
+    plain = name.replace("[", "").replace("]", "")
+    for candidate in (plain, f"{plain}1"):
+        if candidate in known:
+            return candidate
+    raise error("name", f"no part of the network is called {name}", help=did_you_mean(plain, known))
+
+
+def _device(device: Device) -> torch.device:
+    try:
+        found = torch.device(device)
+    except RuntimeError:
+        raise error("device", f"there is no device {device}", help="cpu, cuda, cuda:1, mps or meta") from None
+    count = torch.cuda.device_count()
+    if found.type == "cuda" and (found.index or 0) >= count:
+        raise error("device", f"{device} was asked for, this machine has {count} cuda devices")
+    return found
