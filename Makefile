@@ -30,6 +30,10 @@ lint: $(VENV)/.test
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 
+# Writes docs/zoo_proof.md: every network of the zoo against an independent one.
+proof: $(VENV)/.test
+	$(BIN)/python -m pytest -n $(JOBS) tests/zoo/test_proof.py -k "not page" --proof-page
+
 bench: $(VENV)/.test
 	$(BIN)/python benchmarks/compile.py --write
 

@@ -1,0 +1,71 @@
+"""What must hold of every file of the zoo, whatever it describes."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
+import blockdsl
+from blockdsl.analysis.canonical import canonical_hash
+from blockdsl.api import Architecture
+from blockdsl.codegen import build, check_module
+from blockdsl.lowering import lower
+from blockdsl.parser import parse
+from blockdsl.printer import format_file
+from blockdsl.resources import find_source, names
+from blockdsl.source import Source
+
+ZOO = names("zoo")
+
+
+@pytest.fixture(scope="module")
+def network(request: pytest.FixtureRequest) -> Architecture:
+    return blockdsl.load(request.param)
+
+
+@pytest.fixture(scope="module")
+def module(network: Architecture) -> nn.Module:
+    return build(network.ir, device="meta")
+
+
+every = pytest.mark.parametrize("network", ZOO, indirect=True)
+
+
+@every
+def test_its_checks_hold(network: Architecture) -> None:
+    assert network.check() >= 2
+
+
+@every
+def test_it_says_where_it_is_from(network: Architecture) -> None:
+    meta = network.program.meta
+    assert meta.title and meta.authors and meta.paper and meta.year and 1998 <= meta.year <= 2023
+
+
+@every
+def test_every_layer_yields_what_it_declares(network: Architecture, module: nn.Module) -> None:
+    """Parameters, buffers and shapes, by a real forward pass without memory."""
+    check_module(network.ir, module)
+
+
+@every
+def test_counts_are_the_modules(network: Architecture, module: nn.Module) -> None:
+    """Parameters, and multiply-accumulates as PyTorch's flop counter has them (two flops each)."""
+    summary = network.summary()
+    assert summary.params == sum(p.numel() for p in module.parameters())
+    plain = module.eval()
+    for layer in plain.modules():
+        # Its fast path is one fused operation, which the counter does not know.
+        layer.train(isinstance(layer, nn.MultiheadAttention))
+    with FlopCounterMode(display=False) as flops:
+        plain(torch.empty(1, *network.input_shape, device="meta"))
+    assert 2 * summary.macs == flops.get_total_flops()
+
+
+@pytest.mark.parametrize("name", ZOO)
+def test_formatted_it_is_the_same_network(name: str) -> None:
+    source = find_source(name)
+    again = Source(source.name, format_file(parse(source)), source.folder)
+    assert canonical_hash(lower(parse(again)).graph) == canonical_hash(lower(parse(source)).graph)
