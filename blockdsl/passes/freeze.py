@@ -7,105 +7,132 @@ decided differently does the block become two.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Mapping
 from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
 from blockdsl import nodes
 from blockdsl.lowering import Program
 from blockdsl.lowering.context import Trace, place
-from blockdsl.lowering.values import BlockValue, Evaluated, Function
+from blockdsl.lowering.values import Kind
+from blockdsl.ops import Shape
+from blockdsl.passes.trees import bare, chain, grouped, is_choice, is_identity, literal, path, substitute
+from blockdsl.passes.variants import Definition, Variants
 from blockdsl.printer import format_expr
 from blockdsl.source import Source, Span
 
-_COMPOSITE = (
-    nodes.Chain, nodes.Sum, nodes.Concat, nodes.Product, nodes.Binary, nodes.Unary, nodes.If, nodes.Label,
-)  # fmt: skip
 
-
-def freeze(program: Program, checks: dict[str, int] | None = None) -> nodes.File:
+def freeze(
+    program: Program,
+    checks: Mapping[str, int] | None = None,
+    *,
+    input: Shape | None = None,
+    settings: Mapping[str, nodes.Expr] | None = None,
+) -> nodes.File:
     """The file of a lowered program with its choices bound to what was decided.
 
-    `checks` become `check name == value` lines in place of the file's own, which spoke of the open
-    file; its `search` section is left out. The result lowers to the same network.
+    The result lowers to the same network. Its comments are left out, since they spoke of the open
+    file, and so is its `search` section.
+
+    Args:
+        program: with its decisions.
+        checks: become `check name == value` lines in place of the file's own.
+        input: the shape that was given in place of the file's `input`.
+        settings: what was given for the file's `param`s.
+
+    Raises:
+        ArchError: a function inside a block makes choices, which no text can hold apart.
     """
-    return _Freezer(program).file(checks or {})
+    file = _Freezer(program).file(settings or {})
+    return _with_checks(_with_input(file, input), checks or {})
 
 
-def walk(node: Any) -> Iterator[nodes.Node]:
-    """A syntax node and all nodes below it."""
-    waiting = [node]
-    while waiting:
-        item = waiting.pop()
-        if isinstance(item, tuple):
-            waiting += item
-        elif isinstance(item, nodes.Node):
-            yield item
-            waiting += [getattr(item, f.name) for f in fields(item) if f.name != "span"]
+def _with_input(file: nodes.File, shape: Shape | None) -> nodes.File:
+    if shape is None:
+        return file
+    number = nodes.Number(file.span, shape[0])
+    line = nodes.Input(file.span, number if len(shape) == 1 else nodes.Dims(file.span, shape))
+    statements: list[nodes.Statement] = [s for s in file.statements if not isinstance(s, nodes.Input)]
+    is_head = [isinstance(s, nodes.Meta | nodes.Use) for s in statements]
+    statements.insert(is_head.index(False), line)
+    return replace(file, statements=tuple(statements))
+
+
+def _with_checks(file: nodes.File, checks: Mapping[str, int]) -> nodes.File:
+    lines = [
+        nodes.Check(file.span, nodes.Binary(file.span, "==", path(file.span, name), _grouped_digits(n)))
+        for name, n in checks.items()
+    ]
+    statements = [s for s in file.statements if not isinstance(s, nodes.Check)]
+    after = next(i for i, s in enumerate(statements) if isinstance(s, nodes.Net)) + 1
+    return replace(file, statements=(*statements[:after], *lines, *statements[after:]))
+
+
+def _grouped_digits(number: int) -> nodes.Number:
+    """A count that is written `1_478_954`."""
+    text = f"{number:_}"
+    return nodes.Number(Span(Source("", text), 0, len(text)), number)
 
 
 class _Freezer:
     def __init__(self, program: Program) -> None:
         self.program = program
-        self.scope = program.context.scope
-        self.variants: dict[str, dict[str, nodes.Block | nodes.Let]] = {}
-        self.open_names = self._open_names()
+        self.variants = Variants(program, self.definition)
+        self.single: set[Trace] = set()
+        """Rounds that are written out one by one, where labels need names of their own."""
 
-    def _definition(self, name: str) -> nodes.Block | nodes.Let | None:
-        value = self.scope.find(name)
-        if isinstance(value, BlockValue):
-            return value.block
-        return value.let if isinstance(value, Function) else None
-
-    def _open_names(self) -> frozenset[str]:
-        """The blocks and functions with a choice in them, or in what they call."""
-        scope_names = [n for n in self.scope.known() if self._definition(n)]
-        uses = {n: {_name(i) for i in walk(self._definition(n))} & set(scope_names) for n in scope_names}
-        found = {n for n in scope_names if has_choice(self._definition(n))}
-        while more := {n for n in scope_names if uses[n] & found} - found:
-            found |= more
-        return frozenset(found)
-
-    # --- the file
-
-    def file(self, checks: dict[str, int]) -> nodes.File:
+    def file(self, settings: Mapping[str, nodes.Expr]) -> nodes.File:
         trace = self.program.context.trace
         kept: list[nodes.Statement] = []
         for statement in self.program.file.statements:
             match statement:
-                case nodes.Search() | nodes.Check():
+                case nodes.Search() | nodes.Block():
                     continue
-                case nodes.Block(name=name) | nodes.Let(name=name) if name in self.open_names:
+                case nodes.Let(params=params) if params is not None:
                     continue
+                case nodes.Param(name=name) if name in settings:
+                    statement = replace(statement, default=bare(self.expr(settings[name], trace)))
                 case nodes.Net(body=body):
                     statement = replace(statement, body=self.body(body, trace), keyword=True)
-                case nodes.Train(settings=settings):
-                    frozen = tuple(replace(s, value=self._terms(s.value, trace)) for s in settings)
+                case nodes.Train(settings=lines):
+                    frozen = tuple(replace(s, value=self._terms(s.value, trace)) for s in lines)
                     statement = replace(statement, settings=frozen)
+                case nodes.Let(value=value) if self.variants.names_open(value, trace):
+                    continue
                 case _:
                     statement = self.rebuild(statement, trace)
             kept.append(statement)
-        variants = [v for group in self.variants.values() for v in group.values()]
-        net = next(i for i, s in enumerate(kept) if isinstance(s, nodes.Net))
-        kept[net:net] = _in_order(variants)
-        span = self.program.file.span
-        for name, value in checks.items():
-            condition = nodes.Binary(span, "==", _path(span, name), nodes.Number(span, value))
-            kept.insert(_after_net(kept), nodes.Check(span, condition))
-        return replace(self.program.file, statements=tuple(kept), comments=())
+        return replace(self.program.file, statements=self.variants.woven_into(kept), comments=())
 
     def body(self, body: nodes.Body, trace: Trace) -> nodes.Body:
-        lets = tuple(replace(let, value=_bare(self.expr(let.value, trace))) for let in body.lets)
-        return replace(body, lets=lets, result=_bare(self.expr(body.result, trace)))
+        """A body with its choices bound."""
+        lets = tuple(
+            replace(let, value=bare(self.expr(let.value, trace)))
+            for let in body.lets
+            if not self.variants.names_open(let.value, trace)
+        )
+        return replace(body, lets=lets, result=bare(self.expr(body.result, trace)))
+
+    def definition(self, definition: Definition, trace: Trace) -> Definition:
+        """A block or a function with its choices bound as one call decided them."""
+        params = tuple(self._default(p, trace) for p in definition.params or ())
+        if isinstance(definition, nodes.Block):
+            return replace(definition, params=params, body=self.body(definition.body, trace))
+        return replace(definition, params=params, value=bare(self.expr(definition.value, trace)))
+
+    def _default(self, param: nodes.Param, trace: Trace) -> nodes.Param:
+        """A parameter without its default, where the call gave a value in place of what is open."""
+        if param.default is None or not self.variants.is_open(param.default, trace):
+            return param
+        left_out = param.name in trace.defaults
+        return replace(param, default=bare(self.expr(param.default, trace)) if left_out else None)
 
     def _terms(self, value: nodes.Expr, trace: Trace) -> Any:
         """A setting's value; terms that were not chosen are left out of a sum."""
-        frozen = _bare(self.expr(value, trace))
-        parts = frozen.parts if isinstance(frozen, nodes.Sum) else (frozen,)
-        chosen = tuple(_bare(part) for part in parts if not _is_identity(_bare(part)))
+        chosen = _flat_terms(self.expr(value, trace))
         if not chosen:
             return nodes.Bool(value.span, False)
-        return chosen[0] if len(chosen) == 1 else nodes.Sum(value.span, chosen)
+        return chosen[0] if len(chosen) == 1 else nodes.Sum(value.span, tuple(chosen))
 
     # --- expressions
 
@@ -118,193 +145,121 @@ class _Freezer:
         if not is_dataclass(node) or isinstance(node, Span | Source):
             return node
         changes = {
-            f.name: _bare(self.rebuild(getattr(node, f.name), trace))
-            for f in fields(node)
-            if f.name != "span"
+            f.name: bare(self.rebuild(getattr(node, f.name), trace)) for f in fields(node) if f.name != "span"
         }
         return replace(node, **changes)  # type: ignore[type-var]
 
     def expr(self, expr: Any, trace: Trace) -> Any:
         """An expression with its choices bound as the frame decided them."""
-        if not self._is_open(expr):
+        if not self.variants.is_open(expr, trace):
             return expr
         at = place(expr.span)
         match expr:
             case nodes.Choice(options=options):
-                index = int(trace.choices.get(at, 0))
-                return _grouped(self.expr(options[index], trace))
+                return grouped(self.expr(options[int(trace.choices.get(at, 0))], trace))
             case nodes.Optional(body=body):
                 chosen = trace.choices.get(at, 1) == 0
-                return _grouped(self.expr(body, trace)) if chosen else _path(expr.span, "ID")
+                return grouped(self.expr(body, trace)) if chosen else path(expr.span, "ID")
             case nodes.RangeChoice(first=first):
-                return nodes.Number(expr.span, trace.choices[at]) if at in trace.choices else first
-            case nodes.If(then=then, otherwise=otherwise) if at in trace.branches:
+                return literal(expr.span, trace.choices[at]) if at in trace.choices else first
+            case nodes.If(condition=condition, then=then, otherwise=otherwise) if at in trace.branches:
                 taken, other = (then, otherwise) if trace.branches[at] else (otherwise, then)
-                if self._is_open(other):
-                    return _grouped(self.expr(taken, trace))
-            case nodes.Product(parts=(_, _)) | nodes.For() if at in trace.rounds:
-                return self._rounds(expr, trace)
-            case nodes.Call(name=name) if name in self.open_names and at in trace.calls:
-                called = self._variant(name, trace.calls[at])
-                return replace(self.rebuild_parts(expr, trace), name=called)
-            case nodes.Path(steps=(step,)) if step.name in self.open_names and at in trace.calls:
-                called = self._variant(step.name, trace.calls[at])
-                return replace(expr, steps=(replace(step, name=called),))
-            case nodes.Chain(parts=parts):
-                return _chain(expr, [self.expr(part, trace) for part in parts])
-        return self.rebuild_parts(expr, trace)
+                if is_choice(bare(condition)) or self.variants.is_open(other, trace):
+                    return grouped(self.expr(taken, trace))
+            case nodes.Product() | nodes.For() if at in trace.rounds:
+                return chain(expr.span, self._rounds(expr, trace))
+            case nodes.ListOf(items=items):
+                return replace(expr, items=tuple(i for item in items for i in self._item(item, trace)))
+            case nodes.Chain(parts=parts) if self._kind(expr, trace) is not Kind.DATA:
+                return chain(expr.span, [self.expr(part, trace) for part in parts])
+            case nodes.Label(name=name) if trace in self.single:
+                return replace(self._parts(expr, trace), name=trace.labels.get(at, name))
+            case nodes.Call() | nodes.Path() if called := self.variants.called(expr, trace):
+                name, arguments = called
+                if isinstance(expr, nodes.Path):
+                    return path(expr.span, name)
+                return replace(expr, name=name, args=self.rebuild(arguments, trace))
+            case nodes.Call() | nodes.Path() if self.variants.never_called(expr, trace):
+                return path(expr.span, "ID")
+        return self._parts(expr, trace)
 
-    def rebuild_parts(self, expr: Any, trace: Trace) -> Any:
+    def _kind(self, expr: nodes.Expr, trace: Trace) -> Kind:
+        return self.program.lowering.kind(expr, self.program.context.but(scope=trace.scope))
+
+    def _parts(self, expr: Any, trace: Trace) -> Any:
         """The same kind of expression with its parts frozen."""
         changes = {
             f.name: self.rebuild(getattr(expr, f.name), trace) for f in fields(expr) if f.name != "span"
         }
         if isinstance(expr, nodes.Group):
-            changes = {name: _bare(value) for name, value in changes.items()}
+            changes = {name: bare(value) for name, value in changes.items()}
         return replace(expr, **changes)
 
-    def _is_open(self, expr: Any) -> bool:
-        return any(_is_choice(node) or _name(node) in self.open_names for node in walk(expr))
+    def _item(self, item: Any, trace: Trace) -> list[Any]:
+        """An item of a list or bundle; a comprehension may become several."""
+        if (
+            isinstance(item, nodes.For)
+            and place(item.span) in trace.rounds
+            and self.variants.is_open(item, trace)
+        ):
+            return [bare(part) for part in self._rounds(item, trace, joined=False)]
+        return [bare(self.expr(item, trace))]
 
-    def _rounds(self, expr: nodes.Product | nodes.For, trace: Trace) -> Any:
-        """A repetition: kept where its rounds are alike, written out where they are not."""
+    # --- repetitions
+
+    def _rounds(self, expr: nodes.Product | nodes.For, trace: Trace, joined: bool = True) -> list[Any]:
+        """A repetition: kept where its rounds are alike, written out where they are not.
+
+        Neighbours that are alike are `joined` as `A*2`.
+        """
         rounds = trace.rounds[place(expr.span)]
-        body = expr.parts[0] if isinstance(expr, nodes.Product) else expr.body
-        bodies = [self.expr(body, frame) for frame, _ in rounds]
-        texts = [format_expr(b) for b in bodies]
-        if not rounds:
-            return _path(expr.span, "ID")
-        if len(set(texts)) == 1 and isinstance(expr, nodes.Product):
-            times = _bare(self.expr(expr.parts[1], trace))
-            return replace(expr, parts=(_grouped(bodies[0]), _grouped(times)))
-        if len(set(texts)) == 1 and isinstance(expr, nodes.For):
-            first, last = self.expr(expr.first, trace), expr.last and self.expr(expr.last, trace)
-            return replace(expr, body=_bare(bodies[0]), first=first, last=last)
-        if isinstance(expr, nodes.For):
-            bodies = [_substitute(b, expr.variable, v) for b, (_, v) in zip(bodies, rounds, strict=True)]
-            texts = [format_expr(b) for b in bodies]
-        parts: list[Any] = []
-        start = 0
-        for index in range(1, len(texts) + 1):
-            if index == len(texts) or texts[index] != texts[start]:
-                times, one = index - start, _grouped(bodies[start])
-                count = nodes.Number(expr.span, times)
-                parts.append(one if times == 1 else nodes.Product(expr.span, (one, count)))
-                start = index
-        return _chain(nodes.Chain(expr.span, ()), parts)
+        body = expr.body if isinstance(expr, nodes.For) else _repeated(expr)
+        texts = [format_expr(self.expr(body, frame)) for frame, _ in rounds]
+        if not texts:
+            return []
+        if len(set(texts)) == 1 and (len(texts) > 1 or isinstance(expr, nodes.For)):
+            return [self._kept(expr, body, trace, rounds[0][0])]
+        written = []
+        for start, end in _runs(texts) if joined and isinstance(expr, nodes.Product) else _each(texts):
+            frame, value = rounds[start]
+            if end - start == 1:
+                self.single.add(frame)
+            part = self.expr(body, frame)
+            if isinstance(expr, nodes.For):
+                part = substitute(part, expr.variable, value)
+            times = literal(expr.span, end - start)
+            part = grouped(part)
+            written.append(part if end - start == 1 else nodes.Product(expr.span, (part, times)))
+        return written
 
-    # --- blocks
-
-    def _variant(self, name: str, trace: Trace) -> str:
-        """The name of the block as it was decided in one call; blocks decided alike are one."""
-        definition = self._definition(name)
-        assert definition is not None
-        params = tuple(self._default(p, trace) for p in definition.params or ())
-        frozen: nodes.Block | nodes.Let
-        if isinstance(definition, nodes.Block):
-            frozen = replace(definition, params=params, body=self.body(definition.body, trace))
-        else:
-            frozen = replace(definition, params=params, value=_bare(self.expr(definition.value, trace)))
-        text = _text(frozen)
-        known = self.variants.setdefault(name, {})
-        if text not in known:
-            known[text] = replace(frozen, name=self._new_name(definition, len(known) + 1))
-        return known[text].name
-
-    def _new_name(self, definition: nodes.Block | nodes.Let, count: int) -> str:
-        """The block's own name for its first variant, unless a used file keeps that name."""
-        own = definition.span.source is self.program.file.span.source
-        if own and count == 1:
-            return definition.name
-        taken = self.scope.known()
-        return next(n for i in range(count, 10**6) if (n := f"{definition.name}_{i}") not in taken)
-
-    def _default(self, param: nodes.Param, trace: Trace) -> nodes.Param:
-        if param.default is None or not self._is_open(param.default):
-            return param
-        decided = any(place(n.span) in trace.choices for n in walk(param.default))
-        return replace(param, default=_bare(self.expr(param.default, trace)) if decided else None)
+    def _kept(self, expr: nodes.Product | nodes.For, body: Any, trace: Trace, frame: Trace) -> Any:
+        frozen = self.expr(body, frame)
+        if isinstance(expr, nodes.Product):
+            times = bare(self.expr(expr.parts[-1], trace))
+            return replace(expr, parts=(grouped(frozen), grouped(times)))
+        first, last = self.expr(expr.first, trace), expr.last and self.expr(expr.last, trace)
+        return replace(expr, body=bare(frozen), first=first, last=last)
 
 
-def _is_choice(node: object) -> bool:
-    return isinstance(node, nodes.Choice | nodes.RangeChoice | nodes.Optional)
+def _flat_terms(value: Any) -> list[Any]:
+    """The terms of a sum, also of sums in it, without those that were not chosen."""
+    value = bare(value)
+    if isinstance(value, nodes.Sum):
+        return [term for part in value.parts for term in _flat_terms(part)]
+    return [] if is_identity(value) else [value]
 
 
-def has_choice(node: Any) -> bool:
-    """Whether a choice is written anywhere in a syntax node."""
-    return any(_is_choice(n) for n in walk(node))
+def _repeated(expr: nodes.Product) -> Any:
+    """What a repetition repeats."""
+    *before, _ = expr.parts
+    return before[0] if len(before) == 1 else replace(expr, parts=tuple(before))
 
 
-def _name(node: object) -> str:
-    if isinstance(node, nodes.Call):
-        return node.name
-    if isinstance(node, nodes.Path) and len(node.steps) == 1 and node.steps[0].index is None:
-        return node.steps[0].name
-    return ""
+def _runs(texts: list[str]) -> list[tuple[int, int]]:
+    """Stretches `[start, end)` of equal texts."""
+    starts = [i for i in range(len(texts)) if i == 0 or texts[i] != texts[i - 1]]
+    return list(zip(starts, [*starts[1:], len(texts)], strict=True))
 
 
-def _text(definition: nodes.Block | nodes.Let) -> str:
-    """A definition as one line, to tell two apart."""
-    params = ",".join(
-        f"{p.name}={format_expr(p.default) if p.default else ''}" for p in definition.params or ()
-    )
-    if isinstance(definition, nodes.Let):
-        return f"{params}:{format_expr(definition.value)}"
-    lets = ";".join(f"{let.name}={format_expr(let.value)}" for let in definition.body.lets)
-    return f"{params}:{lets};{format_expr(definition.body.result)}"
-
-
-def _path(span: Span, name: str) -> nodes.Path:
-    return nodes.Path(span, (nodes.Step(span, name),))
-
-
-def _is_identity(expr: object) -> bool:
-    return _name(expr) == "ID" and isinstance(expr, nodes.Path)
-
-
-def _grouped(expr: Any) -> Any:
-    return nodes.Group(expr.span, expr) if isinstance(expr, _COMPOSITE) else expr
-
-
-def _bare(value: Any) -> Any:
-    """Without the bracket that nothing needs."""
-    while isinstance(value, nodes.Group):
-        value = value.body
-    return value
-
-
-def _chain(chain: nodes.Chain, parts: list[Any]) -> Any:
-    """A chain without identities; chains inside it are part of it."""
-    flat: list[Any] = []
-    for part in parts:
-        inner = _bare(part)
-        if isinstance(inner, nodes.Chain):
-            flat += inner.parts
-        elif not _is_identity(inner):
-            flat.append(part)
-    if not flat:
-        return _path(chain.span, "ID")
-    return flat[0] if len(flat) == 1 else replace(chain, parts=tuple(flat))
-
-
-def _substitute(node: Any, name: str, value: Evaluated) -> Any:
-    """The node with a loop's variable replaced by its value."""
-    if isinstance(node, tuple):
-        return tuple(_substitute(item, name, value) for item in node)
-    if isinstance(node, nodes.Path) and _name(node) == name and isinstance(value, int | float):
-        return nodes.Number(node.span, value)
-    if not isinstance(node, nodes.Node):
-        return node
-    changes = {
-        f.name: _substitute(getattr(node, f.name), name, value) for f in fields(node) if f.name != "span"
-    }
-    return replace(node, **changes)
-
-
-def _in_order(definitions: list[Any]) -> list[Any]:
-    return sorted(definitions, key=lambda d: (d.span.source.name, d.span.start))
-
-
-def _after_net(statements: list[Any]) -> int:
-    last = max(i for i, s in enumerate(statements) if isinstance(s, nodes.Net | nodes.Check))
-    return last + 1
+def _each(texts: list[str]) -> list[tuple[int, int]]:
+    return [(i, i + 1) for i in range(len(texts))]

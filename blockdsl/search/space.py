@@ -1,32 +1,32 @@
-"""A file with choices as a set of networks: reach one, draw one, count them, go through them all."""
+"""A file with choices as a set of networks: reach one, draw one, go through them all."""
 
 from __future__ import annotations
 
-import math
 import random
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from blockdsl import nodes
 from blockdsl.analysis import Summary, summarise
 from blockdsl.analysis.canonical import canonical_hash
 from blockdsl.analysis.checks import figures
 from blockdsl.diagnostics import ArchError, did_you_mean, error
-from blockdsl.lowering import ChoicePoint, FloatRange, IntRange, Options, Program, lower
+from blockdsl.lowering import ChoicePoint, Program, lower
 from blockdsl.ops import Shape
 from blockdsl.parser import parse
+from blockdsl.passes.trees import walk
+from blockdsl.resources import find_source
+from blockdsl.search.counting import count
+from blockdsl.search.domains import Domain, Value, draw, first_value, values
 from blockdsl.source import Source
 
-Value = int | float
-Assignment = dict[str, Value]
-Domain = Options | IntRange | FloatRange
-Key = tuple[str, Domain]
-"""A choice by its path and what is open there: under another choice the same path may hold another."""
+if TYPE_CHECKING:
+    from optuna import Trial
 
-MAX_VALUES_TRIED = 16
-"""A range with more values is looked at in its ends and middle to see what else depends on it."""
+Assignment = dict[str, Value]
 
 
 @dataclass(frozen=True)
@@ -84,6 +84,13 @@ class Space:
         self.objectives = tuple(i for i in items if isinstance(i, nodes.Objective))
         self.requires = tuple(i for i in items if isinstance(i, nodes.Require))
 
+    @classmethod
+    def load(
+        cls, name: str | Path, *, input: Shape | None = None, settings: Mapping[str, Any] | None = None
+    ) -> Space:
+        """The space of a local file, or of one that comes along by its name."""
+        return cls(find_source(name), input=input, settings=settings)
+
     def reach(self, choose: Callable[[ChoicePoint], Value]) -> Candidate:
         """The network that a chooser leads to.
 
@@ -121,9 +128,19 @@ class Space:
         """
         return self.reach(lambda point: draw(point.domain, rng))
 
+    def suggest(self, trial: Trial) -> Candidate:
+        """The network that a trial of Optuna decides on, choice by choice.
+
+        Raises:
+            ArchError: what was suggested does not go together.
+        """
+        from blockdsl.search.distributions import suggested
+
+        return self.reach(lambda point: suggested(trial, point))
+
     def first(self) -> Candidate:
         """The network of first options and lower ends."""
-        return self.reach(lambda point: 0 if isinstance(point.domain, Options) else point.domain.low)
+        return self.reach(lambda point: first_value(point.domain))
 
     def enumerate(self) -> Iterator[Candidate | ArchError]:
         """Every assignment once, in order; what does not go together comes as its error.
@@ -162,63 +179,8 @@ class Space:
             prefix = [*taken[:-1], options[options.index(taken[-1]) + 1]]
 
     def count(self) -> int | None:
-        """How many assignments there are; None where a real number is open.
-
-        Conditional choices count only under the options that reach them. A choice depends on those
-        whose change makes it come or go; what does not depend on each other multiplies.
-        """
-        try:
-            return self._count({}, frozenset())
-        except EndlessError:
-            return None
-
-    def _count(self, fixed: Assignment, known: frozenset[Key]) -> int:
-        base = self._reached(fixed)
-        points = [key for key in base if key not in known]
-        changes = {key: self._changes(key, fixed, base) for key in points}
-        lost = {
-            key: {q for _, reached, _ in flips for q in points if q not in reached and q != key}
-            for key, flips in changes.items()
-        }
-        dependent = set().union(*lost.values())
-        total = 1
-        for key in points:
-            if key in dependent:
-                continue
-            own = 0
-            for value, reached, times in changes[key]:
-                others = (base - lost[key]) | known | {key}
-                inner = reached - others
-                own += times * (self._count({**fixed, key[0]: value}, others) if inner else 1)
-            total *= own
-        return total
-
-    def _changes(
-        self, key: Key, fixed: Assignment, base: frozenset[Key]
-    ) -> list[tuple[Value, frozenset[Key], int]]:
-        """For each value of a choice, what is then reached, and how many values it stands for."""
-        path, domain = key
-        options = values(domain)
-        if len(options) > MAX_VALUES_TRIED:
-            ends = [options[0], options[len(options) // 2], options[-1]]
-            if all(self._reached({**fixed, path: v}) == base for v in ends):
-                return [(options[0], base, len(options))]
-        return [(v, self._reached({**fixed, path: v}), 1) for v in options]
-
-    def _reached(self, fixed: Assignment) -> frozenset[Key]:
-        """The choices that an assignment reaches, first options elsewhere; up to where it breaks down."""
-        found: list[Key] = []
-
-        def choose(point: ChoicePoint) -> Value:
-            found.append((point.path, point.domain))
-            return fixed[point.path] if point.path in fixed else values(point.domain)[0]
-
-        try:
-            self.reach(choose)
-        except ArchError:
-            if not found:
-                raise
-        return frozenset(found)
+        """How many assignments there are (see `counting.count`); None for no end of them."""
+        return count(self).number
 
     def broken(self, candidate: Candidate) -> list[nodes.Require]:
         """The `require` lines on static figures that a network does not meet."""
@@ -236,51 +198,19 @@ class Space:
         return holds
 
 
-class EndlessError(Exception):
-    """A real number is open."""
-
-
 MEASURED = {"accuracy", "loss", "latency", "score", "seconds"}
 """What is known after measuring only."""
 
 
 def is_static(condition: nodes.Expr) -> bool:
     """Whether a condition can be decided on the graph alone."""
-    from blockdsl.passes.freeze import walk
-
     names = {node.name for node in walk(condition) if isinstance(node, nodes.Call)}
     names |= {node.steps[0].name for node in walk(condition) if isinstance(node, nodes.Path)}
     return not names & MEASURED
 
 
-def values(domain: Domain) -> list[Value]:
-    """All values of a domain, in order.
-
-    Raises:
-        EndlessError: a range of real numbers without a step has no end of them.
-    """
-    if isinstance(domain, Options):
-        return list(range(len(domain.texts)))
-    if isinstance(domain, IntRange):
-        return list(range(domain.low, domain.high + 1, domain.step))
-    if domain.step is None:
-        raise EndlessError
-    steps = int((domain.high - domain.low) / domain.step + 1e-9)
-    return [domain.low + i * domain.step for i in range(steps + 1)]
-
-
-def draw(domain: Domain, rng: random.Random) -> Value:
-    """A value drawn uniformly, in the logarithm where the range says so."""
-    if isinstance(domain, FloatRange) and domain.step is None:
-        if domain.log:
-            return math.exp(rng.uniform(math.log(domain.low), math.log(domain.high)))
-        return rng.uniform(domain.low, domain.high)
-    if isinstance(domain, IntRange) and domain.log:
-        low, high = math.log(domain.low - 0.5), math.log(domain.high + 0.5)
-        return min(domain.high, max(domain.low, round(math.exp(rng.uniform(low, high)))))
-    options = values(domain)
-    return options[rng.randrange(len(options))]
-
-
 def _listed(known: list[str]) -> str:
     return "it has " + ", ".join(known[:8]) + (", …" if len(known) > 8 else "") if known else "it has none"
+
+
+__all__ = ["Assignment", "Candidate", "Domain", "Space", "Value", "draw", "is_static", "values"]

@@ -1,0 +1,163 @@
+"""Frozen files: they format, check, have no choices, and are the same network and recipe."""
+
+import random
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from blockdsl.analysis import run_checks
+from blockdsl.analysis.canonical import canonical_hash
+from blockdsl.diagnostics import ArchError
+from blockdsl.lowering import Program, lower
+from blockdsl.parser import parse
+from blockdsl.passes.freeze import freeze
+from blockdsl.passes.trees import has_choice
+from blockdsl.printer import format_file
+from blockdsl.resources import find_source, names
+from blockdsl.search.frozen import frozen_text
+from blockdsl.search.space import Candidate, Space
+from blockdsl.source import Source
+from tests.search.spaces import ENDLESS, SPACES, space
+
+
+def holds(space: Space, candidate: Candidate) -> str:
+    """Hold a candidate's frozen file to all that is promised of one; its text."""
+    text = frozen_text(space, candidate)
+    file = parse(Source("frozen.arch", text, space.source.folder))
+    assert format_file(file) == text
+    assert not has_choice(file)
+    program = lower(file)
+    assert canonical_hash(program.graph) == canonical_hash(candidate.program.graph)
+    assert program.recipe == candidate.program.recipe
+    assert run_checks(program) == 2
+    return text
+
+
+@pytest.mark.parametrize("name", [*SPACES, *ENDLESS])
+def test_any_assignment(name: str) -> None:
+    whole = space({**SPACES, **ENDLESS}[name])
+    for seed in range(25):
+        holds(whole, whole.sample(random.Random(seed)))
+
+
+@pytest.mark.parametrize("name", names("search"))
+def test_any_assignment_of_what_comes_along(name: str) -> None:
+    whole = Space(find_source(name))
+    found = 0
+    for seed in range(30):
+        try:
+            candidate = whole.sample(random.Random(seed))
+        except ArchError:
+            continue
+        holds(whole, candidate)
+        found += 1
+    assert found > 5
+
+
+ATOMS = st.sampled_from(
+    ["RELU", "TANH", "CONV(4,1)", "CONV(4,{1,3},p1)-POOL(3,1,p1)", "f", "g(RELU)", "a:RELU", "ID", "u", "k*2"]
+)
+
+
+def wider(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+    return st.one_of(
+        st.lists(inner, min_size=2, max_size=3).map(lambda parts: "{" + ", ".join(parts) + "}"),
+        st.lists(inner, min_size=2, max_size=3).map(lambda parts: "(" + "-".join(parts) + ")"),
+        st.tuples(inner, inner).map(lambda p: f"g({p[0]}, {p[1]})"),
+        inner.map(lambda part: f"({part})?"),
+        inner.map(lambda part: f"({part})*{{0..2}}"),
+        inner.map(lambda part: f"({part} for i in 1..{{1..2}})"),
+    )
+
+
+@settings(deadline=None)
+@given(st.recursive(ATOMS, wider, max_leaves=6), st.randoms(use_true_random=False))
+def test_any_text(net: str, generator: random.Random) -> None:
+    text = f"""block f = {{RELU, TANH}}-SIGMOID?
+    block g(v, w={{RELU, CONV(4,1)}}) = v-f-w-v
+    let u = {{RELU, f}}-CONV({{2,4}},1)
+    let k = f-{{TANH, RELU}}
+    net CONV(4,1)-{net.replace("a:", "")}"""
+    whole = space(text)
+    holds(whole, whole.sample(generator))
+
+
+def frozen(text: str, **chosen: int | float) -> str:
+    """The frozen text of an assignment by path; the first options elsewhere."""
+    whole = space(text)
+    return format_file(freeze(_reach(whole, chosen)))
+
+
+def _reach(whole: Space, chosen: dict[str, int | float]) -> Program:
+    first = whole.first().assignment
+    return whole.reach(lambda point: chosen.get(point.path, first.get(point.path, 0))).program
+
+
+@pytest.mark.parametrize(
+    ("text", "chosen", "wanted"),
+    [
+        ("net CONV({8,16},3)-RELU?", {"optional[1]": 1}, "net CONV(8,3)"),
+        ("net {RELU,TANH}*2", {}, "net RELU*2"),
+        ("net {RELU,TANH}*3", {"choice[3]": 1}, "net RELU*2-TANH"),
+        ("net RELU-(TANH-GAP?)*{0..2}", {"repeat": 0}, "net RELU"),
+        ("let w = {8,16}\nnet CONV(w,1)-CONV(w,1)", {"w": 1}, "let w = 16\nnet CONV(w,1)-CONV(w,1)"),
+        (
+            "block f(c) = CONV(c,{1,3})-RELU\nnet f(4)-f(8)",
+            {},
+            "block f(c) = CONV(c,1)-RELU\nnet f(4)-f(8)",
+        ),
+        (
+            "block f(c) = CONV(c,{1,3})-RELU\nnet f(4)-f(8)",
+            {"f[2].conv[1].kernel": 1},
+            "block f(c) = CONV(c,1)-RELU\nblock f_2(c) = CONV(c,3)-RELU\nnet f(4)-f_2(8)",
+        ),
+        (
+            "block u = {RELU,TANH}\nblock stage(unit, n) = unit*n\nnet stage(u,2)",
+            {"stage[1].unit[2].choice[1]": 1},
+            "block u = RELU\nblock u_2 = TANH\nblock stage_2(n) = u-u_2\nnet stage_2(2)",
+        ),
+        (
+            "net RELU\nsearch\n maximize accuracy",
+            {},
+            "net RELU",
+        ),
+        (
+            "net GAP\ntrain\n augment = crop? + flip?",
+            {"train.augment": 1, "train.augment[2]": 1},
+            "net GAP\n\ntrain\n    augment = no",
+        ),
+    ],
+)
+def test_what_a_person_would_have_written(text: str, chosen: dict[str, int | float], wanted: str) -> None:
+    assert frozen(text, **chosen).split() == f"input 3x16x16 {wanted}".split()
+
+
+def test_what_the_command_line_gave_is_in_the_file() -> None:
+    whole = space("param w = 8\nparam c = 2\nnet CONV(w,1)-GAP-FC(c)", settings={"w": "{16,32}", "c": 5})
+    text = frozen_text(whole, whole.bind({"w": 1}))
+    assert "param w = 32\nparam c = 5\n" in text
+    larger = space("net CONV({2,4},1)", input=(1, 8, 8))
+    assert "input 1x8x8" in holds(larger, larger.first())
+
+
+def test_a_file_beside_stays_in_reach_of_another_folder(tmp_path: Path) -> None:
+    (tmp_path / "my.arch").write_text("block f = CONV({4,8},1)-g\nblock g = RELU\n")
+    (tmp_path / "net.arch").write_text(
+        'use "my.arch"\nuse "blocks/residual.arch"\ninput 3x8x8\nnet f-basic(8)'
+    )
+    whole = Space(find_source(tmp_path / "net.arch"))
+    folder = tmp_path / "winners"
+    folder.mkdir()
+    text = frozen_text(whole, whole.first(), folder=folder)
+    assert 'use "../my.arch"\nuse "blocks/residual.arch"\n' in text
+    (folder / "one.arch").write_text(text)
+    program = lower(parse(find_source(folder / "one.arch")))
+    assert canonical_hash(program.graph) == canonical_hash(whole.first().program.graph)
+
+
+def test_a_function_inside_a_block_that_chooses_is_refused() -> None:
+    whole = space("block f(c) = let w(i) = i*{1,2}\n CONV(w(c),1)\nnet f(4)")
+    with pytest.raises(ArchError, match="w makes choices and is defined inside a block"):
+        freeze(whole.first().program)
