@@ -1,16 +1,17 @@
-"""The network as a graph: a networkx graph in a typed wrapper, and what must hold of it."""
+"""The network as a graph, typed inside and networkx to its readers, and what must hold of it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import NamedTuple
-
-import networkx as nx
+from typing import TYPE_CHECKING, NamedTuple
 
 from blockdsl.diagnostics import did_you_mean, error
 from blockdsl.ops import Operation, Shape
 from blockdsl.source import Span
+
+if TYPE_CHECKING:
+    import networkx as nx
 
 
 class Value(NamedTuple):
@@ -24,7 +25,7 @@ class Segment(NamedTuple):
     """One step of a path: `stage[2]` has the index 2, the label `stem` has none."""
 
     name: str
-    index: int | None = None
+    index: int | None = None  # type: ignore[assignment]
 
     def __str__(self) -> str:
         return self.name if self.index is None else f"{self.name}[{self.index}]"
@@ -80,16 +81,16 @@ class Layer:
     span: Span
     call: BlockCall | None = None
     training_only: bool = False
+    name: str = field(init=False)
+    """The module's name: `stage1.unit1.conv1`."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "name", module_name(self.path))
 
     @property
     def shape(self) -> Shape:
         """Shape of the (first) output."""
         return self.shapes[0]
-
-    @property
-    def name(self) -> str:
-        """The module's name: `stage1.unit1.conv1`."""
-        return module_name(self.path)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,42 +106,47 @@ class Auxiliary:
 class Graph:
     """A network. Node ids are whole numbers in execution order; node 0 is the input.
 
-    Each node of `nx` carries `layer` and, for readers of plain networkx, `op`, `args`, `shape`,
-    `path` and `span`; an edge carries `input` (which input it is) and `port` (which output of its
-    source). `blocks` and `points` map module names to the block instances and to the tensors that
-    blocks, labels and layers yield.
+    `blocks` and `points` map module names to the block instances and to the tensors that blocks,
+    labels and layers yield.
     """
 
-    nx: nx.MultiDiGraph = field(default_factory=nx.MultiDiGraph)
     output: Value = field(default_factory=lambda: Value(0))
     auxiliaries: list[Auxiliary] = field(default_factory=list)
     blocks: dict[str, BlockCall] = field(default_factory=dict)
     points: dict[str, Value] = field(default_factory=dict)
+    _layers: dict[int, Layer] = field(default_factory=dict)
+    _nx: nx.MultiDiGraph | None = None
+
+    @property
+    def nx(self) -> nx.MultiDiGraph:
+        """The graph as networkx has it, made when it is first asked for; layers are added by `add` alone.
+
+        Each node carries `layer` and, for readers of plain networkx, `op`, `args`, `shape`, `path` and
+        `span`; an edge carries `input` (which input it is) and `port` (which output of its source).
+        """
+        if self._nx is None:
+            # networkx takes longer to load than most files take to be read, checked and counted.
+            import networkx as nx
+
+            self._nx = nx.MultiDiGraph()
+            for layer in self.layers():
+                _add_node(self._nx, layer)
+        return self._nx
 
     def add(self, layer: Layer) -> Layer:
         """Add a node; its inputs must be there already."""
-        operation = layer.operation
-        self.nx.add_node(
-            layer.id,
-            layer=layer,
-            op=operation.name,
-            args={name: getattr(operation, name) for name in operation.arguments},
-            shape=layer.shapes[0],
-            path=path_text(layer.path),
-            span=layer.span,
-        )
-        for index, value in enumerate(layer.inputs):
-            self.nx.add_edge(value.node, layer.id, input=index, port=value.port)
+        self._layers[layer.id] = layer
+        if self._nx is not None:
+            _add_node(self._nx, layer)
         return layer
 
     def layer(self, node: int) -> Layer:
         """The layer of a node id."""
-        return self.nx.nodes[node]["layer"]  # type: ignore[no-any-return]
+        return self._layers[node]
 
     def layers(self) -> Iterator[Layer]:
         """All layers in execution order, the input first."""
-        for _, layer in self.nx.nodes(data="layer"):
-            yield layer
+        return iter(self._layers.values())
 
     def shape_of(self, value: Value) -> Shape:
         """Shape of a tensor, without the batch axis."""
@@ -177,7 +183,22 @@ class Graph:
         )
 
     def __len__(self) -> int:
-        return len(self.nx)
+        return len(self._layers)
+
+
+def _add_node(graph: nx.MultiDiGraph, layer: Layer) -> None:
+    operation = layer.operation
+    graph.add_node(
+        layer.id,
+        layer=layer,
+        op=operation.name,
+        args={name: getattr(operation, name) for name in operation.arguments},
+        shape=layer.shapes[0],
+        path=path_text(layer.path),
+        span=layer.span,
+    )
+    for index, value in enumerate(layer.inputs):
+        graph.add_edge(value.node, layer.id, input=index, port=value.port)
 
 
 def verify(graph: Graph) -> None:
@@ -188,16 +209,18 @@ def verify(graph: Graph) -> None:
     """
     names: set[str] = set()
     for layer in graph.layers():
-        where = f"{layer.name} ({layer.operation})"
-        assert all(value.node < layer.id for value in layer.inputs), f"{where} comes before its input"
+        known = all(value.node < layer.id for value in layer.inputs)
+        assert known, f"{_where(layer)} comes before its input"
         assert layer.name not in names, f"the name {layer.name} is taken twice"
         names.add(layer.name)
-        edges = sorted(graph.nx.in_edges(layer.id, data=True), key=lambda e: e[2]["input"])
-        wired = tuple(Value(source, data["port"]) for source, _, data in edges)
-        assert wired == layer.inputs, f"the edges of {where} are not its inputs"
         arity = layer.operation.inputs
-        assert arity is None or len(layer.inputs) == arity, f"{where} has {len(layer.inputs)} inputs"
+        fits = arity is None or len(layer.inputs) == arity
+        assert fits, f"{_where(layer)} has {len(layer.inputs)} inputs"
         shapes = layer.operation.shapes(*graph.input_shapes(layer))
-        assert shapes == layer.shapes, f"{where} yields {shapes}, the graph says {layer.shapes}"
+        assert shapes == layer.shapes, f"{_where(layer)} yields {shapes}, the graph says {layer.shapes}"
     for value in [graph.output, *(a.value for a in graph.auxiliaries)]:
         assert value.port < len(graph.layer(value.node).shapes), f"there is no {value}"
+
+
+def _where(layer: Layer) -> str:
+    return f"{layer.name} ({layer.operation})"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 from blockdsl import nodes
@@ -114,6 +116,12 @@ def given_value(lowering: Lowering, name: str, value: Any, context: Context) -> 
     return value
 
 
+@lru_cache(maxsize=64)
+def _parsed(path: Path, changed: int) -> nodes.File:
+    """A used file, parsed once however many files use it, until it is changed."""
+    return parse(read_source(path, path.name))
+
+
 def _use(
     lowering: Lowering,
     use: nodes.Use,
@@ -139,7 +147,7 @@ def _use(
     if key not in lowering.used:
         scope = Scope()
         inner = context.but(scope=scope, trace=Trace(scope))
-        define(lowering, parse(read_source(found, found.name)), inner, {}, (*within, key))
+        define(lowering, _parsed(found, found.stat().st_mtime_ns), inner, {}, (*within, key))
         lowering.used[key] = inner.scope
     for other, value in lowering.used[key].names.items():
         if other in context.scope.names and context.scope.names[other] is not value:
