@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Mapping
 from pathlib import Path
 from pickle import UnpicklingError
@@ -14,6 +15,12 @@ from blockdsl.diagnostics import error
 
 NESTED = ("state_dict", "model", "model_state_dict", "state_dict_ema")
 """Where a checkpoint of a training run keeps the weights, among other things."""
+
+_DAMAGED = (
+    *(RuntimeError, OSError, EOFError, ValueError, LookupError),
+    *(AssertionError, AttributeError, TypeError, struct.error),
+)
+"""What torch's reader raises in front of files that were cut off or changed, found by changing some."""
 
 
 def read_state(path: Path) -> dict[str, Tensor]:
@@ -48,7 +55,7 @@ def _unpickled(path: Path) -> Any:
             f"{path} is no state dict: it holds more than tensors, which is not run, or something else",
             help="save the `state_dict()` alone, best as .safetensors",
         ) from None
-    except (RuntimeError, OSError, EOFError, ValueError, KeyError) as failed:
+    except _DAMAGED as failed:
         reason = str(failed).partition("\n")[0]
         raise error("file", f"{path} cannot be read as weights: {reason}") from None
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import random
 from collections.abc import Callable
 from pathlib import Path
 
@@ -166,6 +168,21 @@ def test_a_whole_module_is_refused() -> None:
 def test_other_files_are_refused(name: str, content: bytes) -> None:
     Path(name).write_bytes(content)
     assert refused(lambda: read_state(Path(name))).startswith("error[file]: x.")
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("zipped", [True, False])
+def test_damaged_files_are_read_or_refused(zipped: bool) -> None:
+    torch.save(Small().state_dict(), "x.pth", _use_new_zipfile_serialization=zipped)
+    whole = Path("x.pth").read_bytes()
+    draw = random.Random(0)
+    for _ in range(300):
+        damaged = bytearray(whole)
+        for _ in range(draw.randint(1, 3)):
+            damaged[draw.randrange(len(damaged))] = draw.randrange(256)
+        Path("x.pth").write_bytes(bytes(damaged[: draw.choice([len(damaged), draw.randrange(len(damaged))])]))
+        with contextlib.suppress(ArchError):
+            read_state(Path("x.pth"))
 
 
 @pytest.mark.parametrize("content", [[], {}, {"epoch": 3}, torch.zeros(3)])
