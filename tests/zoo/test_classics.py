@@ -1,4 +1,6 @@
-"""From LeNet-5 to the Inception-ResNets: counts, shapes of every layer, outputs, auxiliary heads.
+"""From LeNet-5 to the Inception-ResNets: counts, shapes of every layer, dropout.
+
+Their outputs and auxiliary heads are compared in `test_proof`.
 
 The nets they are held against are written from the papers in `classic_nets`, or come from
 torchvision, timm and pytorchcv, with what is known to differ set right.
@@ -182,68 +184,7 @@ def test_dropout_stands_where_the_paper_has_it(name: str) -> None:
     assert found == DROPOUTS[name]
 
 
-# --- outputs
-
-
-def draw(net: nn.Module) -> None:
-    """Weights that keep signals alive through depth (He), statistics that are not 0 and 1."""
-    with torch.no_grad():
-        for name, tensor in net.state_dict().items():
-            if name.endswith("running_var") or (tensor.ndim == 1 and name.endswith("weight")):
-                tensor.uniform_(0.5, 1.5)
-            elif tensor.ndim > 1:
-                limit = (6 / tensor[0].numel()) ** 0.5
-                tensor.uniform_(-limit, limit)
-            elif tensor.is_floating_point():
-                tensor.normal_(std=0.1)
-
-
-def carry(source: nn.Module, target: nn.Module) -> None:
-    """Give the target the source's tensors: the same shapes in the same order."""
-    theirs, ours = list(source.state_dict().values()), target.state_dict()
-    assert [t.shape for t in theirs] == [t.shape for t in ours.values()]
-    target.load_state_dict(dict(zip(ours, theirs, strict=True)), assign=True)
-
-
-def equal(ours: Tensor, theirs: Tensor) -> None:
-    """Equal to 1e-9 of the largest output; and the two samples differ, so that the input arrived."""
-    scale = theirs.abs().max()
-    assert (ours - theirs).abs().max() <= 1e-9 * scale
-    assert (theirs[0] - theirs[1]).abs().max() > 1e-3 * scale
-
-
-@pytest.mark.parametrize("name", OWN)
-def test_output_is_that_of_the_same_net_in_torch(name: str) -> None:
-    torch.manual_seed(0)
-    architecture = blockdsl.load(name)
-    with torch.device("meta"):
-        net = OWN[name]().double()
-    net = net.to_empty(device="cpu").eval()
-    draw(net)
-    module = architecture.module(device="meta", dtype=torch.float64).eval()
-    carry(net, module)
-    x = torch.randn(2, *architecture.input_shape, dtype=torch.float64)
-    with torch.no_grad():
-        equal(module(x), net(x))
-
-
-def test_googlenet_and_its_heads_give_the_outputs_of_the_same_net_in_torch() -> None:
-    torch.manual_seed(0)
-    net = nets.GoogLeNet().double()
-    draw(net)
-    module = blockdsl.load("googlenet").module(device="meta", dtype=torch.float64)
-    carry(net, module)
-    x = torch.randn(2, 3, 224, 224, dtype=torch.float64)
-    with torch.no_grad():
-        main, first, second = net(x)
-        equal(module.eval()(x), main)
-        for layer in module.modules():
-            if isinstance(layer, nn.Dropout):
-                layer.p = 0.0
-        trained, heads = module.train()(x)
-    equal(trained, main)
-    equal(heads["aux1"], first)
-    equal(heads["aux2"], second)
+# --- what no count shows
 
 
 def test_lenet5s_codes_are_pictures_of_black_and_white() -> None:
@@ -259,35 +200,3 @@ def test_alexnets_normalisation_does_not_cross_the_towers() -> None:
     louder = x.clone()
     louder[:, 48:] = 100
     assert torch.equal(norm(x)[:, :48], norm(louder)[:, :48])
-
-
-# --- other people's nets with what differs set right
-
-
-def test_squeezenet_is_torchvisions_with_the_pad_of_the_release() -> None:
-    from tests.references import torchvision_models
-
-    torch.manual_seed(0)
-    net = torchvision_models().squeezenet1_0().double().eval()
-    draw(net)
-    net.classifier[1].padding = (1, 1)
-    module = blockdsl.load("squeezenet1_0").module(dtype=torch.float64, seed=0).eval()
-    carry(net, module)
-    x = torch.randn(2, 3, 227, 227, dtype=torch.float64)
-    with torch.no_grad():
-        equal(module(x), net(x))
-
-
-def test_inception_resnet_v1_is_pytorchcvs_with_the_papers_end() -> None:
-    from pytorchcv.models.inceptionresnetv1 import inceptionresnetv1
-
-    torch.manual_seed(0)
-    net = inceptionresnetv1()
-    net.features.stage3.unit7, net.output = nn.Identity(), nn.Linear(1792, 1000)
-    net = net.double().eval()
-    draw(net)
-    module = blockdsl.load("inception_resnet_v1").module(device="meta", dtype=torch.float64).eval()
-    carry(net, module)
-    x = torch.randn(2, 3, 299, 299, dtype=torch.float64)
-    with torch.no_grad():
-        equal(module(x), net(x))
