@@ -9,7 +9,7 @@ from blockdsl.render.scene import Block, Node
 from blockdsl.render.view import Arrow, View
 
 _LONGEST = 20
-_IN_A_ROW = 8
+_IN_A_ROW = 9
 _NARROW = 2
 
 

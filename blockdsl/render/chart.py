@@ -55,14 +55,15 @@ def _drawn(shown: Sequence[Entry], metric: str, kind: str) -> bytes:
     with mpl.rc_context({"svg.hashsalt": "blockdsl", "svg.fonttype": "none", "font.size": 10}):
         figure = Figure(figsize=(9, 6), layout="constrained")
         axes = figure.add_subplot()
-        _marks(axes, shown, metric)
+        draw_marks(axes, shown, metric)
         file = io.BytesIO()
         dated: dict[str, Any] = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(kind, {})
         figure.savefig(file, format=kind, dpi=144, metadata=dated)
     return file.getvalue()
 
 
-def _marks(axes: Axes, shown: Sequence[Entry], metric: str) -> None:
+def draw_marks(axes: Axes, shown: Sequence[Entry], metric: str) -> None:
+    """Draw networks into axes: GMACs to the right, accuracy upwards, the area of a mark its parameters."""
     families = list(dict.fromkeys(_family(one) for one in shown))
     operations = [one.summary.macs / 1e9 for one in shown]
     accuracy = [100 - one.errors[metric].error for one in shown]
@@ -80,9 +81,7 @@ def _marks(axes: Axes, shown: Sequence[Entry], metric: str) -> None:
     if axes.get_xscale() == "linear":
         axes.set_xlim(left=0)
     axes.set_xlabel("operations of one forward pass [G multiply-accumulates]")
-    axes.set_ylabel(
-        f"{metric} accuracy [%], published" if metric != "test" else "test accuracy [%], published"
-    )
+    axes.set_ylabel(f"{metric} accuracy [%], as published")
     axes.grid(color="#E4E7EB", zorder=0)
     axes.spines[["top", "right"]].set_visible(False)
     _names(axes, shown, operations, accuracy)

@@ -120,13 +120,18 @@ class _Painter:
                 self._box(item, Words(title, block_arguments(item)), graph)
 
     def _cluster(self, block: Block, title: str, graph: pygraphviz.AGraph, level: int) -> pygraphviz.AGraph:
-        # As wide as twice its words, so that the arrow that leaves passes beside them.
-        says, room = f"<B>{escape(title)}</B>", "&#160;" * len(title)
         left = self._leave(block) > 1
+        side = "LEFT" if left else "RIGHT"
+        # As wide as twice its words, so that the arrow that leaves passes beside them.
+        lines = [line.strip() for line in title.split("  ")]
+        room = "&#160;" * (2 * len(lines[0]) + 4)
+        words = [f"<B>{escape(line)}</B>" for line in lines]
+        words[0] = words[0] + room if left else room + words[0]
+        label = "".join(f'{line}<BR ALIGN="{side}"/>' for line in words)
         fill = palette.FRAMES[min(level, len(palette.FRAMES) - 1)]
         style = "dashed,rounded" if block.choice else "filled,rounded"
         return graph.add_subgraph(
-            name=f"cluster_{block.name}", label=f"<{says}{room}>" if left else f"<{room}{says}>",
+            name=f"cluster_{block.name}", label=f"<{label}>",
             fontsize="11", fontcolor=QUIET, labeljust="l" if left else "r", labelloc="b", margin="10",
             tooltip=_tip(block), penwidth="1",
             fillcolor=fill, style=style, color=LINE if block.choice else palette.FRAME,

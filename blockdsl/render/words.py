@@ -22,7 +22,7 @@ _SPOKEN = {
 }  # fmt: skip
 _POOLS = {"POOL": "max pool", "AVGPOOL": "avg pool", "LPPOOL": "LP pool", "SUBSAMPLE": "subsampling"}
 _CONVS = {"CONV": "conv", "DWCONV": "depthwise conv", "DECONV": "transposed conv", "UP": "up-conv"}
-_WITH_NUMBER = {"DROPOUT": "p", "DROPPATH": "p", "SCALE": "factor", "ATTENTION": "heads"}
+_WITH_NUMBER = {"DROPOUT": "p", "DROPPATH": "p", "SCALE": "factor"}
 _LONGEST_ARGUMENTS = 36
 BARE_JOINS = {"SUM", "MUL"}
 """Joins that are a sign in a circle."""
@@ -101,6 +101,8 @@ def core_words(layer: Layer) -> tuple[str, str]:
         return f"{_size(operation.kernel)} {_POOLS[name]}", _extras(operation)
     if name == "FC":
         return f"FC {operation.features}", ""
+    if name == "ATTENTION":
+        return "attention", f"{operation.heads} heads"
     if name == "MEAN" and getattr(operation, "drop", 0):
         return "mean", "drop-path"
     return follower(layer), ""

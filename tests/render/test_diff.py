@@ -1,0 +1,159 @@
+"""Differences of networks: none for the same one, the right blocks for known pairs, costs that add up."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+import blockdsl
+from blockdsl.analysis.diff import Change, diff
+from blockdsl.cli import run
+
+PAIRS = [
+    ("resnet50", "resnet50_v1_5"),
+    ("resnet18", "resnet34"),
+    ("resnet34", "resnet50"),
+    ("vgg16", "vgg19"),
+    ("vgg16", "vgg16_bn"),
+    ("resnet50", "se_resnet50"),
+    ("densenet121", "densenet169"),
+    ("plain18", "resnet18"),
+    ("googlenet", "bn_inception"),
+    ("alexnet", "lenet5"),
+    ("inception_module_naive", "inception_module_reduced"),
+    ("mobilenet_v2", "efficientnet_b0"),
+]
+
+
+def changes(one: str, two: str) -> list[Change]:
+    return diff(blockdsl.load(one).ir, blockdsl.load(two).ir)
+
+
+def parsed(one: str, two: str) -> list[Change]:
+    return diff(*(blockdsl.parse(text, input=(8, 16, 16)).ir for text in (one, two)))
+
+
+@pytest.mark.parametrize(("one", "two"), PAIRS)
+def test_what_changes_cost_is_what_the_networks_differ_by(one: str, two: str) -> None:
+    found = changes(one, two)
+    before, after = blockdsl.load(one).summary(), blockdsl.load(two).summary()
+    assert sum(change.delta.params for change in found) == after.params - before.params
+    assert sum(change.delta.macs for change in found) == after.macs - before.macs
+
+
+def test_resnet34_is_resnet18_with_more_units() -> None:
+    # He et al. 2015, table 1: 2, 2, 2, 2 units become 3, 4, 6, 3.
+    found = [(change.kind, change.path, change.times) for change in changes("resnet18", "resnet34")]
+    assert found == [
+        ("added", "stage[1].unit[3]", 1),
+        ("added", "stage[2].unit[3..4]", 2),
+        ("added", "stage[3].unit[3..6]", 4),
+        ("added", "stage[4].unit[3]", 1),
+    ]
+
+
+def test_vgg19_is_vgg16_with_a_fourth_convolution_in_three_stages() -> None:
+    found = [(change.kind, change.path, change.after) for change in changes("vgg16", "vgg19")]
+    assert found == [
+        ("added", "stage[3].conv[4]", "conv(c=256)"),
+        ("added", "stage[4].conv[4]", "conv(c=512)"),
+        ("added", "stage[5].conv[4]", "conv(c=512)"),
+    ]
+
+
+def test_v1_5_moves_the_stride_of_three_units() -> None:
+    found = [c for c in changes("resnet50", "resnet50_v1_5") if c.kind == "changed"]
+    assert [c.path for c in found] == [
+        f"stage[{stage}].unit[1].conv[{conv}].conv[1]" for stage in (2, 3, 4) for conv in (1, 2)
+    ]
+    assert found[0].before == "CONV(128,1,stride=2,bias=no)"
+    assert found[0].after == "CONV(128,1,bias=no)"
+    assert {c.kind for c in changes("resnet50", "resnet50_v1_5")} == {"changed", "fed"}
+
+
+@pytest.mark.parametrize("name", ["resnet50", "googlenet", "fractalnet_20"])
+def test_a_network_does_not_differ_from_itself(name: str) -> None:
+    assert changes(name, name) == []
+
+
+@pytest.mark.parametrize(
+    ("one", "two"),
+    [
+        ("CONV(8,3,p1)-RELU-CONV(8,3,p1)-RELU", "block c = CONV(8,3,p1)-RELU net c*2"),
+        ("CONV(8,3,p1)-RELU", "net a:CONV(8, 3, pad=1)-b:RELU"),
+        ("ID + CONV(8,1)", "CONV(8,1) + ID"),
+    ],
+)
+def test_the_same_network_in_other_words_does_not_differ(one: str, two: str) -> None:
+    assert parsed(one, two) == []
+
+
+@pytest.mark.parametrize(
+    ("one", "two", "expected"),
+    [
+        ("CONV(8,3,p1)-RELU", "CONV(8,3,p1)-BN-RELU", [("added", "bn[1]", "", "BN")]),
+        ("CONV(8,3,p1)-BN-RELU", "CONV(8,3,p1)-RELU", [("removed", "bn[1]", "BN", "")]),
+        (
+            "CONV(8,3,p1)-RELU",
+            "CONV(8,5,p2)-RELU",
+            [("changed", "conv[1]", "CONV(8,3,pad=1)", "CONV(8,5,pad=2)")],
+        ),
+        (
+            "CONV(8,1)-CONV(4,1)",
+            "CONV(6,1)-CONV(4,1)",
+            [("changed", "conv[1]", "CONV(8,1)", "CONV(6,1)"), ("fed", "conv[2]", "8x16x16", "6x16x16")],
+        ),
+        # The same layers, but the shortcut begins elsewhere.
+        (
+            "block f = let a = in-CONV(8,3,p1) let b = a-RELU a + b net f",
+            "block f = let a = in-CONV(8,3,p1) let b = a-RELU in + b net f",
+            [("rewired", "f[1].sum[1]", "f[1].conv[1], f[1].relu[1]", "input, f[1].relu[1]")],
+        ),
+        (
+            "AUX(side, GAP-FC(2), weight=0.3)-FC(2)",
+            "AUX(side, GAP-FC(2), weight=0.5)-FC(2)",
+            [("changed", "side", "weight 0.3", "weight 0.5")],
+        ),
+    ],
+)  # fmt: skip
+def test_small_differences(one: str, two: str, expected: list[tuple[str, str, str, str]]) -> None:
+    found = parsed(one, two)
+    assert [(c.kind, c.path, c.before, c.after) for c in found] == expected
+
+
+def test_the_command_tells_blocks_and_costs(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["diff", "vgg16", "vgg19"]) == 0
+    # A 3x3 convolution of 512 channels has 512 * (512 * 9 + 1) parameters.
+    assert capsys.readouterr().out == (
+        "VGG-16 -> VGG-19\n"
+        "parameters  138,357,544 -> 143,667,240 (+5,309,696)\n"
+        "MACs        15,470,264,320 -> 19,632,062,464 (+4,161,798,144)\n"
+        "activations 115,206,048 -> 125,642,656 (+10,436,608)\n"
+        "depth       16 -> 19 (+3)\n"
+        "\n"
+        "+ stage[3].conv[4]: conv(c=256)\n"
+        "      +590,080 parameters, +1,849,688,064 MACs\n"
+        "+ stage[4].conv[4]: conv(c=512)\n"
+        "      +2,359,808 parameters, +1,849,688,064 MACs\n"
+        "+ stage[5].conv[4]: conv(c=512)\n"
+        "      +2,359,808 parameters, +462,422,016 MACs\n"
+    )
+    assert run(["diff", "vgg16", "vgg16"]) == 0
+    assert capsys.readouterr().out == "VGG-16 -> VGG-16\nthe same network\n"
+
+
+def test_json(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert run(["diff", "resnet18", "resnet34", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["same"] is False
+    assert told["changes"][0] == {
+        "kind": "added",
+        "path": "stage[1].unit[3]",
+        "before": "",
+        "after": "basic(c=64)",
+        "times": 1,
+        "params": 2 * (64 * 64 * 9 + 2 * 64),
+        "macs": 2 * 64 * 64 * 9 * 56 * 56,
+        # Two convolutions, two normalisations, the sum, and two activations of 64x56x56 floats.
+        "memory": 7 * 64 * 56 * 56 * 4,
+    }
