@@ -11,6 +11,7 @@ from blockdsl.analysis.summary import Summary, summarise
 from blockdsl.diagnostics import Mark, error
 from blockdsl.lowering import Program
 from blockdsl.ops import Shape
+from blockdsl.passes.trees import walk
 
 COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
     "==": operator.eq,
@@ -58,9 +59,23 @@ def run_checks(program: Program, summary: Summary | None = None) -> int:
     """
     names = figures(program, summary or summarise(program.graph))
     for check in program.checks:
+        _refuse_double_meaning(program, check, names)
         for condition in _conditions(check.condition):
             _hold(program, condition, names)
     return len(program.checks)
+
+
+def _refuse_double_meaning(program: Program, check: nodes.Check, names: dict[str, object]) -> None:
+    """A name that is a figure and a parameter of the file would mean one of them in silence."""
+    for node in walk(check.condition):
+        if isinstance(node, nodes.Path) and node.steps[0].name in names.keys() & program.params.keys():
+            name = node.steps[0].name
+            raise error(
+                "name",
+                f"{name} is a figure of the network and a param of the file",
+                node.span,
+                help=f"give the param another name, such as {name}_",
+            )
 
 
 def _conditions(condition: nodes.Expr) -> Iterator[nodes.Expr]:

@@ -84,7 +84,8 @@ Place = tuple[str, int, int]
 
 def place(span: Span) -> Place:
     """The place of a span."""
-    return span.source.name, span.start, span.end
+    source = span.source
+    return f"{source.folder}/{source.name}", span.start, span.end
 
 
 @dataclass(eq=False)

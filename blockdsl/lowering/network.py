@@ -66,6 +66,7 @@ class Lowering(Calls):
 
     def _chain(self, parts: tuple[nodes.Expr, ...], stream: Tensors, context: Context) -> Tensors:
         for index, part in enumerate(parts):
+            part = self._side(part, context) if index else part
             kind = self.kind(part, context)
             if kind is Kind.TENSOR and index > 0:
                 raise context.error(
@@ -78,6 +79,13 @@ class Lowering(Calls):
                 raise self.no_network(part, context)
             stream = self.apply(part, stream, context)
         return stream
+
+    def _side(self, part: nodes.Expr, context: Context) -> nodes.Expr:
+        """What a link of a chain is once its `if` has chosen."""
+        inner = part
+        while isinstance(inner, nodes.Group | nodes.If):
+            inner = inner.body if isinstance(inner, nodes.Group) else self.branch(inner, context)
+        return part if self.kind(inner, context) is not Kind.TENSOR else inner
 
     def _repeat(self, expr: nodes.Product, stream: Tensors, context: Context) -> Tensors:
         *before, count = expr.parts
