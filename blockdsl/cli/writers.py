@@ -84,9 +84,10 @@ def writer_for(path: Path) -> Writer:
     extra, modules = EXTRAS.get(path.suffix, ("", ()))
     missing = [name for name in modules if find_spec(name) is None]
     if missing:
+        verb = "is" if len(missing) == 1 else "are"
         raise error(
             "output",
-            f"cannot write {path}: {' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} not installed",
+            f"cannot write {path} without {' and '.join(missing)}, which {verb} not installed",
             help=f"pip install 'blockdsl[{extra}]'",
         )
     return WRITERS[path.suffix]

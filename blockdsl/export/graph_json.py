@@ -13,7 +13,9 @@ from blockdsl.ir import Graph, Layer, Value
 
 def write_json(graph: Graph, title: str, path: Path) -> None:
     """Write `node_link` as JSON."""
-    path.write_text(json.dumps(node_link(graph, title), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    path.write_text(
+        json.dumps(node_link(graph, title), indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
+    )
 
 
 def node_link(graph: Graph, title: str = "") -> dict[str, Any]:

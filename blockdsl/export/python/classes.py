@@ -8,14 +8,15 @@ from typing import Any
 from torch import nn
 
 from blockdsl.export.python.definitions import Definition
-from blockdsl.export.python.fitting import MISSING, Parameter, Scope
+from blockdsl.export.python.fitting import MISSING, Scope
 from blockdsl.export.python.forward import Step, forward
 from blockdsl.export.python.functional import template
 from blockdsl.export.python.grouping import Plan
 from blockdsl.export.python.modules import Name
-from blockdsl.export.python.runs import run_lines
+from blockdsl.export.python.parameters import Parameter
+from blockdsl.export.python.runs import Calls, run_lines
 from blockdsl.export.python.structure import ACTIVATION, Part
-from blockdsl.export.python.text import call, indented, literal
+from blockdsl.export.python.text import call, indented
 
 
 @dataclass
@@ -48,7 +49,7 @@ class Writer:
                 self._single(index, part)
 
     def _run(self, index: int, part: Part) -> None:
-        rows = [p.args for p in self.plan.rows(index) if p is not None]
+        rows: list[Calls] = [p.args for p in self.plan.rows(index) if p is not None]
         lines, calls, count = run_lines(part, rows, self.scope)
         if self.comment_shapes and len(rows) == 1 and len(lines) == len(part.args):
             lines = [f"{line}  # {_size(shape)}" for line, shape in zip(lines, part.each, strict=True)]
@@ -63,14 +64,12 @@ class Writer:
 
     def _single(self, index: int, part: Part) -> None:
         rows = self.plan.rows(index)
-        settings = {
-            name: [MISSING if r is None else r.args[0][name] for r in rows] for name in part.args[0]
-        }
+        settings = {name: [MISSING if r is None else r.args[0][name] for r in rows] for name in part.args[0]}
         absent = any(r is None for r in rows)
         constant = {n: v[0] for n, v in settings.items() if not absent and all(w == v[0] for w in v)}
         inplace = part.inplace and all(r is None or r.inplace for r in rows)
         if part.kind == ACTIVATION:
-            kinds = [Name("nn.Identity") if v is MISSING else v for v in settings["activation"]]
+            kinds: list[Any] = [Name("nn.Identity") if v is MISSING else v for v in settings["activation"]]
             if len(set(kinds)) > 1:
                 varied = [p for p in self.plan.parts if p.kind == ACTIVATION]
                 part = replace(part, name=f"activation{varied.index(part) + 1 if len(varied) > 1 else ''}")
@@ -86,7 +85,11 @@ class Writer:
             self._stateless(part, constant, "", None, index)
             return
         texts = {n: self.scope.fit(v, n, part.name) for n, v in settings.items()}
-        condition = self.scope.condition([r is not None for r in rows], part.name.rstrip("0123456789")) if absent else None
+        condition = (
+            self.scope.condition([r is not None for r in rows], part.name.rstrip("0123456789"))
+            if absent
+            else None
+        )
         self._module(part, call(part.kind, texts, part.defaults), condition)
 
     def _stateless(
@@ -105,7 +108,17 @@ class Writer:
             flag = "residual" if part.leaf and part.leaf.kind == "Sum" else "gated"
             self.init.append(f"self.{flag} = {condition}")
         through = self.plan.through.get(index)
-        self.steps.append(Step(text, part.sources, len(part.shapes), part.name, flag=flag, through=through, training=part.training))
+        self.steps.append(
+            Step(
+                text,
+                part.sources,
+                len(part.shapes),
+                part.name,
+                flag=flag,
+                through=through,
+                training=part.training,
+            )
+        )
 
     def _module(self, part: Part, made: str, condition: str | None) -> None:
         if part.leaf is not None and not part.leaf.kind.startswith("nn."):
@@ -118,7 +131,14 @@ class Writer:
         self.init.append(f"self.{part.name} = {made}{comment}")
         arguments = ", ".join(f"{{{i}}}" for i in range(len(part.sources)))
         self.steps.append(
-            Step(f"self.{part.name}({arguments})", part.sources, len(part.shapes), part.name, training=part.training, state=True)
+            Step(
+                f"self.{part.name}({arguments})",
+                part.sources,
+                len(part.shapes),
+                part.name,
+                training=part.training,
+                state=True,
+            )
         )
 
     def finish(self) -> Class:
@@ -127,9 +147,7 @@ class Writer:
         for number, (container, _) in enumerate(self.plan.instances):
             container.values = {p.name: p.values[number] for p in self.scope.params}
         base = "nn.Sequential" if self.chain else "nn.Module"
-        params = "".join(
-            f", {p.name}: {p.type}" + (f" = {literal(p.default)}" if p.has_default else "") for p in self.scope.params
-        )
+        params = "".join(f", {p.signature}" for p in self.scope.params)
         body = [f"def __init__(self{params}) -> None:", *indented(["super().__init__()", *self.init])]
         if not self.chain:
             body += ["", *forward(self.plan, self.steps)]

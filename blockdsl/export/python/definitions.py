@@ -50,7 +50,11 @@ def definition_of(container: Container) -> Definition:
     source = _source(container)
     if source is None:
         return Definition()
-    found = re.search(rf"((?:^#.*\n)*)^block +{re.escape(container.call.block)}\b([^=\n(]*(?:\([^)]*\))?)", source.text, re.M)
+    found = re.search(
+        rf"((?:^#.*\n)*)^block +{re.escape(container.call.block)}\b([^=\n(]*(?:\([^)]*\))?)",
+        source.text,
+        re.M,
+    )
     if not found:
         return Definition()
     comment = " ".join(line.lstrip("# ").rstrip() for line in found[1].splitlines())

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from blockdsl.export.python.modules import Name
+from blockdsl.export.python.parameters import DEFAULTS, ROLES, WIDTHS, Parameter
 from blockdsl.export.python.text import literal
 
 Row = Sequence[Any]
@@ -25,48 +26,6 @@ class Missing:
 
 
 MISSING = Missing()
-
-
-@dataclass
-class Parameter:
-    """A parameter of a class: its value in each instance."""
-
-    name: str
-    values: list[Any]
-    default: Any = None
-    has_default: bool = False
-
-    @property
-    def type(self) -> str:
-        """The type hint."""
-        kinds = {_type(v) for v in self.values}
-        return " | ".join(sorted(kinds)) if kinds != {"float", "int"} else "float"
-
-
-def _type(value: Any) -> str:
-    if isinstance(value, Name):
-        return "type[nn.Module]"
-    if isinstance(value, tuple):
-        if all(isinstance(v, int) for v in value):
-            return f"tuple[{', '.join(['int'] * len(value))}]" if len(value) < 3 else "tuple[int, ...]"
-        return "tuple[float, ...]" if all(isinstance(v, int | float) for v in value) else "tuple[tuple[int, ...], ...]"
-    return type(value).__name__
-
-
-ROLES = {
-    "in_channels": "in_channels", "out_channels": "channels", "num_features": "in_channels",
-    "kernel_size": "kernel_size", "stride": "stride", "padding": "padding", "groups": "groups",
-    "dilation": "dilation", "p": "drop", "in_features": "in_features", "out_features": "features",
-    "drop": "drop", "channels": "channels", "features": "features", "normalized_shape": "in_channels",
-}  # fmt: skip
-"""What a parameter is called that explains an argument of this name."""
-
-_WIDTHS = frozenset(
-    {"in_channels", "out_channels", "num_features", "in_features", "out_features", "channels", "features", "classes"}
-)
-
-DEFAULTS = {"stride": 1, "groups": 1, "dilation": 1, "padding": 0, "drop": 0.0}
-"""Parameters that may be left out, where they have this value in some instance."""
 
 
 @dataclass
@@ -90,11 +49,11 @@ class Scope:
         return self.explained(row, role) or self._new(row, role, part)
 
     def _said(self, value: Any, role: str) -> str | None:
-        """A constant as the argument of the block that it comes from: widths alone, others would be chance."""
-        if not _whole(value) or value < 8 or role not in _WIDTHS:
+        """A constant as the argument of the block that it comes from: of widths alone, not by chance."""
+        if not _whole(value) or value < 8 or role not in WIDTHS:
             return None
-        named = [(p.name, p.values) for p in self.params if p.name not in _WIDTHS]
-        for text, values in [*named, *((f"<{n}>", v) for n, v in self.offers.items() if n not in _WIDTHS)]:
+        named = [(p.name, p.values) for p in self.params if p.name not in WIDTHS]
+        for text, values in [*named, *((f"<{n}>", v) for n, v in self.offers.items() if n not in WIDTHS)]:
             for factor in (1, 2, 4):
                 if all(v == values[0] for v in values) and _whole(values[0]) and values[0] * factor == value:
                     name = self._adopt(text, role) if text.startswith("<") else text
@@ -158,7 +117,9 @@ class Scope:
 
     def _add(self, name: str, values: list[Any]) -> str:
         used = {p.name for p in self.params} | self.taken
-        unique = name if name not in used else next(f"{name}{i}" for i in range(2, 99) if f"{name}{i}" not in used)
+        unique = (
+            name if name not in used else next(f"{name}{i}" for i in range(2, 99) if f"{name}{i}" not in used)
+        )
         if any(isinstance(v, float) for v in values):
             values = [float(v) if _number(v) else v for v in values]
         self.params.append(Parameter(unique, values))
@@ -183,7 +144,10 @@ class Scope:
             elif all(map(_number, p.values)):
                 if 0 in p.values:
                     atoms.append((f"{p.name} > 0", [v > 0 for v in p.values]))
-                atoms += [(f"{p.name} == 1", [v == 1 for v in p.values]), (f"{p.name} != 1", [v != 1 for v in p.values])]
+                atoms += [
+                    (f"{p.name} == 1", [v == 1 for v in p.values]),
+                    (f"{p.name} != 1", [v != 1 for v in p.values]),
+                ]
         numbers = [p for p in self.params if all(map(_whole, p.values))]
         for a in numbers:
             for b in numbers:
@@ -192,7 +156,10 @@ class Scope:
                         product = [factor * v for v in b.values]
                         text = b.name if factor == 1 else f"{factor} * {b.name}"
                         same = [x == y for x, y in zip(a.values, product, strict=True)]
-                        atoms += [(f"{a.name} == {text}", same), (f"{a.name} != {text}", [not s for s in same])]
+                        atoms += [
+                            (f"{a.name} == {text}", same),
+                            (f"{a.name} != {text}", [not s for s in same]),
+                        ]
         yield from atoms
         for i, (a_text, x) in enumerate(atoms):
             for b_text, y in atoms[i + 1 :]:
@@ -219,7 +186,7 @@ def _agree(values: Row, row: Row) -> bool:
 
 def _same(a: Any, b: Any) -> bool:
     if isinstance(a, float) and _number(b):
-        return abs(a - b) < 1e-9
+        return bool(abs(a - b) < 1e-9)
     return bool(a == b) and isinstance(a, bool) == isinstance(b, bool)
 
 

@@ -126,7 +126,10 @@ def _write(values: _Values, steps: list[Step], index: int, step: Step, lines: li
         values.text[refs[0]] = expression
         return
     if step.ports > 1:
-        targets = [_fresh(values, index, f"{'abcdefgh'[p]}" if step.ports <= 8 else f"part{p}") for p in range(step.ports)]
+        targets = [
+            _fresh(values, index, f"{'abcdefgh'[p]}" if step.ports <= 8 else f"part{p}")
+            for p in range(step.ports)
+        ]
         for ref, target in zip(refs, targets, strict=True):
             values.text[ref] = target
         lines.append(f"{', '.join(targets)} = {expression}")
@@ -171,7 +174,8 @@ def _name(values: _Values, index: int, step: Step, operands: list[str]) -> str:
     if step.training:
         return step.name
     for operand in operands:
-        for word in re.findall(r"(?<![.\w])[a-z]\w*(?![\w(.])", operand):
+        words: list[str] = re.findall(r"(?<![.\w])[a-z]\w*(?![\w(.])", operand)
+        for word in words:
             if word not in alive_names and word not in ("self", "if", "else", "dim", "draw"):
                 return word
     return _fresh(values, index, "y")
@@ -188,7 +192,7 @@ def _filled(text: str, operands: list[str]) -> str:
     """A template with its operands; sums and conditions as operands are put in brackets."""
     tight = any(o in text for o in ("[:", "}.")) or " * " in text
     for i, operand in enumerate(operands):
-        needs = (" if " in operand or (tight and (" + " in operand or " / " in operand)))
+        needs = " if " in operand or (tight and (" + " in operand or " / " in operand))
         shown = f"({operand})" if needs and not _enclosed(text, i) else operand
         text = text.replace(f"{{{i}}}", shown)
         if i == 0:

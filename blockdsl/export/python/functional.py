@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from blockdsl.export.python.text import literal
 from blockdsl.export.python.structure import Part
+from blockdsl.export.python.text import literal
 
 _ONE = {
     "nn.ReLU": "F.relu({x})",

@@ -1,9 +1,9 @@
-"""Which containers become one class: those of one block whose parts are the same, or the same but for some."""
+"""Which containers become one class: those of one block whose parts are the same, but for some."""
 
 from __future__ import annotations
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -44,7 +44,9 @@ class Plan:
         return [None if m[index] is None else c.parts[m[index]] for c, m in self.instances]  # type: ignore[index]
 
 
-def order(nodes: dict[tuple[str, ...], Node], titles: dict[tuple[str, ...], str]) -> Iterator[tuple[str, list[Node]]]:
+def order(
+    nodes: dict[tuple[str, ...], Node], titles: dict[tuple[str, ...], str]
+) -> Iterator[tuple[str, list[Node]]]:
     """Groups of containers of one block, what they contain before them.
 
     The instances of a block that contains itself are told apart by how deep they go.
@@ -52,7 +54,12 @@ def order(nodes: dict[tuple[str, ...], Node], titles: dict[tuple[str, ...], str]
     uses = nx.DiGraph()
     uses.add_nodes_from(titles.values())
     uses.add_edges_from((titles[n], titles[n[:-1]]) for n in nodes if n)
-    recursive = {t for part in nx.strongly_connected_components(uses) for t in part if len(part) > 1 or uses.has_edge(t, t)}
+    recursive = {
+        t
+        for part in nx.strongly_connected_components(uses)
+        for t in part
+        if len(part) > 1 or uses.has_edge(t, t)
+    }
     heights: dict[tuple[str, ...], int] = defaultdict(int)
     for names in sorted(nodes, key=len, reverse=True):
         if names:
@@ -143,3 +150,27 @@ def _short(plan: Plan, index: int) -> str:
         return next(iter(names)).removeprefix("nn.") if len(names) == 1 else "Act"
     kind = part.kind.removeprefix("nn.").removesuffix("2d").removesuffix("1d")
     return {"BatchNorm": "BN", "LayerNorm": "LN", "GroupNorm": "GN"}.get(kind, kind)
+
+
+def variant(name: str, plan: Plan, base: Plan) -> str:
+    """A name for a class beside another of its block: what it has more, or less, if that is one thing."""
+    if name != told(base):
+        return name
+    mine, other = (
+        Counter(titled(p.name.rstrip("0123456789")) for p in q.parts if p.state) for q in (plan, base)
+    )
+    more, less = list((mine - other).elements()), list((other - mine).elements())
+    if len(more) == 1 and not less:
+        return f"{name}With{more[0]}"
+    if len(less) == 1 and not more:
+        return f"{name}Without{less[0]}"
+    kinds, others = (Counter(p.kind for p in q.parts if p.leaf is None) for q in (plan, base))
+    new, old = list((kinds - others).elements()), list((others - kinds).elements())
+    if len(new) == len(old) == 1 and new[0].startswith(f"{old[0]}With"):
+        return name + new[0].removeprefix(old[0])
+    return name
+
+
+def _stem(part: Part) -> str:
+    """What a part is called without its number."""
+    return titled(part.name.rstrip("0123456789"))

@@ -76,7 +76,9 @@ def leaf_of(layer: Layer, module: nn.Module) -> Leaf:
     return Leaf(kind, cls, args, defaults, bool(module.state_dict()))
 
 
-_NEVER = frozenset({"device", "dtype", "padding_mode", "inplace", "track_running_stats", "min_value", "max_value"})
+_NEVER = frozenset(
+    {"device", "dtype", "padding_mode", "inplace", "track_running_stats", "min_value", "max_value"}
+)
 
 
 def _value(value: Any, name: str) -> Any:

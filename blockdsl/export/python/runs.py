@@ -62,7 +62,10 @@ def run_lines(part: Part, instances: list[Calls], scope: Scope) -> tuple[list[st
         header = f"for i, {each} in enumerate({values}):"
     made = call(part.kind, texts, part.defaults)
     lines += [header, f'    self.add_module(f"{part.name}{{{number}}}", {made})']
-    run = [f"for i in {_range(first, count, first)}:", f'    {{x}} = self.get_submodule(f"{part.name}{{i}}")({{x}})']
+    run = [
+        f"for i in {_range(first, count, first)}:",
+        f'    {{x}} = self.get_submodule(f"{part.name}{{i}}")({{x}})',
+    ]
     return lines, run, count
 
 
@@ -86,7 +89,9 @@ def _shape_of(rows: list[list[Any]]) -> str:
     if all(v == r[1] for r in rows for v in r[2:]):
         return "tail"
     long = [r for r in rows if len(r) > 1]
-    if all(isinstance(v, int | float) and not isinstance(v, bool) for r in rows for v in r) and all(map(_straight, long)):
+    if all(isinstance(v, int | float) and not isinstance(v, bool) for r in rows for v in r) and all(
+        map(_straight, long)
+    ):
         if all(isinstance(v, int) for r in rows for v in r):
             return "affine"
         if len({_slope(r) for r in long}) == 1 and all(_starts(r, _slope(long[0])) is not None for r in rows):
@@ -112,10 +117,15 @@ def _affine(rows: list[list[Any]], name: str, part: Part, scope: Scope) -> str:
     if all(isinstance(v, int) for r in rows for v in r):
         start = scope.fit([r[0] for r in rows], name, part.name)
         step = scope.fit([r[1] - r[0] if len(r) > 1 else MISSING for r in rows], f"{name}_step", part.name)
-        return f"{start} + i" if step == "1" else f"{start} + {step} * i" if step.isdigit() else f"{start} + i * {step}"
+        return (
+            f"{start} + i"
+            if step == "1"
+            else f"{start} + {step} * i"
+            if step.isdigit()
+            else f"{start} + i * {step}"
+        )
     slope = _slope(next(r for r in rows if len(r) > 1))
     start = scope.fit([_starts(r, slope) for r in rows], "first")
     index = "i" if start == "0" else f"({start} + i)"
     factor = "" if slope.numerator == 1 else f"{slope.numerator} * "
     return f"{factor}{index} / {slope.denominator}"
-

@@ -129,14 +129,18 @@ class Reader:
         if child.layer is None:
             inner = self.known[child.names]
             defaults = {p.name: p.default for p in inner.cls.params if p.has_default}
-            return Part(name, inner.cls.name, sources, [inner.values], defaults, True, shapes, each=[shapes[0]])
+            return Part(
+                name, inner.cls.name, sources, [inner.values], defaults, True, shapes, each=[shapes[0]]
+            )
         module = self.module.get_submodule(module_path(child.layer))
         leaf = leaf_of(child.layer, module)
         inplace = bool(getattr(module, "inplace", False))
         if leaf.module in _ACTIVATIONS and all(leaf.args[n] == leaf.defaults.get(n) for n in leaf.args):
             kind = {"activation": Name(leaf.kind)}
             return Part(name, ACTIVATION, sources, [kind], {}, False, shapes, leaf, inplace=inplace)
-        return Part(name, leaf.kind, sources, [leaf.args], leaf.defaults, leaf.state, shapes, leaf, inplace=inplace)
+        return Part(
+            name, leaf.kind, sources, [leaf.args], leaf.defaults, leaf.state, shapes, leaf, inplace=inplace
+        )
 
 
 def _continues(last: Part, part: Part, index: int, child: Node, readers: dict[Value, int]) -> bool:
@@ -158,7 +162,12 @@ def as_runs(containers: list[Container]) -> None:
     runs = {(p.name, p.kind, p.first) for c in containers for p in c.parts if p.first is not None}
     for part in (p for c in containers for p in c.parts):
         stem, number = _numbered(part.name)
-        if part.leaf is None and part.first is None and (stem, part.kind, number) in runs and not part.training:
+        if (
+            part.leaf is None
+            and part.first is None
+            and (stem, part.kind, number) in runs
+            and not part.training
+        ):
             part.name, part.first = stem, number
 
 

@@ -49,48 +49,35 @@ def wrapped(lines: Iterable[str]) -> list[str]:
 
 
 def _broken(line: str) -> list[str]:
-    code, comment = _comment(line)
+    code, mark, comment = line.partition("  # ")
     if len(line) <= WIDTH or code.lstrip().startswith(('"', "#")):
         return [line]
-    if len(code) <= WIDTH:
-        return [code, *([] if not comment else [])] if not comment else _above(code, comment)
     indent = " " * (len(code) - len(code.lstrip()))
-    start, end = _last_bracket(code)
+    if mark and len(code) <= WIDTH:
+        return [f"{indent}# {comment}", code]
+    start, end = _bracket(code)
     if start < 0:
         return [line]
-    head, body, tail = code[: start + 1], code[start + 1 : end], code[end:]
     inner = f"{indent}    "
-    parts = _commas(body)
-    keep = len(parts) == 1 and not head.endswith("[")
-    if len(inner) + len(body) <= WIDTH or keep:
-        middle = _broken(inner + body) if " if " not in body or len(inner) + len(body) <= WIDTH else _choice(inner, body)
+    head, inside, tail = code[: start + 1], code[start + 1 : end], code[end:]
+    if len(inner) + len(inside) <= WIDTH:
+        middle = [inner + inside]
+    elif " if " in inside and len(_commas(inside)) == 1:
+        middle = _choice(inner, inside)
     else:
-        middle = [piece for part in parts for piece in _broken(f"{inner}{part},")]
-    result = [head, *middle, indent + tail]
-    if comment:
-        result[0 if len(head) + 2 + len(comment) <= WIDTH else -1] += f"  {comment}"
-    return result
+        middle = [piece for part in _commas(inside) for piece in _broken(f"{inner}{part},")]
+    return [f"{head}  # {comment}" if mark else head, *middle, indent + tail]
 
 
-def _above(code: str, comment: str) -> list[str]:
-    indent = " " * (len(code) - len(code.lstrip()))
-    return [f"{indent}{comment}", code]
-
-
-def _choice(inner: str, body: str) -> list[str]:
+def _choice(inner: str, inside: str) -> list[str]:
     """`a if c else b`, a line for each part."""
-    first, _, rest = body.partition(" if ")
+    first, _, rest = inside.partition(" if ")
     condition, _, second = rest.rpartition(" else ")
     return [f"{inner}{first}", f"{inner}if {condition}", f"{inner}else {second}"]
 
 
-def _comment(line: str) -> tuple[str, str]:
-    code, mark, comment = line.partition("  # ")
-    return code, f"# {comment}" if mark else ""
-
-
-def _last_bracket(code: str) -> tuple[int, int]:
-    """Where the last outermost pair of brackets with something inside begins and ends."""
+def _bracket(code: str) -> tuple[int, int]:
+    """Where to break: the last outermost pair of brackets with something inside, of a `def` the first."""
     depth, start, found = 0, -1, (-1, -1)
     for index, character in enumerate(code):
         if character in "([{":
@@ -101,6 +88,8 @@ def _last_bracket(code: str) -> tuple[int, int]:
             depth -= 1
             if depth == 0 and index > start + 1:
                 found = (start, index)
+                if code.lstrip().startswith("def "):
+                    break
     return found
 
 

@@ -6,16 +6,15 @@ import re
 import textwrap
 from typing import Any
 
-
 from blockdsl.analysis import summarise
-from blockdsl.codegen import build
+from blockdsl.codegen import build, module_path
 from blockdsl.codegen.containers import Network
 from blockdsl.codegen.tree import Node, tree
 from blockdsl.export.python.classes import Class, Writer
 from blockdsl.export.python.definitions import Definition, definition_of, number
 from blockdsl.export.python.fitting import Scope
 from blockdsl.export.python.forward import names_of_inputs, statements
-from blockdsl.export.python.grouping import Plan, order, plans, titled, told
+from blockdsl.export.python.grouping import Plan, order, plans, titled, told, variant
 from blockdsl.export.python.initial import initial_lines
 from blockdsl.export.python.layers import sources
 from blockdsl.export.python.structure import Reader, as_runs
@@ -42,7 +41,8 @@ class _File:
         self.root = tree(self.graph, joins)
         self.reader = Reader(self.graph, module)
         self.classes: list[Class] = []
-        self.names: set[str] = {"Tensor"}
+        leaves = (module.get_submodule(module_path(layer)) for layer in self.graph.layers() if layer.id)
+        self.names = {"Tensor", "Mean"} | {type(leaf).__name__ for leaf in leaves}
 
     def text(self) -> str:
         nodes = {n.names: n for n in _containers(self.root, self.reader)}
@@ -52,8 +52,10 @@ class _File:
                 continue
             containers = [self.reader.read(node, title) for node in members]
             as_runs(containers)
+            base = None
             for plan in plans(title, containers):
-                self._write(plan)
+                self._write(plan, base)
+                base = base or plan
         self._network()
         return self._assembled()
 
@@ -70,9 +72,10 @@ class _File:
         self.names.add(chosen)
         return chosen
 
-    def _write(self, plan: Plan) -> None:
+    def _write(self, plan: Plan, base: Plan | None) -> None:
         definition = definition_of(plan.full)
-        writer = Writer(plan, self._unique(told(plan)), definition, Scope(len(plan.instances), _offers(plan, definition)))
+        name = self._unique(variant(told(plan), plan, base) if base else told(plan))
+        writer = Writer(plan, name, definition, Scope(len(plan.instances), _offers(plan, definition)))
         writer.parts()
         cls = writer.finish()
         self.classes.append(cls)
@@ -91,7 +94,10 @@ class _File:
         classes = self.program.params.get("classes")
         init = [_parameterised(line, classes) for line in writer.init]
         argument = f", classes: int = {classes}" if any("classes" in line for line in init) else ""
-        body = [f"def __init__(self{argument}) -> None:", *indented(["super().__init__()", *init, *initial_lines(self.program)])]
+        body = [
+            f"def __init__(self{argument}) -> None:",
+            *indented(["super().__init__()", *init, *initial_lines(self.program)]),
+        ]
         if not writer.chain or self.draws:
             body += ["", *self._forward(plan, writer)]
         base = "nn.Sequential" if writer.chain and not self.draws else "nn.Module"
@@ -99,7 +105,9 @@ class _File:
         docstring = f'"""(N, {shapes[0]}) -> (N, {shapes[1]})."""'.replace("x", ", ")
         if self.graph.auxiliaries:
             docstring = docstring.replace('."""', '; in training also a dict of the auxiliary outputs."""')
-        self.classes.append(Class(name, [], [f"class {name}({base}):", *indented([docstring, "", *body])], writer.layers))
+        self.classes.append(
+            Class(name, [], [f"class {name}({base}):", *indented([docstring, "", *body])], writer.layers)
+        )
 
     def _forward(self, plan: Plan, writer: Writer) -> list[str]:
         lines, outputs = statements(plan, writer.steps, names_of_inputs(plan))
@@ -112,7 +120,10 @@ class _File:
         if outputs[0] != "x":
             lines.append(f"x = {outputs[0]}")
         lines += ["if self.training:", f"    return x, {{{made}}}", "return x"]
-        return ["def forward(self, x: Tensor) -> Tensor | tuple[Tensor, dict[str, Tensor]]:", *indented(lines)]
+        return [
+            "def forward(self, x: Tensor) -> Tensor | tuple[Tensor, dict[str, Tensor]]:",
+            *indented(lines),
+        ]
 
     def _assembled(self) -> str:
         definitions, imports = sources(self.layers)
@@ -127,8 +138,9 @@ class _File:
 
     def _docstring(self) -> str:
         meta, summary = self.program.meta, summarise(self.graph)
-        counts = f"{summary.params:,} parameters, {summary.macs:,} multiply-accumulates for one {_size(summary.input)} input."
-        paragraphs = [meta.title or "A network", f"{meta.authors}: {meta.paper}" if meta.authors else meta.paper, counts]
+        costs = f"{summary.params:,} parameters, {summary.macs:,} multiply-accumulates"
+        source = ": ".join(filter(None, [meta.authors, meta.paper]))
+        paragraphs = [meta.title or "A network", source, f"{costs} for one {_size(summary.input)} input."]
         blocks = ["\n".join(textwrap.wrap(p, WIDTH - 3)) for p in paragraphs if p]
         return '"""' + "\n\n".join(blocks).replace("\\", "/").replace('"""', "'''") + '\n"""'
 
@@ -152,7 +164,10 @@ def _offers(plan: Plan, definition: Definition) -> dict[str, list[Any]]:
     offers: dict[str, list[Any]] = {}
     names = dict.fromkeys(n for c in instances if c.call for n in c.call.args)
     for name in names:
-        values = [number(c.call.args[name]) if c.call and name in c.call.args else definition.default(name) for c in instances]
+        values = [
+            number(c.call.args[name]) if c.call and name in c.call.args else definition.default(name)
+            for c in instances
+        ]
         if all(v is not None for v in values):
             offers[name] = values
     shapes = [c.input_shapes[0] for c in instances]
@@ -174,7 +189,7 @@ def _parameterised(line: str, classes: Any) -> str:
 
 def _imports(text: str, more: set[str]) -> str:
     lines = sorted(line for line in more if "torch" not in line)
-    torch_lines = ["import torch"] if re.search(r"\btorch\.", text) else []
+    torch_lines = ["import torch"] if re.search(r"\btorch\.[a-z_]", text) else []
     names = [n for n in ("Tensor", "nn") if re.search(rf"\b{n}\b", text)]
     torch_lines.append(f"from torch import {', '.join(names)}")
     if re.search(r"\bF\.", text):
@@ -185,4 +200,3 @@ def _imports(text: str, more: set[str]) -> str:
 
 def _size(shape: tuple[int, ...]) -> str:
     return "x".join(map(str, shape))
-
