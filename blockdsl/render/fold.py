@@ -106,8 +106,9 @@ class _Folding:
         return True
 
     def _draw_once(self, begin: int, end: int, times: int) -> None:
-        for place in range(end, begin + (end - begin) * times):
-            self._first[place] = place - (end - begin)
+        size = end - begin
+        for place in range(end, begin + size * times):
+            self._first[place] = begin + (place - begin) % size
 
 
 def _repeated(one: list[Block | Node], times: int) -> Block | Node:

@@ -24,6 +24,8 @@ class Cost(NamedTuple):
 
 
 NOTHING = Cost()
+_MOST_ITEMS = 400
+_AT_ONCE = 20
 FOLLOWERS = {"norm", "activation", "gating", "dropout", "scale"}
 """Families of what is drawn with the layer before it."""
 
@@ -70,7 +72,8 @@ class Node:
 class Block:
     """A block or a labelled part with what is inside, in execution order.
 
-    `call` is None for a label, and for the nameless box around a repetition of several items.
+    `call` is None for a label, and for a nameless box: around a repetition of several items, or around
+    neighbours of which there are too many to be drawn one by one.
     `choice` says what is chosen where this holds the alternatives of a search space.
     """
 
@@ -155,6 +158,7 @@ def scene(
     root = tree(graph, choices or {})
     merge(root, graph, detail)
     drawn_as = fold(root, graph)
+    _gather(root)
     owner = {layer.id: node for node in drawn_as for layer in node.layers}
     _add_costs(root, graph, drawn_as)
     return Scene(
@@ -177,6 +181,17 @@ def tree(graph: Graph, choices: Mapping[str, str]) -> Block:
         last = layer.path[-1]
         known[around].items.append(Node([layer], last.name if last.index is None and layer.inputs else ""))
     return root
+
+
+def _gather(block: Block) -> None:
+    """Put what is too much for one box into boxes of neighbours, so that it can be closed."""
+    for item in block.items:
+        if isinstance(item, Block):
+            _gather(item)
+    if len(block.items) > _MOST_ITEMS:
+        size = max(_AT_ONCE, -(-len(block.items) // _MOST_ITEMS))
+        parts = [block.items[start : start + size] for start in range(0, len(block.items), size)]
+        block.items = [Block((), items=part) if len(part) > 1 else part[0] for part in parts]
 
 
 def _add_costs(root: Block, graph: Graph, drawn_as: dict[Node, Node]) -> None:

@@ -68,9 +68,10 @@ def view(scene: Scene, depth: int | None = None, names: Collection[str] = ()) ->
 def _blocks(block: Block, level: int) -> Iterator[tuple[Block, int]]:
     for item in block.items:
         if isinstance(item, Block):
-            # A nameless box shows a repetition; it is as open as what is around it.
-            yield item, level if item.path else level - 1
-            yield from _blocks(item, level + 1 if item.path else level)
+            # A nameless box that shows a repetition is as open as what is around it.
+            own = level if item.path or item.times == 1 else level - 1
+            yield item, own
+            yield from _blocks(item, own + 1)
 
 
 def _named(scene: Scene, blocks: dict[Block, int], names: Collection[str]) -> frozenset[Block]:

@@ -71,7 +71,7 @@ def block_title(block: Block, numbered: bool) -> str:
     if block.choice:
         title = block.choice
     elif not block.path:
-        title = "repeated"
+        title = "repeated" if block.times > 1 else f"{sum(1 for _ in block.nodes())} layers"
     elif block.label:
         title = block.label
     else:

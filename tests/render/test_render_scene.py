@@ -180,6 +180,21 @@ def test_too_large_a_picture_is_folded_and_says_so() -> None:
     assert view(scene(blockdsl.load("googlenet").ir), 1).said == ""
 
 
+def test_a_long_network_without_blocks_is_gathered() -> None:
+    # Channels never repeat, so nothing is folded.
+    drawn = scene(graph("(CONV(i,1)-RELU for i in 1..1000)"))
+    shown = view(drawn)
+    assert len(shown.boxes) == 51  # 1001 boxes in groups of 20
+    assert shown.said == "folded to depth 0 of 1: open, it has 1001 boxes"
+    assert len(view(drawn, 5).boxes) == 51
+    assert instances(drawn.root) == {"INPUT": 1, "CONV": 1000, "RELU": 1000}
+
+
+def test_long_repetitions_are_folded_in_a_moment() -> None:
+    drawn = scene(graph("(CONV(8,3,p1)-RELU-CONV(8,1))*5000"))
+    assert told(drawn.root) == ["INPUT", ("conv1+", 5000, ["CONV-RELU", "CONV"])]
+
+
 def test_an_unknown_block_to_open_is_an_error() -> None:
     with pytest.raises(ArchError) as wrong:
         view(scene(blockdsl.load("resnet50").ir), 0, ["stage[7]"])
