@@ -7,10 +7,12 @@ from collections.abc import Mapping
 from blockdsl import nodes, ops
 from blockdsl.ir import Auxiliary, BlockCall, Segment, module_name
 from blockdsl.lowering.binding import assign, declared, missing, tag_of
+from blockdsl.lowering.choices import Chooser
 from blockdsl.lowering.context import Context, Naming, Scope, Trace, place
 from blockdsl.lowering.kinds import AUX
 from blockdsl.lowering.layers import Layers
 from blockdsl.lowering.values import BlockValue, Closure, Evaluated, Function, Kind, Tensors, shown
+from blockdsl.ops import Operation
 from blockdsl.ops.shape import Identity
 from blockdsl.source import Span
 
@@ -24,7 +26,11 @@ def _is_tag(arg: nodes.Arg, context: Context) -> bool:
 
 
 class Calls(Layers):
-    """Applies what has a name."""
+    """Applies what has a name. `plain` keeps the operations that were written without arguments."""
+
+    def __init__(self, choose: Chooser) -> None:
+        super().__init__(choose)
+        self.plain: dict[type[Operation], Operation] = {}
 
     def bundle(self, bundle: nodes.ListOf, stream: Tensors, context: Context) -> Tensors:
         """Let tensors flow through the networks of a bundle."""
@@ -68,6 +74,8 @@ class Calls(Layers):
             assign(call, [], context)
             return stream
         path = path or context.naming.next(call.name.lower())
+        if not call.args and operation in self.plain:
+            return self.layer(self.plain[operation], stream.values, call.span, context, path=path, call=call)
         same = context.choosing is context.naming
         choices = Naming(path if same else context.choosing.next(call.name.lower()))
         arguments = context.but(choosing=choices, hint="", at=None)
@@ -76,6 +84,8 @@ class Calls(Layers):
             return self.argument(expr, arguments.hinted(name))
 
         made = declared(call, operation, operation.arguments, context, evaluate)
+        if not call.args:
+            self.plain[operation] = made
         return self.layer(made, stream.values, call.span, context, path=path, call=call)
 
     def argument(self, expr: nodes.Expr, context: Context) -> Evaluated:

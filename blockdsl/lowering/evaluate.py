@@ -40,6 +40,8 @@ class Evaluator(Lookup):
     def evaluate(self, expr: nodes.Expr, context: Context) -> Evaluated:
         """The value of an expression: data, tensors, or a closure for a network."""
         self.spend(1, expr, context)
+        if isinstance(expr, nodes.Number):
+            return expr.value
         kind = self.kind(expr, context)
         if kind is Kind.NET:
             return self._closure(expr, context)

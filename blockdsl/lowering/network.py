@@ -29,6 +29,10 @@ class Lowering(Calls):
         """Let tensors flow through a network, or take the tensors that an expression already is."""
         self.spend(1, expr, context)
         match expr:
+            case nodes.Call():
+                return self.named(expr, stream, _found(context))
+            case nodes.Path(steps=(nodes.Step(name=name, index=None),)):
+                return self.named(nodes.Call(expr.span, name, ()), stream, _found(context))
             case nodes.Group(body=body):
                 return self.apply(body, stream, context)
             case nodes.Choice(options=options):
@@ -37,8 +41,7 @@ class Lowering(Calls):
             case nodes.Optional(body=body):
                 index, inner = self.decide((body, "ID"), expr, context, "optional")
                 return self.apply(body, stream, inner) if index == 0 else stream
-        if context.at is not None:
-            context = context.but(at=None)
+        context = _found(context)
         match expr:
             case nodes.Chain(parts=parts):
                 return self._chain(parts, stream, context)
@@ -56,10 +59,6 @@ class Lowering(Calls):
                 return self.apply(self.branch(expr, context), stream, context)
             case nodes.Label():
                 return self._label(expr, stream, context)
-            case nodes.Path(steps=steps) if len(steps) == 1 and steps[0].index is None:
-                return self.named(nodes.Call(expr.span, steps[0].name, ()), stream, context)
-            case nodes.Call():
-                return self.named(expr, stream, context)
         raise self.no_network(expr, context)
 
     # --- composition
@@ -195,3 +194,8 @@ class Lowering(Calls):
             Span(label.span.source, label.span.start, label.span.start + len(label.name)),
             help="give it another one; layers without a label have numbers: conv1, conv2, …",
         )  # fmt: skip
+
+
+def _found(context: Context) -> Context:
+    """The context of what is no choice itself: a path meant for one serves nobody inside it."""
+    return context if context.at is None else context.but(at=None)
