@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable, Collection
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from blockdsl.cli.display import progress
+from blockdsl.cli.display import progress, show_table
 from blockdsl.cli.options import (
     ExpressionOption,
     FileArgument,
@@ -19,8 +21,13 @@ from blockdsl.cli.options import (
 from blockdsl.diagnostics import error
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from blockdsl.api import Architecture
+    from blockdsl.recipe import Recipe
     from blockdsl.training import Data, Epoch
+
+    Make = Callable[..., nn.Module]
 
 NAME = "train"
 
@@ -48,7 +55,7 @@ def command(
     device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1, mps.")] = "auto",
     devices: Annotated[int, typer.Option("--devices", min=1, help="How many of them.")] = 1,
     strategy: Annotated[
-        str, typer.Option("--strategy", help="Lightning Fabric's, for several devices: ddp, fsdp, …")
+        str, typer.Option("--strategy", help="For several devices: ddp, a copy of the network on each.")
     ] = "auto",
     precision: Annotated[
         str | None, typer.Option("--precision", help="fp32, bf16, fp16 or fp64, in place of the file's.")
@@ -56,6 +63,16 @@ def command(
     ensemble: Annotated[
         int, typer.Option("--ensemble", min=1, help="Train so many networks and average their answers.")
     ] = 1,
+    weights: Annotated[
+        Path | None,
+        typer.Option(
+            "--weights", metavar="STATE", help="Begin with these; layers of another size begin anew."
+        ),
+    ] = None,
+    freeze_until: Annotated[
+        str | None,
+        typer.Option("--freeze-until", metavar="NAME", help="Train only what comes after this point."),
+    ] = None,
     seed: Annotated[int | None, typer.Option("--seed", help="In place of the file's.")] = None,
     share: Annotated[
         float, typer.Option("--share", min=0.0, max=1.0, help="Part of the training images to use.")
@@ -74,6 +91,9 @@ def command(
     `blockdsl train resnet20 --data cifar10 --device cuda --precision bf16`
 
     `blockdsl train lenet5 --data npz:mnist.npz --ensemble 5`
+
+    `blockdsl train resnet18 --data imagefolder:birds --set classes=20 --weights resnet18.safetensors
+    --freeze-until stage[3]`
     """
     from blockdsl import training
 
@@ -82,7 +102,9 @@ def command(
     images = training.load(
         data, architecture.input_shape, validation=recipe.validation, resize=recipe.resize, share=share
     )
-    _check_classes(architecture, images)
+    output = architecture.ir.layer(architecture.ir.output.node)
+    training.check_outputs(architecture.output_shape, images, output.span)
+    frozen = training.layers_until(architecture.ir, freeze_until) if freeze_until else ()
     folder = out or Path("runs") / _name(architecture)
     options: dict[str, Any] = {
         "seed": recipe.seed if seed is None else seed,
@@ -92,52 +114,105 @@ def command(
         "strategy": strategy,
         "precision": precision,
         "auxiliaries": {a.name: a.weight for a in architecture.ir.auxiliaries},
+        "frozen": frozen,
         "out": folder,
         "resume": resume,
         "on_epoch": _report,
     }
     architecture.check()
-    print(repr(architecture).strip("<>"))
-    print(
+    _say(repr(architecture).strip("<>"))
+    _say(
         f"{data}: {len(images.train.labels):,} images to train, {len(images.validation.labels):,} to validate"
     )
+    if freeze_until:
+        _say(_frozen_words(architecture, frozen, freeze_until))
+    make = partial(_make, architecture, weights)
     with progress("training") as on_batch:
         run = _one if ensemble == 1 else partial(_several, ensemble)
-        accuracy, test = run(architecture, images, {**options, "on_batch": on_batch})
-    print(f"validation accuracy {accuracy:.2%}" + (f", test accuracy {test:.2%}" if test is not None else ""))
-    print(f"wrote {folder}")
+        accuracy, test = run(make, images, recipe, {**options, "on_batch": on_batch})
+    _say(f"validation accuracy {accuracy:.2%}" + (f", test accuracy {test:.2%}" if test is not None else ""))
+    _say(f"wrote {folder}")
     if accuracy < at_least:
         raise error("train", f"validation accuracy {accuracy:.2%} is below the {at_least:.2%} asked for")
 
 
-def _one(architecture: Architecture, data: Data, options: dict[str, Any]) -> tuple[float, float | None]:
+def _make(architecture: Architecture, weights: Path | None, seed: int | None = None) -> nn.Module:
+    """The module to begin with."""
+    from blockdsl import training
+
+    module = architecture.module(seed=seed)
+    if weights:
+        start = training.carry_weights(module, architecture.ir, weights)
+        new = f"; new: {', '.join(start.new)}" if start.new else ""
+        _say(f"weights of {len(start.carried)} layers from {weights}{new}")
+    return module
+
+
+def _frozen_words(architecture: Architecture, frozen: Collection[str], name: str) -> str:
+    """How much stays as it is."""
+    from blockdsl.codegen import module_path
+
+    names = {layer.name for layer in architecture.ir.layers() if module_path(layer) in frozen}
+    layers = [layer for layer in architecture.summary().layers if layer.params]
+    kept = sum(layer.params for layer in layers if layer.name in names)
+    count = sum(layer.name in names for layer in layers)
+    return (
+        f"frozen until {name}: {count} of {len(layers)} layers with weights, "
+        f"{kept:,} of {architecture.summary().params:,} parameters"
+    )
+
+
+def _one(make: Make, data: Data, recipe: Recipe, options: dict[str, Any]) -> tuple[float, float | None]:
     """Train one network; its validation and test accuracy."""
     from blockdsl import training
 
-    module = architecture.module(seed=options["seed"])
-    result = training.fit(module, data, architecture.program.recipe, **options)
-    print(f"{result.outcome} after {len(result.history)} epochs")
+    result = training.fit(make(seed=options["seed"]), data, recipe, **options)
+    _say(f"{result.outcome} after {len(result.history)} epochs")
     return result.accuracy, result.test_accuracy
 
 
 def _several(
-    count: int, architecture: Architecture, data: Data, options: dict[str, Any]
+    count: int, make: Make, data: Data, recipe: Recipe, options: dict[str, Any]
 ) -> tuple[float, float | None]:
     """Train an ensemble; the accuracies of its averaged answers."""
     from blockdsl import training
 
-    result = training.fit_ensemble(architecture.module, count, data, architecture.program.recipe, **options)
-    for number, member in enumerate(result.members, 1):
-        print(f"member {number}: {member.outcome}, validation accuracy {member.accuracy:.2%}")
+    numbers = iter(range(1, count + 1))
+
+    def member() -> nn.Module:
+        _say(f"member {next(numbers)} of {count}")
+        return make()
+
+    result = training.fit_ensemble(member, count, data, recipe, **options)
+    rows: list[tuple[str, ...]] = [
+        (str(number), str(len(m.history)), m.outcome, f"{m.accuracy:.2%}", _percent(m.test_accuracy))
+        for number, m in enumerate(result.members, 1)
+    ]
+    rows.append(("average", "", "", f"{result.accuracy:.2%}", _percent(result.test_accuracy)))
+    if _is_first_process():
+        show_table(("member", "epochs", "outcome", "validation", "test"), rows)
     return result.accuracy, result.test_accuracy
+
+
+def _percent(accuracy: float | None) -> str:
+    return "" if accuracy is None else f"{accuracy:.2%}"
+
+
+def _is_first_process() -> bool:
+    return os.environ.get("LOCAL_RANK", "0") == "0"
+
+
+def _say(text: str) -> None:
+    """Print; of the processes of a run the first one alone."""
+    if _is_first_process():
+        print(text, flush=True)
 
 
 def _report(epoch: Epoch) -> bool:
     """One line an epoch; training goes on."""
-    print(
+    _say(
         f"epoch {epoch.epoch:>3}  loss {epoch.train_loss:.4f}  validation {epoch.validation_loss:.4f}"
-        f"  accuracy {epoch.validation_accuracy:.2%}  {epoch.seconds:.1f} s",
-        flush=True,
+        f"  accuracy {epoch.validation_accuracy:.2%}  {epoch.seconds:.1f} s"
     )
     return False
 
@@ -145,16 +220,3 @@ def _report(epoch: Epoch) -> bool:
 def _name(architecture: Architecture) -> str:
     source = architecture.program.file.span.source.name
     return Path(source).stem.strip("<>")
-
-
-def _check_classes(architecture: Architecture, data: Data) -> None:
-    """Refuse a network with fewer outputs than the data has classes."""
-    shape = architecture.output_shape
-    if len(shape) != 1 or shape[0] < data.classes:
-        shown = "x".join(map(str, shape))
-        raise error(
-            "train",
-            f"{data.name} has {data.classes} classes, the network yields {shown}",
-            architecture.ir.layer(architecture.ir.output.node).span,
-            help=f"end the network in FC({data.classes}), or --set classes={data.classes} where it has that",
-        )

@@ -2,8 +2,23 @@
 
 from blockdsl.training.data import DATASETS, Data, load
 from blockdsl.training.ensemble import EnsembleResult, fit_ensemble
-from blockdsl.training.evaluate import predict
+from blockdsl.training.evaluate import check_outputs, predict
 from blockdsl.training.loop import fit
 from blockdsl.training.results import Epoch, Result
+from blockdsl.training.start import Start, carry_weights, layers_until
 
-__all__ = ["DATASETS", "Data", "EnsembleResult", "Epoch", "Result", "fit", "fit_ensemble", "load", "predict"]
+__all__ = [
+    "DATASETS",
+    "Data",
+    "EnsembleResult",
+    "Epoch",
+    "Result",
+    "Start",
+    "carry_weights",
+    "check_outputs",
+    "fit",
+    "fit_ensemble",
+    "layers_until",
+    "load",
+    "predict",
+]

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -44,9 +45,14 @@ def _replace(path: Path, write: Any) -> None:
     try:
         write(temporary)
         temporary.replace(path)
-    except OSError as problem:
+    except (
+        OSError,
+        RuntimeError,
+        SafetensorError,
+    ) as problem:  # torch and safetensors have errors of their own
         temporary.unlink(missing_ok=True)
-        raise error("output", f"cannot write {path}: {problem.strerror or problem}") from None
+        reason = getattr(problem, "strerror", None) or str(problem).partition("\n")[0]
+        raise error("output", f"cannot write {path}: {reason}") from None
 
 
 def load_state(path: Path) -> dict[str, Any]:
@@ -68,5 +74,5 @@ def load_weights(path: Path) -> dict[str, Tensor]:
     """Read the best epoch's weights (raises `ArchError` as `load_state`)."""
     try:
         return load_file(path)
-    except (OSError, ValueError) as problem:
+    except (OSError, ValueError, SafetensorError) as problem:
         raise error("resume", f"cannot read {path}: {problem}") from None

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from blockdsl.diagnostics import did_you_mean, error
+from blockdsl.diagnostics import ArchError, did_you_mean, error
 from blockdsl.ops import Shape
 from blockdsl.training.files import read_folder, read_npz, read_torchvision
 
@@ -179,9 +179,25 @@ def _split(labels: Tensor, validation: float, name: str) -> tuple[Tensor, Tensor
         kept, held_out = train_test_split(
             np.arange(len(labels)), test_size=validation, random_state=0, stratify=labels.numpy()
         )
-    except ValueError as problem:
-        raise error("data", f"{name} cannot be split for validation: {problem}") from None
+    except ValueError:
+        raise _too_few(labels, validation, name) from None
     return torch.from_numpy(kept), torch.from_numpy(held_out)
+
+
+def _too_few(labels: Tensor, validation: float, name: str) -> ArchError:
+    """Why images cannot be split with every class in both parts."""
+    classes, counts = np.unique(labels.numpy(), return_counts=True)
+    if counts.min() < 2:
+        return error(
+            "data",
+            f"{name} has one image of class {classes[counts.argmin()]}",
+            help="two of each class at least: one to train and one to validate",
+        )
+    return error(
+        "data",
+        f"{name} has {len(labels)} images: {validation:.0%} of them are too few for {len(classes)} classes",
+        help="take more images, or raise `validation` in the train section",
+    )
 
 
 class _Batches(Dataset[tuple[Tensor, Tensor]]):

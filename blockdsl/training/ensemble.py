@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from blockdsl.recipe import Recipe
+from blockdsl.training.checkpoint import LAST
 from blockdsl.training.data import Data, Split
 from blockdsl.training.evaluate import accuracy, predict
 from blockdsl.training.loop import fit
@@ -22,6 +23,7 @@ from blockdsl.training.runtime import mixed_seed
 class EnsembleResult:
     """Each member's run, and the accuracy of the mean of their class probabilities.
 
+    A member that diverged in its first epoch has no weights to ask and is left out of the mean.
     `test_accuracy` is None where the data set has no test images.
     """
 
@@ -38,6 +40,7 @@ def fit_ensemble(
     *,
     seed: int | None = None,
     out: Path | None = None,
+    resume: bool = False,
     device: str = "auto",
     **options: Any,
 ) -> EnsembleResult:
@@ -52,6 +55,7 @@ def fit_ensemble(
         recipe: how each one is trained.
         seed: the first member's; the recipe's by default.
         out: member i writes into `out/member{i}`, i counted from 1.
+        resume: go on where the members' checkpoints in `out` end; members not yet begun begin.
         device: as for `fit`.
         options: the other arguments of `fit`.
 
@@ -60,17 +64,19 @@ def fit_ensemble(
     """
     first = recipe.seed if seed is None else seed
     members: list[Result] = []
-    sums: dict[str, Tensor] = {}
     splits: dict[str, Split] = {"validation": data.validation, **({"test": data.test} if data.test else {})}
+    sums = {name: torch.zeros(len(split.labels), data.classes) for name, split in splits.items()}
     for index in range(n):
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(mixed_seed(first + index))
             module = make_module()
         folder = None if out is None else out / f"member{index + 1}"
+        begun = index == 0 or (folder is not None and (folder / LAST).exists())
         options_of = {**options, "seed": first + index, "out": folder, "device": device}
-        members.append(fit(module, data, recipe, **options_of))
+        members.append(fit(module, data, recipe, resume=resume and begun, **options_of))
+        if not members[-1].history:
+            continue
         for name, split in splits.items():
-            shares = predict(module, data, recipe, split, device=device)
-            sums[name] = sums.get(name, torch.zeros(())) + shares
+            sums[name] = sums[name] + predict(module, data, recipe, split, device=device)
     means = {name: accuracy(sums[name], split.labels) for name, split in splits.items()}
     return EnsembleResult(tuple(members), means["validation"], means.get("test"))

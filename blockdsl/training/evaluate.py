@@ -9,7 +9,9 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from blockdsl.diagnostics import error
+from blockdsl.ops import Shape
 from blockdsl.recipe import Recipe
+from blockdsl.source import Span
 from blockdsl.training.data import Data, Split, batches
 from blockdsl.training.loss import make_loss, probabilities
 from blockdsl.training.prepare import Preparation
@@ -27,13 +29,9 @@ class Evaluator:
     def check(self, module: nn.Module) -> None:
         """Try one image (raises `ArchError` when there is not one output per class)."""
         y, _ = next(self._outputs(module, self.data.validation, 1))
-        if not isinstance(y, Tensor) or y.shape[1:] != (self.data.classes,):
-            shown = "x".join(map(str, y.shape[1:])) if isinstance(y, Tensor) else "several"
-            raise error(
-                "data",
-                f"the network has {shown} outputs, {self.data.name} has {self.data.classes} classes",
-                help=f"--set classes={self.data.classes}",
-            )
+        if not isinstance(y, Tensor):
+            raise error("train", "the network yields several outputs in evaluation, not one")
+        check_outputs(tuple(y.shape[1:]), self.data)
 
     def score(self, module: nn.Module, split: Split) -> tuple[float, float]:
         """Mean loss and accuracy (0…1)."""
@@ -62,6 +60,18 @@ class Evaluator:
             with self.fabric.autocast():
                 y = module(arranged(x.to(self.dtype), module))
             yield (y.to(self.dtype) if isinstance(y, Tensor) else y), labels
+
+
+def check_outputs(shape: Shape, data: Data, place: Span | None = None) -> None:
+    """Refuse a network whose output is not one number for each class (raises `ArchError`)."""
+    if shape != (data.classes,):
+        shown = "x".join(map(str, shape))
+        raise error(
+            "train",
+            f"{data.name} has {data.classes} classes, the network yields {shown}",
+            place,
+            help=f"end the network in FC({data.classes}), or --set classes={data.classes} where it has that",
+        )
 
 
 def summed(fabric: Fabric, values: Tensor) -> Tensor:

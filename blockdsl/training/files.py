@@ -58,6 +58,12 @@ def _arrays(path: Path, arrays: dict[str, np.ndarray], part: str) -> Arrays | No
             f"{path}: x_{part} is {x.dtype} of shape {x.shape}",
             help="images are NHW or NHWC, uint8 or float; vectors are NF, float",
         )
+    if x.ndim == 4 and x.shape[3] > 4 and x.shape[1] <= 4:
+        raise error(
+            "data",
+            f"{path}: x_{part} is of shape {x.shape}, with the channels first",
+            help="images are NHWC: x.transpose(0, 2, 3, 1)",
+        )
     if len(x) != len(y) or not len(x):
         raise error("data", f"{path}: {len(x)} inputs and {len(y)} labels in {part}")
     if not np.issubdtype(y.dtype, np.integer) or y.min() < 0:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +10,7 @@ from torch import nn
 
 from blockdsl.diagnostics import error
 from blockdsl.recipe import Recipe
+from blockdsl.recipe.term import RecipeError
 from blockdsl.training.checkpoint import BEST, LAST, make_folder
 from blockdsl.training.data import Data
 from blockdsl.training.results import Board, Epoch, Outcome, Result, save_curve
@@ -32,6 +33,7 @@ def fit(
     precision: str | None = None,
     seed: int | None = None,
     auxiliaries: Mapping[str, float] | None = None,
+    frozen: Collection[str] = (),
     out: Path | None = None,
     resume: bool = False,
     on_epoch: OnEpoch | None = None,
@@ -49,8 +51,9 @@ def fit(
         recipe: how to train; `epochs`, `precision` and `seed` override its own.
         device: `auto`, `cpu`, `cuda`, `cuda:1` or `mps`.
         devices: how many of them.
-        strategy: Fabric's, for several devices (`auto` is data parallel).
+        strategy: for several devices: `ddp` (data parallel), which `auto` is too.
         auxiliaries: the weight of each auxiliary output's loss, by its name.
+        frozen: submodules that stay as they are: no gradients, and run as in evaluation throughout.
         out: folder for `last.pt` (to resume), `best.safetensors`, `curve.png` and TensorBoard events.
         resume: continue from `out/last.pt`.
         on_epoch: called after each epoch; the run ends when it returns True.
@@ -61,13 +64,13 @@ def fit(
             there is nothing to resume from.
     """
     recipe = _overridden(recipe, epochs, precision, seed)
-    if out is not None:
-        make_folder(out)
-    elif resume:
+    if resume and out is None:
         raise error("resume", "there is no output folder to resume from")
+    if out is not None and not resume:
+        make_folder(out)
     fabric = make_fabric(device, devices, strategy, recipe.precision)
     with isolated(fabric):
-        run = Run(module, data, recipe, fabric, dict(auxiliaries or {}))
+        run = Run(module, data, recipe, fabric, dict(auxiliaries or {}), frozen)
         if resume and out is not None:
             run.load(out / LAST, out / BEST)
         outcome = _epochs(run, out, on_epoch, on_batch)
@@ -78,7 +81,10 @@ def fit(
 
 def _overridden(recipe: Recipe, epochs: int | None, precision: str | None, seed: int | None) -> Recipe:
     given = {"epochs": epochs, "precision": precision, "seed": seed}
-    recipe = recipe.with_({name: value for name, value in given.items() if value is not None})
+    try:
+        recipe = recipe.with_({name: value for name, value in given.items() if value is not None})
+    except RecipeError as refusal:
+        raise error("train", str(refusal)) from None
     return recipe if epochs is None else replace(recipe, iterations=None)
 
 
@@ -86,6 +92,8 @@ def _epochs(run: Run, out: Path | None, on_epoch: OnEpoch | None, on_batch: OnBa
     board = Board(out / "events", len(run.history)) if out and run.fabric.is_global_zero else None
     try:
         while len(run.history) < run.length:
+            if run.stale():
+                return "early stop"
             record = run.epoch(on_batch)
             if record is None:
                 return "diverged"
@@ -95,8 +103,6 @@ def _epochs(run: Run, out: Path | None, on_epoch: OnEpoch | None, on_batch: OnBa
                 save_curve(run.history, out / "curve.png", run.data.name)
             if on_epoch is not None and on_epoch(record):
                 return "stopped"
-            if run.stale():
-                return "early stop"
         return "finished"
     finally:
         if board is not None:

@@ -11,13 +11,22 @@ from torch import Tensor, nn, optim
 from torch.optim import lr_scheduler
 from torch.optim.swa_utils import AveragedModel
 
+from blockdsl.diagnostics import error
 from blockdsl.recipe import Recipe, terms
 
 
 def make_optimizer(module: nn.Module, recipe: Recipe) -> optim.Optimizer:
-    """The optimizer over all trainable parameters, biases and vectors in groups of their own where asked."""
+    """The optimizer over all trainable parameters, biases and vectors in groups of their own where asked.
+
+    Raises:
+        ArchError: there are none.
+    """
     term = recipe.optimizer
     groups = _groups(module, recipe)
+    if not groups:
+        raise error(
+            "train", "the network has no weights to train", help="freeze less, or add a layer that has"
+        )
     match term:
         case terms.Sgd(lr=lr, momentum=momentum, dampening=dampening, nesterov=nesterov):
             return optim.SGD(groups, lr, momentum=momentum, dampening=dampening, nesterov=nesterov)
@@ -154,6 +163,6 @@ def make_average(module: nn.Module, decay: float) -> AveragedModel:
 def limit_filters(module: nn.Module, largest: float) -> None:
     """Scale each convolution filter down to a root mean square of `largest` (Zeiler & Fergus, 2013)."""
     for parameter in module.parameters():
-        if parameter.ndim == 4:
+        if parameter.ndim == 4 and parameter.requires_grad:
             rms = parameter.square().mean((1, 2, 3), keepdim=True).sqrt()
             parameter.mul_((largest / rms.clamp(min=1e-12)).clamp(max=1.0))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import nullcontext
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -31,10 +31,18 @@ class Run:
     """A module in training, with everything that changes along the way."""
 
     def __init__(
-        self, module: nn.Module, data: Data, recipe: Recipe, fabric: Fabric, auxiliaries: Mapping[str, float]
+        self,
+        module: nn.Module,
+        data: Data,
+        recipe: Recipe,
+        fabric: Fabric,
+        auxiliaries: Mapping[str, float],
+        frozen: Collection[str] = (),
     ) -> None:
         self.module, self.data, self.recipe, self.fabric = module, data, recipe, fabric
-        self.auxiliaries = auxiliaries
+        self.auxiliaries, self.frozen = auxiliaries, tuple(frozen)
+        for name in self.frozen:
+            module.get_submodule(name).requires_grad_(False)
         self.preparation = Preparation(data, recipe.augment)
         self.evaluator = Evaluator(fabric, data, recipe, self.preparation)
         module.to(self.evaluator.dtype)
@@ -61,9 +69,10 @@ class Run:
 
     def stale(self) -> bool:
         """Whether the recipe's patience has run out."""
+        if self.recipe.patience is None or not self.history:
+            return False
         accuracies = [e.validation_accuracy for e in self.history]
-        since_best = len(accuracies) - 1 - accuracies.index(self.best)
-        return self.recipe.patience is not None and since_best >= self.recipe.patience
+        return len(accuracies) - 1 - accuracies.index(self.best) >= self.recipe.patience
 
     def epoch(self, on_batch: Callable[[int, int], None] | None = None) -> Epoch | None:
         """Train for an epoch and validate; None when the loss is no longer finite."""
@@ -91,6 +100,8 @@ class Run:
     def _train(self, number: int, on_batch: Callable[[int, int], None] | None) -> float:
         """Mean loss over an epoch's batches, or the first that is not finite."""
         self.wrapped.train()
+        for name in self.frozen:
+            self.module.get_submodule(name).eval()
         done = number * self.per_epoch
         total = torch.zeros((), device=self.fabric.device)
         order = self._order(number)
@@ -159,7 +170,9 @@ class Run:
     def _identity(self) -> str:
         """What a resumed run shares with its beginning: all but the length."""
         recipe = replace(self.recipe, epochs=1, iterations=None)
-        return f"{self.data.name} {self.data.input_shape}\n{recipe}"
+        frozen = f"\nfrozen: {', '.join(self.frozen)}" if self.frozen else ""
+        images = f"{self.data.name} {len(self.data.train.labels)} {self.data.input_shape}"
+        return f"{images}\n{recipe}{frozen}"
 
     def save(self, last: Path, best: Path) -> None:
         """Write the checkpoint, and the best weights where this epoch is the best (raises `ArchError`)."""

@@ -18,12 +18,22 @@ _PRECISION: dict[str, Any] = {"fp32": "32-true", "bf16": "bf16-mixed", "fp16": "
 """Fabric's names. Its `64-true` rounds outputs to float32; its `32-true` leaves a float64 module alone."""
 
 
+STRATEGIES = ("auto", "ddp")
+"""Strategies that keep a whole network on each device, as the loop and its checkpoints expect."""
+
+
 def make_fabric(device: str, devices: int, strategy: str, precision: str) -> Fabric:
     """Fabric on `auto`, `cpu`, `cuda`, `cuda:1` or `mps`, launched.
 
     Raises:
-        ArchError: there is no such device here, or not so many.
+        ArchError: there is no such device here, or not so many, or the strategy is not known.
     """
+    if strategy not in STRATEGIES:
+        raise error(
+            "device",
+            f"there is no strategy {strategy}",
+            help="auto and ddp train a copy of the network on each device; no strategy shards one",
+        )
     kind, _, index = device.partition(":")
     if kind not in ("auto", "cpu", "cuda", "mps") or (index and not index.isdecimal()):
         raise error("device", f"there is no device {device}", help="devices are auto, cpu, cuda, cuda:N, mps")

@@ -104,7 +104,12 @@ def test_grey_images_floats_and_vectors(archive):
         ({"x_train": np.full((40, 6, 5, 3), np.nan)}, "x_train has values that are not finite"),
         ({"x_test": np.zeros((8, 9, 9, 3), np.uint8)}, "images of x_train and x_test differ in shape"),
         ({"x_train": np.array([{}] * 40)}, "is not a numpy archive of plain arrays"),
-        ({"y_train": np.arange(40)}, "cannot be split for validation"),
+        ({"y_train": np.arange(40)}, "has one image of class 0"),
+        ({"y_train": np.arange(40) % 10}, "has 40 images: 10% of them are too few for 10 classes"),
+        (
+            {"x_train": np.zeros((40, 3, 28, 28), np.uint8), "x_test": None},
+            "x_train is of shape (40, 3, 28, 28), with the channels first",
+        ),
     ],
 )
 def test_a_malformed_archive_is_refused(archive, changes, expected):

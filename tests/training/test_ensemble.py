@@ -7,6 +7,7 @@ import torch
 from safetensors.torch import load_file
 from torch import nn
 
+from blockdsl.diagnostics import ArchError
 from blockdsl.recipe import Recipe
 from blockdsl.training import fit_ensemble, load
 from blockdsl.training.prepare import Preparation
@@ -46,3 +47,46 @@ def test_one_seed_gives_one_ensemble():
 
     first = run()
     assert first == run() and first[0] != first[1]
+
+
+def test_an_interrupted_ensemble_equals_an_uninterrupted_one(tmp_path):
+    """Stopped in its second member: the first is done, the third not begun."""
+    data = load("digits", (64,), share=0.1)
+
+    def run(folder, **options):
+        result = fit_ensemble(
+            lambda: nn.Linear(64, 10), 3, data, Recipe(), epochs=3, device="cpu", out=folder, **options
+        )
+        return [[e.train_loss for e in m.history] for m in result.members], result.accuracy
+
+    expected = run(tmp_path / "straight")
+
+    class InterruptionError(Exception):
+        pass
+
+    def stop(epoch):
+        seen.append(epoch)
+        if len(seen) == 5:
+            raise InterruptionError
+
+    seen = []
+    with pytest.raises(InterruptionError):
+        run(tmp_path / "cut", on_epoch=stop)
+    assert run(tmp_path / "cut", resume=True) == expected
+    with pytest.raises(ArchError, match=r"there is no checkpoint .*member1"):
+        run(tmp_path / "none", resume=True)
+
+
+def test_a_member_that_diverges_is_left_out_of_the_average():
+    data = load("digits", (64,), share=0.1)
+    broken = iter([False, True])
+
+    def make():
+        module = nn.Linear(64, 10)
+        if next(broken):
+            module.weight.data.fill_(torch.nan)
+        return module
+
+    result = fit_ensemble(make, 2, data, Recipe(epochs=1), device="cpu")
+    assert [m.outcome for m in result.members] == ["finished", "diverged"]
+    assert result.accuracy == pytest.approx(result.members[0].accuracy)

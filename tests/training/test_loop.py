@@ -1,5 +1,6 @@
 """The training loop: what one step is, that runs repeat and resume exactly, how runs end."""
 
+import resource
 from dataclasses import replace
 
 import pytest
@@ -231,6 +232,13 @@ def test_patience_ends_a_run_that_no_longer_improves(vectors):
     assert result.outcome == "early stop" and len(result.history) == 3
 
 
+def test_a_run_that_stopped_early_stays_stopped_when_it_is_resumed(vectors, tmp_path):
+    recipe = Recipe(optimizer=terms.Sgd(lr=1e-12), patience=2, epochs=9)
+    first = train(linear(), vectors, recipe, out=tmp_path)
+    again = train(linear(), vectors, recipe, out=tmp_path, resume=True)
+    assert again.outcome == "early stop" and again.history == first.history
+
+
 def test_callbacks_see_every_step_and_may_stop(vectors):
     steps, epochs = [], []
 
@@ -306,8 +314,8 @@ def refusal(action):
 
 def test_outputs_and_classes_must_agree(vectors):
     found = refusal(lambda: train(nn.Linear(64, 1000), vectors))
-    assert found.message == "the network has 1000 outputs, digits has 10 classes"
-    assert found.help == "--set classes=10"
+    assert found.message == "digits has 10 classes, the network yields 1000"
+    assert found.help == "end the network in FC(10), or --set classes=10 where it has that"
 
 
 def test_what_cannot_be_resumed(vectors, tmp_path):
@@ -331,6 +339,38 @@ def test_an_unwritable_place_is_an_error(vectors, tmp_path):
     (tmp_path / "file").write_text("")
     found = refusal(lambda: train(linear(), vectors, out=tmp_path / "file" / "run"))
     assert found.kind == "output" and "cannot write to" in found.message
+
+
+def test_a_disk_that_fills_up_is_an_error_and_leaves_the_last_checkpoint(images, tmp_path):
+    train(small(), images, epochs=1, out=tmp_path)
+    before = (tmp_path / "last.pt").read_bytes()
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, limits[1]))  # of each file
+    try:
+        found = refusal(lambda: train(small(), images, epochs=2, out=tmp_path, resume=True))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert found.kind == "output" and "cannot write" in found.message
+    assert (tmp_path / "last.pt").read_bytes() == before
+    assert not list(tmp_path.glob("*.part"))
+
+
+def test_a_network_without_weights_cannot_be_trained(vectors):
+    head = nn.Sequential(nn.Flatten(), nn.AdaptiveAvgPool1d(10))
+    assert "no weights to train" in refusal(lambda: train(head, vectors)).message
+
+
+def test_nothing_is_written_where_there_is_nothing_to_resume(vectors, tmp_path):
+    refusal(lambda: train(linear(), vectors, out=tmp_path / "run", resume=True))
+    assert not (tmp_path / "run").exists()
+
+
+def test_strategies_and_precisions_that_there_are_not(vectors):
+    found = refusal(lambda: train(linear(), vectors, strategy="fsdp"))
+    assert found.message == "there is no strategy fsdp" and "auto and ddp" in found.help
+    assert refusal(lambda: train(linear(), vectors, precision="fp8")).message == (
+        "precision takes fp32, bf16, fp16 or fp64"
+    )
 
 
 @pytest.mark.parametrize("device", ["cuda:99", "tpu", "cuda:x"])

@@ -1,0 +1,111 @@
+"""`blockdsl train`: what it prints of ensembles, carried weights and frozen layers."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from safetensors.torch import load_file
+
+from blockdsl.cli import run
+
+NET = "input 1x8x8\nparam classes = 10\nnet body:(CONV(4,3)-BN-RELU)-FLATTEN-head:FC(classes)\n"
+QUICK = ["--epochs", "1", "--share", "0.1", "--device", "cpu"]
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "net.arch").write_text(NET)
+    return tmp_path
+
+
+HEADER = "member   epochs  outcome   validation  test"
+
+
+def columns(line: str) -> list[str]:
+    return line.split()
+
+
+def test_an_ensemble_is_a_table(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["train", "net.arch", *QUICK, "--ensemble", "2"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line for line in lines if line.startswith("member ")] == [
+        "member 1 of 2", "member 2 of 2", HEADER,
+    ]  # fmt: skip
+    table = lines[lines.index(HEADER) + 1 :]
+    epochs = [line for line in lines if line.startswith("epoch ")]
+    best = [columns(line)[7] for line in epochs]
+    assert [columns(row)[:4] for row in table[:2]] == [
+        ["1", "1", "finished", best[0]],
+        ["2", "1", "finished", best[1]],
+    ]
+    average = columns(table[2])
+    assert average[0] == "average" and table[3] == f"validation accuracy {average[1]}"
+    assert run(["train", "net.arch", *QUICK, "--ensemble", "3", "--resume"]) == 0
+    resumed = capsys.readouterr().out.splitlines()
+    assert len([line for line in resumed if line.startswith("epoch ")]) == 1
+    assert [row for row in resumed if columns(row)[:1] in (["1"], ["2"])] == table[:2]
+
+
+def test_a_new_head_on_frozen_layers(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["train", "net.arch", *QUICK, "--out", "first"]) == 0
+    capsys.readouterr()
+    carried = ["--weights", "first/best.safetensors", "--freeze-until", "body", "--out", "second"]
+    net = ["train", "net.arch", "--set", "classes=5", "--data", "npz:five.npz"]
+    write_five()
+    assert run([*net, *QUICK, *carried]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    # CONV: 4 * 9 + 4, BN: 2 * 4, head: 5 * (4 * 6 * 6) + 5
+    assert "frozen until body: 2 of 3 layers with weights, 48 of 773 parameters" in lines
+    assert "weights of 2 layers from first/best.safetensors; new: head" in lines
+    first, second = load_file("first/best.safetensors"), load_file("second/best.safetensors")
+    for name, tensor in second.items():
+        assert name.startswith("head.") or tensor.equal(first[name])
+
+
+def write_five() -> None:
+    """The digits 0 to 4."""
+    import numpy as np
+    from sklearn.datasets import load_digits
+
+    bunch = load_digits()
+    five = bunch.target < 5
+    np.savez("five.npz", x_train=bunch.images[five], y_train=bunch.target[five])
+
+
+WRONG = [
+    (["--freeze-until", "bdy"], "error[name]: no point of the network is called bdy\n"
+     "  help: did you mean body?"),
+    (["--freeze-until", "head"], "error[train]: the network has no weights to train\n"
+     "  help: freeze less, or add a layer that has"),
+    (["--weights", "none.pth"], "error[file]: none.pth does not exist"),
+    (["--precision", "fp8"], "error[train]: precision takes fp32, bf16, fp16 or fp64"),
+    (["--strategy", "fsdp"], "error[device]: there is no strategy fsdp\n"
+     "  help: auto and ddp train a copy of the network on each device; no strategy shards one"),
+    (["--data", "mnst"], "error[data]: there is no data set named mnst\n  help: did you mean mnist?"),
+    (["--resume", "--out", "none"], "error[resume]: there is no checkpoint none/last.pt\n"
+     "  help: train without resuming first"),
+    (["--out", "net.arch"], "error[output]: cannot write to net.arch: File exists"),
+    (["--set", "classes=20"], "error[train]: digits has 10 classes, the network yields 20\n"
+     "  --> net.arch:3:43\n"
+     "     3 | net body:(CONV(4,3)-BN-RELU)-FLATTEN-head:FC(classes)\n"
+     "       |                                           ^^^^^^^^^^^\n"
+     "  help: end the network in FC(10), or --set classes=10 where it has that"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("options", "message"), WRONG, ids=["-".join(o) for o, _ in WRONG])
+def test_what_is_wrong(options: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["train", "net.arch", "--device", "cpu", *options]) == 1
+    assert capsys.readouterr().err == message + "\n"
+    assert not Path("none").exists()
+
+
+def test_two_processes_speak_with_one_voice(folder: Path) -> None:
+    command = [sys.executable, "-m", "blockdsl.cli", "train", "net.arch", *QUICK, "--devices", "2"]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)
+    lines = done.stdout.splitlines()
+    assert len([line for line in lines if line.startswith("epoch ")]) == 1
+    assert lines.count("wrote runs/net") == 1
+    assert (folder / "runs/net/best.safetensors").is_file()
