@@ -6,7 +6,21 @@ from typing import Annotated
 
 import typer
 
-from blockdsl.cli import check, compare, compile, diff, fmt, freeze, render, space, summary, train, weights, zoo
+from blockdsl.cli import (
+    check,
+    compare,
+    compile,
+    diff,
+    fmt,
+    freeze,
+    render,
+    search,
+    space,
+    summary,
+    train,
+    weights,
+    zoo,
+)
 
 app = typer.Typer(
     name="blockdsl",
@@ -15,7 +29,21 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (compile, render, compare, diff, summary, check, fmt, zoo, train, weights, space, freeze):
+for module in (
+    compile,
+    render,
+    compare,
+    diff,
+    summary,
+    check,
+    fmt,
+    zoo,
+    train,
+    weights,
+    space,
+    freeze,
+    search,
+):
     app.command(module.NAME)(module.command)
 
 

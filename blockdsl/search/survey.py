@@ -59,16 +59,36 @@ class Survey:
             return draw(point.domain, generator)
 
         try:
-            candidate = space.reach(choose)
+            return self.count(space, space.reach(choose))
         except ArchError as refused:
-            self.refusals[refused.diagnostic.message] += 1
-            self.refused.setdefault(refused.diagnostic.message, refused)
+            return self.count(space, refused)
+
+    def count(self, space: Space, candidate: Candidate | ArchError) -> bool:
+        """Count a network, or why there is none; whether it meets all static limits."""
+        if isinstance(candidate, ArchError):
+            self.refusals[candidate.diagnostic.message] += 1
+            self.refused.setdefault(candidate.diagnostic.message, candidate)
             return False
         self.candidates.append(candidate)
         broken = space.broken(candidate)
         self.broken.update(text_of(require) for require in broken)
         self.feasible += not broken
         return not broken
+
+    def join(self, other: Survey) -> None:
+        """Take in what another survey found."""
+        self.drawn += other.drawn
+        self.candidates += other.candidates
+        for mine, theirs in (
+            (self.refusals, other.refusals),
+            (self.broken, other.broken),
+            (self.reached, other.reached),
+        ):
+            mine.update(theirs)
+        self.refused = other.refused | self.refused
+        self.points |= other.points
+        self.feasible += other.feasible
+        self.seconds += other.seconds
 
 
 def text_of(require: nodes.Require) -> str:

@@ -1,0 +1,228 @@
+"""`blockdsl search`: a file with choices in, a study of its networks out."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from blockdsl.cli.options import (
+    ExpressionOption,
+    FileArgument,
+    InputOption,
+    SetOption,
+    assignments,
+    dims,
+    read,
+)
+from blockdsl.diagnostics import did_you_mean, error
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from optuna.study import Study
+
+    from blockdsl.search.objectives import Objective
+    from blockdsl.search.runner import Plan
+    from blockdsl.search.setup import Setup
+    from blockdsl.search.space import Space
+    from blockdsl.search.status import Status
+    from blockdsl.search.studies import Continued
+
+NAME = "search"
+
+
+def command(
+    file: FileArgument = None,
+    expression: ExpressionOption = None,
+    shape: InputOption = None,
+    settings: SetOption = None,
+    data: Annotated[str, typer.Option("--data", help="As for `blockdsl train`.")] = "digits",
+    trials: Annotated[
+        int,
+        typer.Option("--trials", min=1, help="Networks to measure in all, those of earlier runs included."),
+    ] = 100,
+    jobs: Annotated[int, typer.Option("--jobs", min=1, help="Processes; they share the cores.")] = 1,
+    study: Annotated[str | None, typer.Option("--study", help="Its name; FILE-DATA by default.")] = None,
+    storage: Annotated[
+        str | None,
+        typer.Option("--storage", metavar="URL", help="Optuna's, in place of runs/STUDY/study.journal."),
+    ] = None,
+    timeout: Annotated[
+        str | None, typer.Option("--timeout", metavar="30m", help="Stop after so long: 90s, 30m, 8h.")
+    ] = None,
+    sampler: Annotated[str, typer.Option("--sampler", help="auto, tpe, nsga2, gp, random, grid.")] = "auto",
+    pruner: Annotated[str, typer.Option("--pruner", help="none, asha, hyperband, median.")] = "none",
+    prune_on: Annotated[
+        str, typer.Option("--prune-on", help="accuracy or loss, whatever is optimised.")
+    ] = "accuracy",
+    epochs: Annotated[int | None, typer.Option("--epochs", min=1, help="In place of the file's.")] = None,
+    share: Annotated[
+        float, typer.Option("--share", min=0.0, max=1.0, help="Part of the training images.")
+    ] = 1.0,
+    seeds: Annotated[
+        int, typer.Option("--seeds", min=1, help="Train each network so often, and take the mean.")
+    ] = 1,
+    enqueue: Annotated[
+        list[str] | None, typer.Option("--enqueue", metavar="FILE", help="Measure this network first.")
+    ] = None,
+    table: Annotated[
+        Path | None, typer.Option("--table", metavar="FILE", help="Read measurements; train nothing.")
+    ] = None,
+    trust: Annotated[
+        list[str] | None,
+        typer.Option("--trust", metavar="MODULE:FUNCTION", help="Let the file call this Python function."),
+    ] = None,
+    device: Annotated[str, typer.Option("--device", help="As for `blockdsl train`.")] = "auto",
+    seed: Annotated[int, typer.Option("--seed", help="Of the proposals.")] = 0,
+) -> None:
+    """Search a space for its best networks. Stop it at any time: the same command goes on.
+
+    `blockdsl search residual --data digits --trials 40 --jobs 2`
+
+    `blockdsl best residual-digits -o winners/` writes them; `blockdsl report residual-digits` shows them.
+    """
+    from blockdsl.search.runner import Plan
+    from blockdsl.search.setup import Setup
+    from blockdsl.search.storage import alone, folder_of
+
+    source = read(file, expression)
+    setup = Setup(
+        source.name, source.text, source.folder, dims(shape), assignments(settings), data, epochs, share,
+        seeds, str(table.resolve()) if table else None, tuple(trust or ()), device,
+    )  # fmt: skip
+    plan = Plan(sampler, pruner, prune_on, trials, jobs, seed, _seconds(timeout))
+    space = setup.space()
+    _check(setup, space, plan)
+    name = study or f"{Path(source.name).stem.strip('<>')}-{table.stem if table else data.partition(':')[0]}"
+    folder = folder_of(name)
+    with alone(folder):
+        _search(setup, space, plan, name, storage, folder, enqueue or [])
+
+
+def _check(setup: Setup, space: Space, plan: Plan) -> None:
+    """Refuse at once what cannot work."""
+    from blockdsl.search.feasibility import feasible
+    from blockdsl.search.pruning import RULES
+    from blockdsl.search.samplers import check_sampler
+    from blockdsl.search.table import Table
+
+    if plan.pruner not in RULES:
+        listed = "pruners are " + ", ".join(RULES)
+        raise error(
+            "search", f"there is no pruner {plan.pruner}", help=did_you_mean(plan.pruner, RULES, listed)
+        )
+    if plan.prune_on not in ("accuracy", "loss"):
+        raise error("search", f"cannot prune on {plan.prune_on}", help="on accuracy or loss")
+    check_sampler(plan.sampler, space)
+    objectives = setup.objectives(space)
+    candidate = feasible(space)
+    if setup.table is not None:
+        Table(Path(setup.table)).check(space, [o.name for o in objectives if o.kind != "static"])
+    elif any(o.kind in ("trained", "score") for o in objectives):
+        from blockdsl.search.evaluation import Evaluator
+
+        Evaluator(setup, objectives).check(candidate.program)
+
+
+def _search(
+    setup: Setup, space: Space, plan: Plan, name: str, storage: str | None, folder: Path, enqueue: list[str]
+) -> None:
+    from blockdsl.search.enqueue import assignment_of
+    from blockdsl.search.runner import run
+    from blockdsl.search.storage import connect
+    from blockdsl.search.studies import begin
+
+    continued = begin(connect(storage, folder), name, setup, space)
+    _say(continued)
+    for word in enqueue:
+        continued.study.enqueue_trial(assignment_of(space, read(word, None)), skip_if_exists=True)
+    objectives = setup.objectives(space)
+    with _display(objectives) as show:
+        end = run(setup, space, plan, continued.study, storage, folder, show)
+    _summary(end, plan, name, objectives, storage)
+
+
+def _say(continued: Continued) -> None:
+    if continued.changed:
+        kept, aside = (
+            ", ".join(map(str, numbers)) or "none" for numbers in (continued.kept, continued.aside)
+        )
+        print(f"the space has changed; trials kept: {kept}; set aside: {aside}")
+
+
+@contextmanager
+def _display(objectives: Sequence[Objective]) -> Iterator[Callable[[Study, Status], None]]:
+    """A line that changes on a terminal; a line for each trial elsewhere."""
+    from blockdsl.search.records import MEASURED, records
+    from blockdsl.search.status import trial_text
+
+    shown: set[int] | None = None
+
+    def lines(study: Study, status: Status) -> list[str]:
+        nonlocal shown
+        ended = {n: (t, r) for n, (t, r) in records(study).items() if r.outcome in MEASURED}
+        new = [trial_text(objectives, *ended[n]) for n in ended if shown is not None and n not in shown]
+        shown = set(ended) if shown is None or new else shown
+        return new
+
+    if not sys.stderr.isatty():
+
+        def plain(study: Study, status: Status) -> None:
+            for line in lines(study, status):
+                print(line, flush=True)
+
+        yield plain
+        return
+    from rich.console import Console
+
+    console = Console(stderr=True, highlight=False)
+    with console.status("searching") as live:
+
+        def rich(study: Study, status: Status) -> None:
+            for line in lines(study, status):
+                console.print(line, markup=False)
+            live.update(_line(status, objectives))
+
+        yield rich
+
+
+def _line(status: Status, objectives: Sequence[Objective]) -> str:
+    from blockdsl.search.status import values_text
+
+    left = status.seconds_left
+    parts = [f"{status.measured}/{status.target} trials"]
+    if left is not None:
+        parts.append(f"{left / 60:.0f} min left" if left > 90 else f"{left:.0f} s left")
+    if status.best:
+        parts.append("best " + values_text(objectives, status.best[0].values))
+        parts.append(f"Pareto front {len(status.best)}" if len(objectives) > 1 else "")
+    return ", ".join([p for p in parts if p] + [status.words()])
+
+
+def _summary(
+    status: Status, plan: Plan, name: str, objectives: Sequence[Objective], storage: str | None
+) -> None:
+    from blockdsl.search.status import values_text
+
+    print(f"{status.measured} trials: {status.words()}")
+    if status.measured < plan.trials:
+        print("stopped early; the same command goes on" if plan.seconds else "no new network could be found")
+    for trial in status.best[:5]:
+        print(f"best    trial {trial.number}: {values_text(objectives, trial.values)}")
+    where = f" --storage {storage}" if storage else ""
+    print(f"next    blockdsl best {name}{where} -o winners/    blockdsl report {name}{where} -o report.html")
+
+
+def _seconds(text: str | None) -> float | None:
+    if text is None:
+        return None
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)([smh]?)", text.strip())
+    if match is None:
+        raise typer.BadParameter(f"{text!r} is no time; write 90s, 30m or 8h", param_hint="--timeout")
+    return float(match[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[match[2]]

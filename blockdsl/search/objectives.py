@@ -1,0 +1,96 @@
+"""What a search asks for: objectives by their words, and what has to be done to know them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from blockdsl import nodes
+from blockdsl.diagnostics import did_you_mean, error
+from blockdsl.search.proxies import PROXIES
+from blockdsl.search.sampling.proposer import STATIC
+from blockdsl.search.space import Space
+
+TRAINED = ("accuracy", "loss")
+DEVICES = ("cpu", "cuda")
+
+
+@dataclass(frozen=True)
+class Objective:
+    """Something to be large or small: `accuracy`, `params`, `latency(cpu)`, `mymodule:function`.
+
+    `kind` is `static` (known of the graph), `trained`, `latency`, `score` or `function`; `argument` is
+    the device, the proxy, or the function's name.
+    """
+
+    name: str
+    maximize: bool
+    kind: str
+    argument: str = ""
+
+    @property
+    def direction(self) -> Literal["maximize", "minimize"]:
+        """Optuna's word."""
+        return "maximize" if self.maximize else "minimize"
+
+    def __str__(self) -> str:
+        return f"{self.direction} {self.name}"
+
+
+def objectives_of(space: Space, trusted: Sequence[str] = ()) -> tuple[Objective, ...]:
+    """The objectives of a file; accuracy, if it has none.
+
+    Args:
+        space: the file.
+        trusted: functions (`mymodule:function`) that the user lets the file call.
+
+    Raises:
+        ArchError: an objective is unknown, comes twice, or calls a function that is not trusted.
+    """
+    found = [_objective(line, trusted) for line in space.objectives]
+    for index, objective in enumerate(found):
+        if objective.name in {o.name for o in found[:index]}:
+            raise error("search", f"{objective.name} is an objective twice", space.objectives[index].span)
+    return tuple(found) or (Objective("accuracy", True, "trained"),)
+
+
+def _objective(line: nodes.Objective, trusted: Sequence[str]) -> Objective:
+    metric, maximize = line.metric, line.direction == "maximize"
+    match metric:
+        case nodes.Path(steps=(nodes.Step(name=name, index=None),)):
+            if name in STATIC:
+                return Objective(name, maximize, "static")
+            if name in TRAINED:
+                return Objective(name, maximize, "trained")
+        case nodes.Call(name="latency", args=(nodes.Arg(name=None, value=value),)):
+            return _called("latency", value, DEVICES, maximize)
+        case nodes.Call(name="score", args=(nodes.Arg(name=None, value=value),)):
+            return _called("score", value, PROXIES, maximize)
+        case nodes.Label():
+            return _function(metric, maximize, trusted)
+    listed = "accuracy, loss, params, macs, memory, latency(cpu), score(synflow), mymodule:function, …"
+    known = [*TRAINED, *sorted(STATIC), "latency(cpu)", "latency(cuda)", *(f"score({p})" for p in PROXIES)]
+    raise error(
+        "search", f"{metric.span.text} is no objective", metric.span,
+        help=did_you_mean(metric.span.text, known, f"objectives are {listed}"),
+    )  # fmt: skip
+
+
+def _called(kind: str, value: nodes.Expr, known: Iterable[str], maximize: bool) -> Objective:
+    word = value.span.text
+    if word not in known:
+        choices = ", ".join(f"{kind}({name})" for name in known)
+        raise error("search", f"there is no {kind} of {word}", value.span, help=f"there is {choices}")
+    return Objective(f"{kind}({word})", maximize, kind, word)
+
+
+def _function(metric: nodes.Label, maximize: bool, trusted: Sequence[str]) -> Objective:
+    """`mymodule:function`, which is Python, and no part of the language."""
+    name = "".join(metric.span.text.split())
+    if name not in trusted:
+        raise error(
+            "search", f"the file wants to call the Python function {name}", metric.span,
+            help=f"if you trust it: --trust {name}",
+        )  # fmt: skip
+    return Objective(name, maximize, "function", name)

@@ -1,0 +1,42 @@
+"""What proposes networks, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from optuna.samplers import (
+    BaseSampler,
+    BruteForceSampler,
+    GPSampler,
+    NSGAIISampler,
+    RandomSampler,
+    TPESampler,
+)
+
+from blockdsl.diagnostics import did_you_mean, error
+from blockdsl.search.objectives import Objective
+from blockdsl.search.sampling.sampler import ArchSampler
+from blockdsl.search.space import Space
+
+Make = Callable[[Space, Sequence[Objective], int], BaseSampler]
+
+SAMPLERS: dict[str, Make] = {
+    "auto": lambda space, goals, seed: ArchSampler(space, goals=[g.name for g in goals], seed=seed),
+    "tpe": lambda space, goals, seed: TPESampler(
+        seed=seed, multivariate=True, group=True, constant_liar=True
+    ),
+    "nsga2": lambda space, goals, seed: NSGAIISampler(seed=seed, population_size=20),
+    "gp": lambda space, goals, seed: GPSampler(seed=seed),
+    "random": lambda space, goals, seed: RandomSampler(seed=seed),
+    "grid": lambda space, goals, seed: BruteForceSampler(seed=seed),
+}
+"""One entry a sampler; `auto` is our own, which sees the networks behind the choices."""
+
+
+def check_sampler(name: str, space: Space) -> None:
+    """Refuse a name that is none, and a grid without an end (raises `ArchError`)."""
+    if name not in SAMPLERS:
+        listed = "samplers are " + ", ".join(SAMPLERS)
+        raise error("search", f"there is no sampler {name}", help=did_you_mean(name, SAMPLERS, listed))
+    if name == "grid" and space.count() is None:
+        raise error("search", "a real number is open, so that a grid has no end", help="--sampler auto")

@@ -1,0 +1,87 @@
+"""How far a search is."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from optuna.study import Study
+from optuna.trial import FrozenTrial
+
+from blockdsl.search.objectives import Objective
+from blockdsl.search.ranking import front
+from blockdsl.search.records import (
+    DUPLICATE,
+    FAILURES,
+    INFEASIBLE,
+    MEASURED,
+    PRUNED,
+    REFUSED,
+    Record,
+    records,
+)
+
+
+@dataclass(frozen=True)
+class Status:
+    """Counts of outcomes, the best trials, and the time that is left."""
+
+    target: int
+    counts: Counter[str] = field(default_factory=Counter)
+    best: Sequence[FrozenTrial] = ()
+    spent: float = 0.0
+    new: int = 0
+    """Measured since the command began."""
+
+    @property
+    def measured(self) -> int:
+        """Trials that cost a measurement."""
+        return sum(self.counts[outcome] for outcome in MEASURED)
+
+    @property
+    def seconds_left(self) -> float | None:
+        """At the pace so far; None before there is one."""
+        return (self.target - self.measured) * self.spent / self.new if self.new else None
+
+    def words(self) -> str:
+        """What was saved and lost: `12 pruned, 3 duplicates not trained again, 5 infeasible replaced`."""
+        failed = sum(self.counts[outcome] for outcome in FAILURES)
+        parts = [
+            (self.counts[PRUNED], "pruned"),
+            (self.counts[DUPLICATE], "duplicates known already"),
+            (self.counts[INFEASIBLE], "infeasible replaced"),
+            (self.counts[REFUSED], "that do not go together replaced"),
+            (failed, "failed"),
+        ]
+        return ", ".join(f"{n} {word}" for n, word in parts if n) or "none pruned, duplicate or infeasible"
+
+
+def status(study: Study, target: int, spent: float = 0.0, before: int = 0) -> Status:
+    """The status of a study; `before` were measured when the command began, `spent` seconds ago."""
+    counts = Counter(record.outcome for _, record in records(study).values())
+    new = sum(counts[outcome] for outcome in MEASURED) - before
+    return Status(target, counts, front(study), spent, new)
+
+
+def values_text(objectives: Sequence[Objective], values: Sequence[float]) -> str:
+    """`accuracy 97.20%, params 12,345`."""
+    return ", ".join(f"{o.name} {value_text(o.name, v)}" for o, v in zip(objectives, values, strict=True))
+
+
+def value_text(name: str, value: float) -> str:
+    """A value as a person reads it."""
+    if name == "accuracy":
+        return f"{value:.2%}"
+    if name.startswith("latency"):
+        return f"{value:.2f} ms"
+    return f"{value:,.0f}" if value == int(value) else f"{value:.4g}"
+
+
+def trial_text(objectives: Sequence[Objective], trial: FrozenTrial, record: Record) -> str:
+    """One line on a trial that was measured."""
+    known = [o for o in objectives if o.name in record.measured]
+    values = values_text(known, [record.measured[o.name] for o in known])
+    why = f" ({record.why})" if record.why else ""
+    beyond = f" (beyond {', '.join(record.broken)})" if record.broken else ""
+    return f"trial {trial.number:>4}  {record.outcome}{why}  {values}{beyond}  {record.seconds:.1f} s"

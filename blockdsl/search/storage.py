@@ -1,0 +1,94 @@
+"""Where studies lie: a journal file in a folder of their own, or any storage that Optuna takes."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import optuna
+from optuna.storages import BaseStorage, JournalStorage
+from optuna.storages.journal import JournalFileBackend
+
+from blockdsl.diagnostics import error
+
+JOURNAL = "study.journal"
+"""The default storage: a trial of ten choices costs a fifth of what SQLite takes (docs/search.md)."""
+
+_KNOWN = "a file such as studies.journal, or a URL such as sqlite:///studies.db, postgresql://…, redis://…"
+
+
+def folder_of(study: str, root: Path = Path("runs")) -> Path:
+    """The folder of a study: its journal, if it has no other storage, and the weights of its best trials."""
+    return root / study
+
+
+def connect(storage: str | None, folder: Path) -> BaseStorage:
+    """The storage of a URL or file, by default the journal in a folder.
+
+    Raises:
+        ArchError: it cannot be opened, or is none that Optuna knows.
+    """
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    try:
+        if storage is None or "://" not in storage:
+            path = folder / JOURNAL if storage is None else Path(storage)
+            if path.suffix != Path(JOURNAL).suffix:
+                raise error("storage", f"{storage} is no storage", help=f"storages are {_KNOWN}")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            return JournalStorage(JournalFileBackend(str(path)))
+        return optuna.storages.get_storage(storage)
+    except OSError as reason:
+        raise error("storage", f"cannot open {storage or folder}: {reason.strerror or reason}") from None
+    except (ValueError, ImportError, optuna.exceptions.StorageInternalError) as reason:
+        first = str(reason).splitlines()[0]
+        raise error("storage", f"cannot open {storage}: {first}", help=f"storages are {_KNOWN}") from None
+    except Exception as reason:
+        if type(reason).__module__.startswith("sqlalchemy"):
+            first = str(reason).splitlines()[0]
+            raise error("storage", f"cannot open {storage}: {first}", help=f"storages are {_KNOWN}") from None
+        raise
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Hold a study's folder, so that one command at a time searches it on this machine.
+
+    What a process that was killed left behind is mended: a journal's unfinished last line, its lock.
+
+    Raises:
+        ArchError: another command holds it, or it cannot be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        handle = os.open(folder / ".lock", os.O_CREAT | os.O_RDWR)
+    except OSError as reason:
+        raise error(
+            "output", f"cannot write to {folder}: {(reason.strerror or str(reason)).lower()}"
+        ) from None
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise error(
+                "search", f"another command is searching in {folder}",
+                help="wait for it, or give this study another name with --study",
+            ) from None  # fmt: skip
+        _mend(folder / JOURNAL)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _mend(journal: Path) -> None:
+    """Cut an unfinished last line; remove the lock of a writer that is gone."""
+    journal.with_name(journal.name + ".lock").unlink(missing_ok=True)
+    if not journal.exists():
+        return
+    content = journal.read_bytes()
+    whole = content[: content.rfind(b"\n") + 1]
+    if whole != content:
+        with journal.open("r+b") as file:
+            file.truncate(len(whole))

@@ -1,0 +1,166 @@
+"""Beginning a study, going on with it, and what becomes of its trials when the space has changed."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from dataclasses import dataclass
+
+import optuna
+from optuna.storages import BaseStorage
+from optuna.study import Study
+from optuna.trial import FrozenTrial
+
+from blockdsl.diagnostics import ArchError, did_you_mean, error
+from blockdsl.lowering import ChoicePoint
+from blockdsl.search.distributions import distribution, internal
+from blockdsl.search.domains import Value
+from blockdsl.search.records import Record
+from blockdsl.search.setup import ATTRIBUTE, SAME, Setup
+from blockdsl.search.space import Candidate, Space
+
+
+@dataclass(frozen=True)
+class Continued:
+    """A study, with the trials that were kept and set aside because the space has changed."""
+
+    study: Study
+    kept: tuple[int, ...] = ()
+    aside: tuple[int, ...] = ()
+    changed: bool = False
+
+
+def begin(storage: BaseStorage, name: str, setup: Setup, space: Space) -> Continued:
+    """The study of a name: new, or continued.
+
+    A study whose space has changed goes on with the trials whose networks the new space still holds:
+    the same choices lead to the same network, trained in the same way. They are copied into a new
+    generation of the study, `NAME (2)`; the old one stays as it is.
+
+    Raises:
+        ArchError: the study is of another space, or measures its networks in another way.
+    """
+    wanted = [o.direction for o in setup.objectives(space)]
+    last = latest(storage, name)
+    if last is None:
+        study = optuna.create_study(storage=storage, study_name=name, directions=wanted)
+        study.set_user_attr(ATTRIBUTE, setup.written())
+        return Continued(study)
+    study = optuna.load_study(storage=storage, study_name=last)
+    old = setup_of(study)
+    _same_measurements(name, old, setup)
+    try:
+        before = [str(o) for o in old.objectives(old.space())]
+    except ArchError:
+        before = []
+    now = [str(o) for o in setup.objectives(space)]
+    if before != now:
+        raise _another(name, f"it has the objectives {', '.join(before)}; here are {', '.join(now)}")
+    if old.text == setup.text:
+        study.set_user_attr(ATTRIBUTE, setup.written())
+        return Continued(study)
+    return _changed(storage, name, study, old, setup, space)
+
+
+def latest(storage: BaseStorage, name: str) -> str | None:
+    """The newest generation of a study."""
+    pattern = re.compile(re.escape(name) + r"(?: \((\d+)\))?")
+    found = [(int(m[1] or 1), n) for n in optuna.get_all_study_names(storage) if (m := pattern.fullmatch(n))]
+    return max(found)[1] if found else None
+
+
+def load(storage: BaseStorage, name: str) -> Study:
+    """A study that is there already.
+
+    Raises:
+        ArchError: there is none of that name, or it is none of ours.
+    """
+    last = latest(storage, name)
+    if last is None:
+        names = optuna.get_all_study_names(storage)
+        listed = "there is " + ", ".join(names) if names else "there is none; `blockdsl search` begins one"
+        raise error("study", f"there is no study {name}", help=did_you_mean(name, names, listed))
+    return optuna.load_study(storage=storage, study_name=last)
+
+
+def setup_of(study: Study) -> Setup:
+    """What a study is about (raises `ArchError` where it was not begun here)."""
+    kept = study.user_attrs.get(ATTRIBUTE)
+    if kept is None:
+        raise error("study", f"the study {study.study_name} is none of blockdsl's")
+    return Setup.read(kept)
+
+
+def _same_measurements(name: str, old: Setup, new: Setup) -> None:
+    for field, option in SAME.items():
+        before, now = getattr(old, field) or None, getattr(new, field) or None
+        if before != now:
+            raise _another(name, f"it was begun with {option} {before}; here is {now}")
+
+
+def _another(name: str, difference: str) -> ArchError:
+    return error(
+        "study", f"the study {name} is another one: {difference}",
+        help="give this one a name of its own: --study NAME",
+    )  # fmt: skip
+
+
+def _changed(
+    storage: BaseStorage, name: str, study: Study, old: Setup, setup: Setup, space: Space
+) -> Continued:
+    kept, aside = [], []
+    for trial in study.get_trials(deepcopy=False):
+        record = Record.of(trial)
+        if record is None or record.duplicate is not None:
+            continue
+        candidate = bound(space, trial)
+        if candidate is not None and candidate.identity == record.identity:
+            kept.append(_copied(trial, candidate))
+        else:
+            aside.append(trial.number)
+    if aside and not kept:
+        raise _another(name, "no network of it is one of this space\n" + _difference(old.text, setup.text))
+    number = int(m[1]) if (m := re.search(r" \((\d+)\)$", study.study_name)) else 1
+    new = optuna.create_study(
+        storage=storage, study_name=f"{name} ({number + 1})", directions=study.directions
+    )
+    new.set_user_attr(ATTRIBUTE, setup.written())
+    new.add_trials(kept)
+    return Continued(new, tuple(t.number for t in kept), tuple(aside), changed=True)
+
+
+def bound(space: Space, trial: FrozenTrial) -> Candidate | None:
+    """The network of a trial's choices; None if the space has no such one."""
+    used: set[str] = set()
+
+    def choose(point: ChoicePoint) -> Value:
+        used.add(point.path)
+        return internal(point.domain, trial.params[point.path])
+
+    try:
+        candidate = space.reach(choose)
+    except (ArchError, KeyError, ValueError):
+        return None
+    return candidate if used == set(trial.params) else None
+
+
+def _copied(trial: FrozenTrial, candidate: Candidate) -> FrozenTrial:
+    """A trial as the new space says it: its choices may have more options now."""
+    copy = optuna.trial.create_trial(
+        state=trial.state,
+        values=trial.values,
+        params=trial.params,
+        distributions={path: distribution(point.domain) for path, point in candidate.points.items()},
+        user_attrs=trial.user_attrs,
+        intermediate_values=trial.intermediate_values,
+    )
+    copy.number = trial.number
+    return copy
+
+
+def _difference(old: str, new: str) -> str:
+    lines = difflib.unified_diff(
+        old.splitlines(), new.splitlines(), "the study's", "this file", lineterm="", n=0
+    )
+    shown = list(lines)[:12]
+    return "\n".join(f"    {line}" for line in shown)

@@ -1,0 +1,42 @@
+"""The weights of a study's best trials, beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from optuna.study import Study
+
+from blockdsl.search.ranking import ranked
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+KEPT = 10
+"""Besides the Pareto front, the weights of so many trials are kept."""
+
+
+def path_of(folder: Path, study: Study, number: int) -> Path:
+    """Where a trial's weights lie; each generation of a study has its own."""
+    return folder / "weights" / f"{study._study_id}-{number}.safetensors"
+
+
+def keep(study: Study, folder: Path, number: int, weights: Mapping[str, Tensor]) -> None:
+    """Save a trial's weights, if it is among the best; remove those that are no more.
+
+    Raises:
+        ArchError: the folder cannot be written.
+    """
+    from blockdsl.training.checkpoint import make_folder, save_weights
+
+    best = {trial.number for trial in ranked(study)[:KEPT]} | {t.number for t in study.best_trials}
+    if number not in best:
+        return
+    place = path_of(folder, study, number)
+    make_folder(place.parent)
+    save_weights(place, dict(weights))
+    names = {path_of(folder, study, n).name for n in best}
+    for other in place.parent.glob(f"{study._study_id}-*.safetensors"):
+        if other.name not in names:
+            other.unlink(missing_ok=True)

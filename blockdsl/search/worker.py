@@ -1,0 +1,162 @@
+"""A process that measures networks of a study, one after the other."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import optuna
+from optuna.trial import Trial
+
+from blockdsl.diagnostics import ArchError
+from blockdsl.search import limits, pruning
+from blockdsl.search.frozen import frozen_program
+from blockdsl.search.proposals import Proposals
+from blockdsl.search.records import DONE, FAILURES, Record
+from blockdsl.search.samplers import SAMPLERS
+from blockdsl.search.setup import Setup
+from blockdsl.search.space import Candidate
+from blockdsl.search.storage import connect
+from blockdsl.search.table import Table
+from blockdsl.search.weights import keep
+
+if TYPE_CHECKING:
+    from blockdsl.search.measurement import Measurement
+    from blockdsl.training import Epoch
+
+WAIT = 0.3
+"""Seconds between looks at whether there is something to do."""
+
+
+@dataclass(frozen=True)
+class Order:
+    """What a worker is to do.
+
+    Attributes:
+        setup: the space and how its networks are measured.
+        storage, study, folder: where the study lies.
+        sampler, pruner, prune_on: by name.
+        target: measured trials in all.
+        seed: of this worker's proposals, another one in every process.
+        threads: of torch.
+        deadline: `time.time()` at which to stop; None for never.
+        parent: the process that must live on.
+    """
+
+    setup: Setup
+    storage: str | None
+    study: str
+    folder: Path
+    sampler: str
+    pruner: str
+    prune_on: str
+    target: int
+    seed: int
+    threads: int = 1
+    deadline: float | None = None
+    parent: int = 0
+
+    def over(self) -> bool:
+        """Whether the time is up, or the command gone."""
+        orphan = bool(self.parent) and os.getppid() != self.parent
+        return orphan or (self.deadline is not None and time.time() > self.deadline)
+
+
+class Worker:
+    """Measures until the target is reached, the time is up, or nothing new can be found."""
+
+    def __init__(self, order: Order, left: Sequence[int] = ()) -> None:
+        self.order = order
+        self.space = order.setup.space()
+        self.objectives = order.setup.objectives(self.space)
+        sampler = SAMPLERS[order.sampler](self.space, self.objectives, order.seed)
+        storage = connect(order.storage, order.folder)
+        self.study = optuna.load_study(storage=storage, study_name=order.study, sampler=sampler)
+        self.proposals = Proposals(self.study, self.space, order.folder, order.target, order.seed)
+        self.proposals.left = list(left)
+        self.table = Table(Path(order.setup.table)) if order.setup.table else None
+        if self.table is None:
+            import torch
+
+            from blockdsl.search.evaluation import Evaluator
+
+            torch.set_num_threads(order.threads)
+            wanted = [*self.objectives, *limits.needed(self.space)]
+            self.evaluator = Evaluator(order.setup, list({o.name: o for o in wanted}.values()))
+
+    def run(self, on_trial: Callable[[], object] | None = None) -> bool:
+        """Measure; whether the target was reached, or nothing more can be found."""
+        while not self.order.over():
+            found = self.proposals.next()
+            if found is not None:
+                self.measure(*found)
+                if on_trial is not None:
+                    on_trial()
+            elif self.proposals.exhausted or not self.proposals.running():
+                return True
+            else:
+                time.sleep(WAIT)
+        return False
+
+    def measure(self, trial: Trial, candidate: Candidate) -> None:
+        """Measure a network, and tell the study."""
+        start = time.perf_counter()
+        try:
+            result = self._result(trial, candidate)
+        except ArchError as refused:
+            self.proposals.tell(trial, Record("crashed", candidate.identity, why=refused.diagnostic.message))
+            return
+        figures = {n: float(v) for n, v in candidate.figures.items() if isinstance(v, int)}
+        measured = {**figures, **result.measured}
+        record = Record(
+            result.outcome,
+            candidate.identity,
+            measured=measured,
+            why=result.why,
+            broken=() if result.outcome in FAILURES else limits.broken(self.space, candidate, measured),
+            seconds=round(time.perf_counter() - start, 3),
+            epochs=result.epochs,
+        )
+        values = [measured[o.name] for o in self.objectives] if result.outcome == DONE else None
+        self.proposals.tell(trial, record, values=values)
+        if result.outcome == DONE and result.weights is not None:
+            keep(self.study, self.order.folder, trial.number, result.weights)
+
+    def _result(self, trial: Trial, candidate: Candidate) -> Measurement:
+        from blockdsl.search.measurement import Measurement
+
+        if self.table is not None:
+            names = [o.name for o in self.objectives if o.kind != "static"]
+            seed = self.order.setup.seeds * 1_000_003 + trial.number
+            return Measurement(DONE, self.table.measured(candidate, names, seed))
+        return self.evaluator.measure(
+            frozen_program(self.space, candidate), lambda epoch, epochs: self._give_up(trial, epoch, epochs)
+        )
+
+    def _give_up(self, trial: Trial, epoch: Epoch, epochs: int) -> bool:
+        """Report an epoch; whether the rule gives the trial up."""
+        if self.order.over():
+            os._exit(0)  # The trial stays as it is, and is taken up again by the next command.
+        rule = self.order.pruner
+        if rule == "none" or (rule != "median" and epoch.epoch not in pruning.rungs(epochs)):
+            return False
+        accuracy = self.order.prune_on == "accuracy"
+        value = epoch.validation_accuracy if accuracy else -epoch.validation_loss
+        if epoch.epoch == 1:
+            trial.set_user_attr("steps", epochs)
+        self.study._storage.set_trial_intermediate_value(trial._trial_id, epoch.epoch, value)
+        frozen = self.study._storage.get_trial(trial._trial_id)
+        others = pruning.curves(self.study, trial.number)
+        return pruning.RULES[rule](trial.number, epochs, frozen.intermediate_values, others)
+
+
+def work(order: Order, left: Sequence[int]) -> None:
+    """A worker as a process of its own."""
+    try:
+        Worker(order, left).run()
+    except KeyboardInterrupt:
+        os._exit(130)
