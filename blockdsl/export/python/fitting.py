@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from blockdsl.export.python.modules import Name
-from blockdsl.export.python.parameters import DEFAULTS, ROLES, WIDTHS, Parameter
+from blockdsl.export.python.parameters import DEFAULTS, PLAIN, ROLES, WIDTHS, Parameter
 from blockdsl.export.python.text import literal
 
 Row = Sequence[Any]
@@ -52,8 +52,13 @@ class Scope:
         """A constant as the argument of the block that it comes from: of widths alone, not by chance."""
         if not _whole(value) or value < 8 or role not in WIDTHS:
             return None
-        named = [(p.name, p.values) for p in self.params if p.name not in WIDTHS]
-        for text, values in [*named, *((f"<{n}>", v) for n, v in self.offers.items() if n not in WIDTHS)]:
+        named = [(p.name, p.values) for p in self.params if not p.name.startswith("in_")]
+        offers = [(n, v) for n, v in self.offers.items() if not n.startswith("in_") and n != "features"]
+        if self.count == 1:
+            # What is written once needs no parameter; the number of classes is one all the same.
+            offers = [o for o in offers if o[0] == "classes"]
+            named = [n for n in named if n[0] == "classes"]
+        for text, values in [*named, *((f"<{n}>", v) for n, v in offers)]:
             for factor in (1, 2, 4):
                 if all(v == values[0] for v in values) and _whole(values[0]) and values[0] * factor == value:
                     name = self._adopt(text, role) if text.startswith("<") else text
@@ -64,6 +69,10 @@ class Scope:
         """The expression of a row out of parameters and offers, if there is one."""
         for text, values, offers in self._candidates(role, row):
             if _agree(values, row):
+                if offers == [text]:
+                    # An argument is known as text, which is rounded; the row has its full precision.
+                    name = text.strip("<>")
+                    self.offers[name] = [v if w is MISSING else w for v, w in zip(values, row, strict=True)]
                 for offer in offers:
                     text = text.replace(offer, self._adopt(offer, role))
                 return text
@@ -75,7 +84,7 @@ class Scope:
         offers.sort(key=lambda o: (o[0] == "<in_channels>") != (ROLES.get(role, role) == "in_channels"))
         simple += offers
         yield from simple
-        if not all(_whole(v) for v in row if v is not MISSING):
+        if ROLES.get(role) in PLAIN or not all(_whole(v) for v in row if v is not MISSING):
             return
         whole = [c for c in simple if all(map(_whole, c[1]))]
         for text, values, needs in whole if ROLES.get(role) == "padding" else []:
@@ -186,7 +195,7 @@ def _agree(values: Row, row: Row) -> bool:
 
 def _same(a: Any, b: Any) -> bool:
     if isinstance(a, float) and _number(b):
-        return bool(abs(a - b) < 1e-9)
+        return bool(abs(a - b) < 1e-6)
     return bool(a == b) and isinstance(a, bool) == isinstance(b, bool)
 
 

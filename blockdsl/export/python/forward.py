@@ -146,7 +146,7 @@ def _inlined(values: _Values, steps: list[Step], index: int, expression: str, st
         return False
     reader = values.last[ref]
     if reader == len(steps):
-        return len(expression) <= 2 * NESTED - 32
+        return len(expression) <= 2 * NESTED - 32 or expression.startswith("torch.cat(")
     if step.flag or len(expression) > NESTED:
         return False
     following = steps[reader]

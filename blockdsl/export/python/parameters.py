@@ -65,5 +65,8 @@ WIDTHS = frozenset(
     }
 )
 
+PLAIN = frozenset({"stride", "kernel_size", "dilation", "drop"})
+"""What is not computed from other parameters."""
+
 DEFAULTS = {"stride": 1, "groups": 1, "dilation": 1, "padding": 0, "drop": 0.0}
 """Parameters that may be left out, where they have this value in some instance."""

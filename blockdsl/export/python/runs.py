@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
@@ -12,6 +13,9 @@ from blockdsl.export.python.text import call
 
 Calls = Sequence[dict[str, Any]]
 """The arguments of the children of one instance."""
+
+CLOSE = 5e-6
+"""Rates are taken to be equal up to this: a block's arguments are known as rounded text."""
 
 FEW = 3
 """So many children are written one by one."""
@@ -36,21 +40,14 @@ def run_lines(part: Part, instances: list[Calls], scope: Scope) -> tuple[list[st
     if irregular:
         shapes |= dict.fromkeys(irregular, "irregular")
         split, begin = False, 0
+    made = [_Setting(shapes[n], n, [[c[n] for c in i] for i in instances], part, scope) for n in names]
     lines = []
     if split:
-        texts = {n: scope.fit([i[0][n] for i in instances], n, part.name) for n in names}
-        lines.append(f"self.{part.name}{first} = {call(part.kind, texts, part.defaults)}")
+        first_call = call(part.kind, {m.name: m.at_first() for m in made}, part.defaults)
+        lines.append(f"self.{part.name}{first} = {first_call}")
     count = scope.fit(counts, f"{part.name}s")
-    texts, lists = {}, list[str]()
-    for n in names:
-        rows = [[c[n] for c in i] for i in instances]
-        if shapes[n] == "affine":
-            texts[n] = _affine(rows, n, part, scope)
-        elif shapes[n] == "irregular":
-            texts[n] = n
-            lists.append(scope.listed(f"{n}s", rows))
-        else:
-            texts[n] = scope.fit([r[begin] if len(r) > begin else MISSING for r in rows], n, part.name)
+    texts = {m.name: m.in_loop(begin) for m in made}
+    lists = [scope.listed(f"{m.name}s", m.rows) for m in made if m.shape == "irregular"]
     counted = "affine" in shapes.values() or irregular
     shift = 0 if counted else first
     span = _range(begin + shift, count, shift)
@@ -60,8 +57,8 @@ def run_lines(part: Part, instances: list[Calls], scope: Scope) -> tuple[list[st
         each = irregular[0] if len(irregular) == 1 else f"({', '.join(irregular)})"
         values = lists[0] if len(lists) == 1 else f"zip({', '.join(lists)}, strict=True)"
         header = f"for i, {each} in enumerate({values}):"
-    made = call(part.kind, texts, part.defaults)
-    lines += [header, f'    self.add_module(f"{part.name}{{{number}}}", {made})']
+    child = call(part.kind, texts, part.defaults)
+    lines += [header, f'    self.add_module(f"{part.name}{{{number}}}", {child})']
     run = [
         f"for i in {_range(first, count, first)}:",
         f'    {{x}} = self.get_submodule(f"{part.name}{{i}}")({{x}})',
@@ -100,32 +97,58 @@ def _shape_of(rows: list[list[Any]]) -> str:
 
 
 def _straight(row: list[Any]) -> bool:
-    return all(abs(v - (row[0] + i * (row[1] - row[0]))) < 1e-12 for i, v in enumerate(row))
+    return all(abs(v - (row[0] + i * (row[1] - row[0]))) < CLOSE for i, v in enumerate(row))
 
 
 def _slope(row: list[Any]) -> Fraction:
-    return Fraction((row[-1] - row[0]) / (len(row) - 1)).limit_denominator(100_000)
+    return Fraction((row[-1] - row[0]) / (len(row) - 1)).limit_denominator(2000)
 
 
 def _starts(row: list[Any], slope: Fraction) -> int | None:
     """How many steps from 0 a row begins."""
     steps = row[0] / float(slope) if slope else 0.5
-    return round(steps) if abs(steps - round(steps)) < 1e-9 else None
+    fits = all(abs((round(steps) + i) * slope - v) < CLOSE for i, v in enumerate(row))
+    return round(steps) if fits and slope else None
 
 
-def _affine(rows: list[list[Any]], name: str, part: Part, scope: Scope) -> str:
-    if all(isinstance(v, int) for r in rows for v in r):
-        start = scope.fit([r[0] for r in rows], name, part.name)
-        step = scope.fit([r[1] - r[0] if len(r) > 1 else MISSING for r in rows], f"{name}_step", part.name)
-        return (
-            f"{start} + i"
-            if step == "1"
-            else f"{start} + {step} * i"
-            if step.isdigit()
-            else f"{start} + i * {step}"
-        )
-    slope = _slope(next(r for r in rows if len(r) > 1))
-    start = scope.fit([_starts(r, slope) for r in rows], "first")
-    index = "i" if start == "0" else f"({start} + i)"
-    factor = "" if slope.numerator == 1 else f"{slope.numerator} * "
-    return f"{factor}{index} / {slope.denominator}"
+@dataclass
+class _Setting:
+    """One argument of the children of a run: its values in each instance, and how they go along."""
+
+    shape: str
+    name: str
+    rows: list[list[Any]]
+    part: Part
+    scope: Scope
+
+    def at_first(self) -> str:
+        """The expression for the first child, where that is written by itself."""
+        if self.shape == "affine" and not self._whole():
+            return self._steps("")
+        return self.scope.fit([r[0] for r in self.rows], self.name, self.part.name)
+
+    def in_loop(self, begin: int) -> str:
+        """The expression for the others, `i` counting all from 0."""
+        if self.shape == "irregular":
+            return self.name
+        if self.shape != "affine":
+            row = [r[begin] if len(r) > begin else MISSING for r in self.rows]
+            return self.scope.fit(row, self.name, self.part.name)
+        if not self._whole():
+            return self._steps("i")
+        start = self.scope.fit([r[0] for r in self.rows], self.name, self.part.name)
+        steps = [r[1] - r[0] if len(r) > 1 else MISSING for r in self.rows]
+        step = self.scope.fit(steps, f"{self.name}_step", self.part.name)
+        if step == "1":
+            return f"{start} + i"
+        return f"{start} + {step} * i" if step.isdigit() else f"{start} + i * {step}"
+
+    def _whole(self) -> bool:
+        return all(isinstance(v, int) for r in self.rows for v in r)
+
+    def _steps(self, index: str) -> str:
+        slope = _slope(next(r for r in self.rows if len(r) > 1))
+        start = self.scope.fit([_starts(r, slope) for r in self.rows], "first")
+        at = f"({start} + {index})" if index and start != "0" else index or start
+        factor = "" if slope.numerator == 1 else f"{slope.numerator} * "
+        return f"{factor}{at} / {slope.denominator}"

@@ -134,7 +134,8 @@ class _File:
             '    print(f"{sum(p.numel() for p in model.parameters()):,} parameters")',
         ]
         text = "\n\n\n".join([*definitions, *bodies, "\n".join(main)])
-        return f"{self._docstring()}\n\n{_imports(text, imports)}\n\n\n{text}\n"
+        gap = "\n\n\n" if text.startswith(("class ", "def ")) else "\n\n"
+        return f"{self._docstring()}\n\n{_imports(text, imports)}{gap}{text}\n"
 
     def _docstring(self) -> str:
         meta, summary = self.program.meta, summarise(self.graph)
