@@ -16,6 +16,7 @@ from blockdsl.render.merge import merge
 from blockdsl.render.scene import Block, Node, outside_inputs, tree
 
 Item = Block | Node
+_LONG = 3000
 
 
 class Delta(NamedTuple):
@@ -61,7 +62,7 @@ def diff(first: Graph, second: Graph) -> list[Change]:
 
     The trees of blocks are aligned level by level (`difflib.SequenceMatcher` over hashes of what is
     inside, without shapes); what differs is gone into. Equal networks have no changes, whatever their
-    blocks are called. Linear in the layers where the networks are alike, at worst quadratic.
+    blocks are called.
     """
     if canonical_hash(first) == canonical_hash(second):
         return []
@@ -210,12 +211,15 @@ class _Comparison:
 
 
 def _aligned(one: Sequence[object], two: Sequence[object]) -> Iterator[tuple[bool, int, int, int, int]]:
-    """Stretches of both sequences, equal or not; what is repeated more often is longer at its end."""
+    """Stretches of both sequences, equal or not; what is repeated more often is longer at its end.
+
+    In very long flat sequences what comes often is no anchor, or the time would be quadratic.
+    """
     begin = 0
     while begin < min(len(one), len(two)) and one[begin] == two[begin]:
         begin += 1
     yield True, 0, begin, 0, begin
-    matcher = SequenceMatcher(None, one[begin:], two[begin:], autojunk=False)
+    matcher = SequenceMatcher(None, one[begin:], two[begin:], autojunk=len(two) > _LONG)
     for tag, i, j, k, m in matcher.get_opcodes():
         yield tag == "equal", i + begin, j + begin, k + begin, m + begin
 
