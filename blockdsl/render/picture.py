@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import PurePath
 from typing import Any, NamedTuple
 
 from blockdsl import nodes
@@ -98,7 +99,7 @@ def draw(
 def as_scene(unfolded: Unfolded, *, detail: bool = False) -> Scene:
     """The boxes of a file's network; those of a space say that it is one."""
     program = unfolded.program
-    title = program.meta.title or program.file.span.source.name
+    title = program.meta.title or PurePath(program.file.span.source.name).stem
     choices = {name: f"one of: {path}" for name, path in unfolded.choices.items()}
     boxes = scene(program.graph, title, detail=detail, choices=choices)
     boxes.notes, boxes.choices = unfolded.notes, unfolded.count

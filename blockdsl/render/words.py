@@ -77,7 +77,7 @@ def block_title(block: Block, numbered: bool) -> str:
     else:
         last = block.path[-1]
         title = block.call.block if block.call else last.name
-        title += f" {last.index}" if numbered and block.times == 1 else ""
+        title += f" {last.index}" if (numbered or last.name == "option") and block.times == 1 else ""
     return title.replace("_", " ") + (f"  ×{block.times}" if block.times > 1 else "")
 
 
