@@ -12,11 +12,21 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from blockdsl.api import Architecture, dense, load, parse
-    from blockdsl.codegen import place
+    from blockdsl.codegen import multiscale, place
     from blockdsl.diagnostics import ArchError
     from blockdsl.ops import Operation, operation
 
-__all__ = ["ArchError", "Architecture", "Operation", "dense", "load", "operation", "parse", "place"]
+__all__ = [
+    "ArchError",
+    "Architecture",
+    "Operation",
+    "dense",
+    "load",
+    "multiscale",
+    "operation",
+    "parse",
+    "place",
+]
 __version__ = "0.1.0"
 
 _HOMES = {
@@ -25,6 +35,7 @@ _HOMES = {
     "Operation": "blockdsl.ops",
     "dense": "blockdsl.api",
     "load": "blockdsl.api",
+    "multiscale": "blockdsl.codegen",
     "operation": "blockdsl.ops",
     "parse": "blockdsl.api",
     "place": "blockdsl.codegen",

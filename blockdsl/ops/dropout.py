@@ -47,7 +47,8 @@ class DropPath(Operation):
     """Stochastic depth: drops the branch it ends with probability p (Huang et al. 2016).
 
     For each sample or for the whole mini-batch. The paper is per=batch, rescale=test; later networks
-    are per=sample, rescale=train.
+    are per=sample, rescale=train. A dropped branch is computed and multiplied by zero: it saves no
+    time, and its batch norms see the batch, unlike in the authors' code, which leaves it out.
     """
 
     p: Probability

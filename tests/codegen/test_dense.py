@@ -9,7 +9,7 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
 import blockdsl
-from blockdsl.codegen import check_module, multiscale
+from blockdsl.codegen import check_module
 from blockdsl.diagnostics import ArchError
 
 # No layer pads, so that a place of the map sees exactly one window. Strides, parts of the input that no
@@ -104,6 +104,15 @@ def test_copies_know_their_graph() -> None:
     torch.testing.assert_close(blockdsl.dense(copy.deepcopy(module))(x)[:, :, 0, 0], module(x))
 
 
+def test_a_dense_network_is_exported_for_images_of_any_size() -> None:
+    module = blockdsl.dense(trained(VGG))
+    # From the size on at which the map has two rows and columns: torch treats axes of 1 apart.
+    rows, columns = torch.export.Dim("rows", min=26, max=80), torch.export.Dim("columns", min=22, max=80)
+    exported = torch.export.export(module, (image(2, 40, 40),), dynamic_shapes=({2: rows, 3: columns},))
+    x = image(2, 31, 50)
+    torch.testing.assert_close(exported.module()(x), module(x))
+
+
 def converted(module: nn.Module) -> nn.Sequential:
     """AlexNet and VGG by hand: linear layers become convolutions (Sermanet et al. 2013)."""
     layers: list[nn.Module] = []
@@ -185,9 +194,9 @@ def test_scales_and_mirror_images_are_averaged(over: str) -> None:
             with torch.no_grad():
                 shares = crops(module, view, (3, 23, 31), 8).softmax(1)
             answers.append(shares.mean((2, 3)) if over == "mean" else shares.amax((2, 3)))
-    found = multiscale(dense, x, [40, 60, (37, 48)], over=over)  # type: ignore[arg-type]
+    found = blockdsl.multiscale(dense, x, [40, 60, (37, 48)], over=over)  # type: ignore[arg-type]
     torch.testing.assert_close(found, sum(answers, torch.zeros(())) / 6, rtol=1e-10, atol=1e-12)
-    one = multiscale(dense, x, [40], flip=False, over=over)  # type: ignore[arg-type]
+    one = blockdsl.multiscale(dense, x, [40], flip=False, over=over)  # type: ignore[arg-type]
     torch.testing.assert_close(one, answers[0], rtol=1e-10, atol=1e-12)
 
 

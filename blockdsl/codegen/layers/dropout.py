@@ -44,7 +44,12 @@ class Dropout(_Dropping):
 
 
 class DropPath(_Dropping):
-    """Stochastic depth: drops a branch for each sample or for the mini-batch (Huang et al. 2016)."""
+    """Stochastic depth: drops a branch for each sample or for the mini-batch (Huang et al. 2016).
+
+    The branch is computed all the same. To leave it out would be a decision of Python's in the
+    forward pass, which breaks `torch.compile` and `torch.export` into pieces, and leaves parameters
+    without gradients, which optimizers and DistributedDataParallel treat otherwise than zeros.
+    """
 
     def mask_shape(self, x: Tensor) -> tuple[int, ...]:
         """One number for each sample, or one."""
