@@ -1,0 +1,37 @@
+"""Exported Python, run here and held to the module that blockdsl builds."""
+
+from typing import Any
+
+import torch
+from torch import nn
+
+import blockdsl
+from blockdsl.api import Architecture
+from blockdsl.export.python import python_source
+
+
+def network(source: str) -> nn.Module:
+    """The network of an exported text."""
+    names: dict[str, Any] = {"__name__": "exported"}
+    exec(compile(source, "exported", "exec"), names)
+    classes = [v for v in names.values() if isinstance(v, type) and v.__module__ == "exported"]
+    module: nn.Module = classes[-1]()
+    return module
+
+
+def agree(net: Architecture | str) -> str:
+    """Hold the exported network to ours, in evaluation and training mode; its text."""
+    net = blockdsl.parse(net) if isinstance(net, str) else net
+    source = python_source(net.program)
+    ours, theirs = net.module(seed=0), network(source)
+    assert list(ours.state_dict()) == list(theirs.state_dict()), source
+    theirs.load_state_dict(ours.state_dict())
+    x = torch.randn(4, *net.input_shape, generator=torch.Generator().manual_seed(0))
+    for training in (False, True):
+        results = []
+        for module in (ours, theirs):
+            torch.manual_seed(0)
+            with torch.no_grad():
+                results.append(module.train(training)(x.clone()))
+        torch.testing.assert_close(results[1], results[0], rtol=1e-6, atol=1e-6, msg=source)
+    return source

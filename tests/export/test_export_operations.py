@@ -1,0 +1,118 @@
+"""Every operation as Python: by itself in a chain, and twice side by side in a `forward`."""
+
+import pytest
+from torch import Tensor, nn
+
+import blockdsl
+from blockdsl.codegen import TABLE
+from blockdsl.diagnostics import ArchError
+from blockdsl.export.python import python_source
+from blockdsl.ops import Operation, Shape, operation, unregister
+from tests.export.running import agree
+
+IMAGE, VECTOR, TOKENS = "4x8x8", "12", "6x8"
+CASES = {
+    IMAGE: [
+        "CONV(6,3,p1)", "CONV(6,3x1,s2,bias=no)", "CONV(4,3,pad=same,d2)", "CONV(2,3,table=[[0,1],[1,2,3]])",
+        "DWCONV(3,p1)", "DWCONV(3,multiplier=2)", "DECONV(6,3,s2)", "UP(2,6)", "UP(2)", "POOL(2)", "POOL(3,s2,p1)",
+        "AVGPOOL(2)", "AVGPOOL(3,s2,p1,include_pad=no)", "LPPOOL(2,2)", "SUBSAMPLE", "GAP", "GMP", "AAP(2)", "AMP(3x2)",
+        "CHANNELMEAN", "CHANNELMAX", "RELU", "RELU6", "LEAKY", "LEAKY(0.3)", "PRELU", "PRELU(per=layer)", "RRELU",
+        "ELU", "ELU(0.5)", "SELU", "CELU", "GELU", "GELU(approximate=tanh)", "SILU", "SWISH", "SWISH(learned=no)",
+        "HSWISH", "HSIGMOID", "MISH", "SIGMOID", "LOGSIGMOID", "TANH", "STANH", "HTANH", "SOFTPLUS", "SOFTSIGN",
+        "THRESHOLD(0.1,0.2)", "HSHRINK", "SSHRINK", "TSHRINK", "ABS", "SQUARE", "SQRT", "EXP", "SINE", "SOFTMAX",
+        "LOGSOFTMAX", "CRELU", "GLU", "GLU(gate=silu)", "BN", "BN(affine=no)", "BN(frozen=yes)", "LN", "GN(2)", "IN",
+        "LRN", "LRN(3,groups=2)", "LRN(3,within=yes)", "RMSNORM", "GRN", "L2NORM", "L2NORM(scale=20)", "DROPOUT",
+        "DROPOUT(0.3,per=channel)", "DROPOUT(0.3,rescale=test)", "ALPHADROPOUT", "DROPPATH(0.2)",
+        "DROPPATH(0.2,per=batch,rescale=test)", "DROPBLOCK(3,0.1)", "NOISE(0.1)", "ID", "FLATTEN", "RESHAPE(8x4x8)",
+        "SHUFFLE(2)", "PADCHANNELS(6)", "SPACETODEPTH(2)", "DEPTHTOSPACE(2)", "PAD(1)", "PAD(1,mode=reflect)",
+        "PAD(1,value=0.5)", "CROP(4)", "UPSAMPLE(2)", "UPSAMPLE(2,mode=bilinear)", "RESIZE(5)", "TOKENS",
+        "SCALE(0.1)", "LAYERSCALE(0.1)", "AFFINE", "MAXOUT(2)", "SPLIT(2)-[RELU, ID]-CAT",
+        "(CONV(6,1) + CONV(6,1) + CONV(6,1))", "(CONV(6,1) | CONV(5,1))", "(CONV(4,1) * SIGMOID)",
+        "MEAN(CONV(6,1), CONV(6,1))", "MEAN(ID, RELU, drop=0.2)", "MAX(ID, CONV(4,1), CONV(4,1))",
+        "MAX(ID, CONV(4,1))",
+    ],
+    VECTOR: ["FC(5)", "FC(5,bias=no)", "BN", "LN", "MAXOUT(3)", "SOFTMAX", "RELU", "DROPOUT", "SCALE(2)"],
+    TOKENS: [
+        "FC(5)", "LN", "PRELU", "ATTENTION(2)", "ATTENTION(4,bias=no)", "CLSTOKEN", "POSITION", "TAKE(1)", "TRANSPOSE",
+        "IMAGE(2x3)", "GAP", "GMP", "MAXOUT(2)", "GRN", "SOFTMAX", "LAYERSCALE", "DOT(FC(4), FC(4))",
+        "MATMUL(DOT(FC(4), FC(4)), FC(3))",
+    ],
+    "84": ["RBF(10)"],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("shape", "text"), [(s, t) for s, texts in CASES.items() for t in texts])
+def test_operation(shape: str, text: str) -> None:
+    agree(f"input {shape}\nnet {text}")
+    agree(f"input {shape}\nblock side() = {text}\nnet side | {text}")
+
+
+def test_every_operation_is_tried() -> None:
+    tried = {
+        layer.operation.name
+        for shape, texts in CASES.items()
+        for text in texts
+        for layer in blockdsl.parse(f"input {shape}\nnet {text}").ir.layers()
+    }
+    assert set(TABLE) - {"ID"} <= tried  # ID is no layer
+
+
+class Shift(nn.Module):
+    """x + by."""
+
+    def __init__(self, by: float) -> None:
+        super().__init__()
+        self.by = by
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.by
+
+
+class Forgetful(Shift):
+    """Does not keep `amount`."""
+
+    def __init__(self, amount: float) -> None:
+        super().__init__(amount)
+
+
+def test_operation_of_a_user() -> None:
+    @operation("SHIFT")
+    class ShiftOp(Operation):
+        """Adds a number."""
+
+        by: float = 1.0
+
+        def module(self, *inputs: Shape) -> nn.Module:
+            return Shift(self.by)
+
+    try:
+        source = agree("input 4\nblock up(b) = FC(4)-SHIFT(b)\nnet up(0.5)-up(2)")
+    finally:
+        unregister("SHIFT")
+    assert "class Shift(nn.Module):" in source
+    assert "blockdsl" not in source
+
+
+def test_operation_that_cannot_be_written() -> None:
+    @operation("FORGET")
+    class ForgetOp(Operation):
+        """Adds a number."""
+
+        def module(self, *inputs: Shape) -> nn.Module:
+            return Forgetful(1.0)
+
+    try:
+        program = blockdsl.parse("input 4\nblock f() = FC(4)-FORGET\nnet f").program
+        with pytest.raises(ArchError) as failure:
+            python_source(program)
+    finally:
+        unregister("FORGET")
+    assert str(failure.value) == (
+        "error[output]: FORGET cannot be written as Python: its module keeps no attribute amount "
+        "to tell what it was made with\n"
+        "  --> <text>:2:19\n"
+        "     2 | block f() = FC(4)-FORGET\n"
+        "       |                   ^^^^^^\n"
+        "   in f called at <text>:3:5\n"
+        "  help: let Forgetful.__init__ set self.amount = amount"
+    )
