@@ -123,9 +123,7 @@ def test_a_known_cost_is_taken_as_it_is() -> None:
     """Accuracy and MACs: the smallest network is found in the first proposals, as its cost is known."""
     text = TEXT.partition("train")[0].replace("maximize accuracy", "maximize accuracy\n    minimize macs")
     networks = space(text)
-    study = optuna.create_study(
-        directions=["maximize", "minimize"], sampler=ArchSampler(networks, seed=0)
-    )
+    study = optuna.create_study(directions=["maximize", "minimize"], sampler=ArchSampler(networks, seed=0))
 
     def objective(trial: optuna.Trial) -> tuple[float, float]:
         candidate = networks.suggest(trial)
