@@ -9,7 +9,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constr
 # One thread a process: tests run side by side.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: demo test test-long test-browser lint bench clean
+.PHONY: demo test test-long test-browser lint proof bench bench-search clean
 
 demo: $(VENV)/.package
 	cd / && "$(abspath $(BIN))/blockdsl" compile alexnet.arch
@@ -36,6 +36,10 @@ proof: $(VENV)/.test
 
 bench: $(VENV)/.test
 	$(BIN)/python benchmarks/compile.py --write
+
+# TABLE is nas-bench-macro_cifar10.json of github.com/xiusu/NAS-Bench-Macro; takes about an hour.
+bench-search: $(VENV)/.test
+	$(BIN)/python benchmarks/search.py $(TABLE) benchmarks/digits_table.json --out docs/benchmarks_search.md
 
 clean:
 	rm -rf .venv out build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
