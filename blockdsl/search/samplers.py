@@ -20,8 +20,17 @@ from blockdsl.search.space import Space
 
 Make = Callable[[Space, Sequence[Objective], int], BaseSampler]
 
+
+def _arch(method: str) -> Make:
+    return lambda space, goals, seed: ArchSampler(
+        space, goals=[g.name for g in goals], method=method, seed=seed
+    )
+
+
 SAMPLERS: dict[str, Make] = {
-    "auto": lambda space, goals, seed: ArchSampler(space, goals=[g.name for g in goals], seed=seed),
+    "auto": _arch("gp"),
+    "evolution": _arch("evolution"),
+    "local": _arch("local"),
     "tpe": lambda space, goals, seed: TPESampler(
         seed=seed, multivariate=True, group=True, constant_liar=True
     ),
