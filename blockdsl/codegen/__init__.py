@@ -4,7 +4,7 @@ from blockdsl.codegen.build import build
 from blockdsl.codegen.dense import dense_module, multiscale
 from blockdsl.codegen.layout import prefers_channels_last
 from blockdsl.codegen.origin import graph_of
-from blockdsl.codegen.place import place
+from blockdsl.codegen.place import is_placed, place
 from blockdsl.codegen.table import TABLE, module_of
 from blockdsl.codegen.verify import check_module, module_path
 
@@ -14,6 +14,7 @@ __all__ = [
     "check_module",
     "dense_module",
     "graph_of",
+    "is_placed",
     "module_of",
     "module_path",
     "multiscale",

@@ -50,6 +50,13 @@ def place(module: nn.Module, devices: Mapping[str, Device]) -> nn.Module:
     return module
 
 
+def is_placed(module: nn.Module) -> bool:
+    """Whether `place` put parts of a module on devices of their own."""
+    return any(
+        isinstance(hook, _Border) for part in module.modules() for hook in part._forward_pre_hooks.values()
+    )
+
+
 class _Border:
     """A hook that brings a layer's inputs to its device, or to that of the first of them."""
 

@@ -8,6 +8,7 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
+from blockdsl.codegen import is_placed
 from blockdsl.diagnostics import error
 from blockdsl.ops import Shape
 from blockdsl.recipe import Recipe
@@ -59,7 +60,7 @@ class Evaluator:
             x, _ = self.preparation(x, labels)
             with self.fabric.autocast():
                 y = module(arranged(x.to(self.dtype), module))
-            yield (y.to(self.dtype) if isinstance(y, Tensor) else y), labels
+            yield (y.to(labels.device, self.dtype) if isinstance(y, Tensor) else y), labels
 
 
 def check_outputs(shape: Shape, data: Data, place: Span | None = None) -> None:
@@ -94,7 +95,7 @@ def predict(module: nn.Module, data: Data, recipe: Recipe, split: Split, *, devi
     """Class probabilities (N, K) of a split, on the CPU; the module is moved to the device."""
     fabric = make_fabric(device, 1, "auto", recipe.precision)
     evaluator = Evaluator(fabric, data, recipe, Preparation(data))
-    module.to(fabric.device, evaluator.dtype)
+    module.to(None if is_placed(module) else fabric.device, evaluator.dtype)
     evaluator.check(module)
     return evaluator.probabilities(module, split)
 

@@ -46,7 +46,8 @@ def fit(
     one that was never interrupted. torch's global generators are left as they were.
 
     Args:
-        module: maps (B, *data.input_shape) to (B, classes).
+        module: maps (B, *data.input_shape) to (B, classes). One that `blockdsl.place` put on several
+            devices stays there.
         data: from `load`.
         recipe: how to train; `epochs`, `precision` and `seed` override its own.
         device: `auto`, `cpu`, `cuda`, `cuda:1` or `mps`.

@@ -13,6 +13,7 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
+from blockdsl.codegen import is_placed
 from blockdsl.diagnostics import error
 from blockdsl.recipe import Recipe
 from blockdsl.training.checkpoint import load_state, load_weights, save_state, save_weights
@@ -49,7 +50,7 @@ class Run:
         if is_convolutional(module):
             module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         optimizer = make_optimizer(module, recipe)
-        self.wrapped, self.optimizer = fabric.setup(module, optimizer)
+        self.wrapped, self.optimizer = fabric.setup(module, optimizer, move_to_device=not is_placed(module))
         self.evaluator.check(module)
         self.average = make_average(module, recipe.ema) if recipe.ema is not None else None
 
@@ -138,11 +139,10 @@ class Run:
 
     def _loss(self, y: Tensor | tuple[Tensor, Mapping[str, Tensor]], targets: Tensor) -> Tensor:
         """The output's loss, plus those of the auxiliary outputs times their weights."""
-        if isinstance(y, Tensor):
-            return self.evaluator.loss(y, targets)
-        loss = self.evaluator.loss(y[0], targets)
-        for name, auxiliary in y[1].items():
-            loss = loss + self.auxiliaries[name] * self.evaluator.loss(auxiliary, targets)
+        output, auxiliaries = (y, {}) if isinstance(y, Tensor) else y
+        loss = self.evaluator.loss(output.to(targets.device), targets)
+        for name, auxiliary in auxiliaries.items():
+            loss = loss + self.auxiliaries[name] * self.evaluator.loss(auxiliary.to(targets.device), targets)
         return loss
 
     def _update(self) -> None:

@@ -8,7 +8,7 @@ from torch import nn
 import blockdsl
 from blockdsl.diagnostics import ArchError
 from blockdsl.recipe import Recipe, terms
-from blockdsl.training import carry_weights, fit, layers_until, load
+from blockdsl.training import carry_weights, fit, layers_until, load, predict
 
 NET = """
     input 1x8x8
@@ -110,3 +110,28 @@ def test_weights_of_which_nothing_fits(tmp_path) -> None:
     architecture = blockdsl.parse("input 1x8x8 net head:FC(10,bias=no)")
     with pytest.raises(ArchError, match=r"nothing in .* fits the network"):
         carry_weights(architecture.module(), architecture.ir, tmp_path / "other.safetensors")
+
+
+SECOND = ["cpu:0", *(["cuda:0"] if torch.cuda.is_available() else [])]
+
+
+@pytest.mark.parametrize("second", SECOND)
+def test_towers_on_devices_of_their_own_are_trained_there(digits, second: str) -> None:
+    """As on one device: the same steps, in float64, with an auxiliary head and an average."""
+    architecture = blockdsl.parse("""
+        input 1x8x8
+        block tower = CONV(4,3)-RELU-FC(8)-TANH
+        net [tower, tower]-CAT-AUX(side, FC(10))-FC(10)
+    """)
+    recipe = Recipe(precision="fp64", ema=0.9, clip=1.0)
+    results = []
+    for devices in ({}, {"tower[2]": second, "fc1": second}):
+        module = architecture.module(seed=0)
+        if devices:
+            blockdsl.place(module, devices)
+        result = fit(module, digits, recipe, epochs=2, device="cpu", auxiliaries={"side": 0.3})
+        shares = predict(module, digits, recipe, digits.validation, device="cpu")
+        results.append(([e.train_loss for e in result.history], shares))
+    assert module.get_submodule("fc1").weight.device == torch.empty(0, device=second).device
+    assert results[0][0] == pytest.approx(results[1][0], rel=1e-9)
+    torch.testing.assert_close(results[0][1], results[1][1])
