@@ -35,7 +35,9 @@ def command(
     settings: SetOption = None,
     output: Annotated[
         Path | None,
-        typer.Option("-o", "--output", metavar="OUT", help="Write the initial weights: OUT.safetensors."),
+        typer.Option(
+            "-o", "--output", metavar="OUT", help="Write OUT.py, .pt2, .onnx, .safetensors or .json."
+        ),
     ] = None,
     device: DeviceOption = "cpu",
     dtype: Annotated[
@@ -52,7 +54,7 @@ def command(
 
     `blockdsl compile alexnet`
 
-    `blockdsl compile net.arch --set classes=10 -o net.safetensors`
+    `blockdsl compile net.arch --set classes=10 -o net.py`
 
     `blockdsl compile --input 3x32x32 -e 'CONV(16,3,p1)-RELU-GAP-FLATTEN-FC(10)'`
     """

@@ -28,7 +28,7 @@ def _pt2(architecture: Architecture, module: nn.Module, path: Path) -> None:
     """The traced network, for `torch.export.load`."""
     from blockdsl.export.traced import write_pt2
 
-    _check_weights(module, path)
+    _check_weights(module)
     write_pt2(architecture.ir, module, path)
 
 
@@ -36,7 +36,7 @@ def _onnx(architecture: Architecture, module: nn.Module, path: Path) -> None:
     """The traced network for other runtimes."""
     from blockdsl.export.traced import write_onnx
 
-    _check_weights(module, path)
+    _check_weights(module)
     write_onnx(architecture.ir, module, path)
 
 
@@ -44,7 +44,7 @@ def _safetensors(architecture: Architecture, module: nn.Module, path: Path) -> N
     """The `state_dict`, with the network's text beside it."""
     from safetensors.torch import save_file
 
-    _check_weights(module, path)
+    _check_weights(module)
     tensors = {name: tensor.contiguous() for name, tensor in module.state_dict().items()}
     source = architecture.program.file.span.source
     save_file(tensors, path, metadata={"title": architecture.title, "arch": source.text})
@@ -93,10 +93,10 @@ def writer_for(path: Path) -> Writer:
     return WRITERS[path.suffix]
 
 
-def _check_weights(module: nn.Module, path: Path) -> None:
+def _check_weights(module: nn.Module) -> None:
     if any(tensor.is_meta for tensor in module.state_dict().values()):
         raise error(
             "output",
-            f"cannot write {path.suffix}: the device meta holds no weights",
+            "cannot write weights: the device meta holds none",
             help="leave --device away, or write .py or .json",
         )

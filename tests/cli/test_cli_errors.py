@@ -47,12 +47,22 @@ FILES = [
     ),
     (
         ["compile", "net.arch", "-o", "net.onyx"],
-        "error[output]: cannot write net.onyx: .onyx is no kind of output\n  help: end it in .safetensors",
+        "error[output]: cannot write net.onyx: .onyx is no kind of output\n  help: did you mean .onnx?",
     ),
     (
         ["compile", "net.arch", "-o", "net.safetensor"],
         "error[output]: cannot write net.safetensor: .safetensor is no kind of output\n"
         "  help: did you mean .safetensors?",
+    ),
+    (
+        ["compile", "net.arch", "-o", "net.tar"],
+        "error[output]: cannot write net.tar: .tar is no kind of output\n"
+        "  help: end it in .py, .pt2, .onnx, .safetensors or .json",
+    ),
+    (
+        ["compile", "net.arch", "-o", "net.pt2", "--device", "meta"],
+        "error[output]: cannot write weights: the device meta holds none\n"
+        "  help: leave --device away, or write .py or .json",
     ),
     (
         ["compile", "net.arch", "-o", "none/net.safetensors"],

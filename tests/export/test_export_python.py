@@ -4,6 +4,7 @@ import ast
 import inspect
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -70,7 +71,7 @@ def test_depth_costs_no_lines(small: str, large: str, sources: dict[str, str]) -
 
 def test_recursion_costs_lines_for_each_level_alone(sources: dict[str, str]) -> None:
     lines = [len(sources[f"fractalnet_ultra_{n}"].splitlines()) for n in (20, 40, 80, 160)]
-    steps = [b - a for a, b in zip(lines, lines[1:], strict=False)]
+    steps = [b - a for a, b in pairwise(lines)]
     assert max(steps) - min(steps) <= 5
 
 
@@ -109,22 +110,37 @@ HEAD = "input 3x16x16\n"
 TEXTS = {
     "a repeat that grows": "net (ID | CONV(4,3,p1))*5-GAP-FC(3)",
     "a repeat with its index": "block u(c) = CONV(c,3,p1)-BN\nnet (u(2*i + 3) for i in 1..5)",
-    "irregular rates": "block u(p) = CONV(4,1)-DROPOUT(p)\nblock s(a, n) = (u(a*i*i) for i in 1..n)\nnet s(0.01,3)-s(0.02,4)",
-    "stages of one unit and of many": "block u(c) = CONV(c,3,p1)-RELU\nblock s(c, n) = u(c)*n-POOL(2)\nnet s(4,1)-s(8,3)-s(8,2)",
+    "irregular rates": "block u(p) = CONV(4,1)-DROPOUT(p)\n"
+    "block s(a, n) = (u(a*i*i) for i in 1..n)\n"
+    "net s(0.01,3)-s(0.02,4)",
+    "stages of one unit and of many": "block u(c) = CONV(c,3,p1)-RELU\n"
+    "block s(c, n) = u(c)*n-POOL(2)\n"
+    "net s(4,1)-s(8,3)-s(8,2)",
     "a gate that is not always there": "block g() = ID * (GAP-CONV(in.c,1)-SIGMOID)\n"
     "block u(c, se) = CONV(c,1)-(if se then g else ID)-BN\nnet u(4,yes)-u(6,no)-u(8,yes)",
     "an activation as an argument": "block u(c, act) = CONV(c,1)-BN-act\nnet u(4,RELU)-u(4,TANH)-u(8,ID)",
-    "an optional sum": "block u(c) = if in.c == c then ID + CONV(c,1)-BN else CONV(c,1)-BN\nnet u(4)-u(4)-u(8)",
-    "names that modules have": "block train(c) = CONV(c,1)-RELU\nnet forward:train(4)-train:CONV(5,1)-half:RELU",
-    "a block called as a layer": "block crop(c) = CONV(c,1)-CROP(4)\nblock mean(c) = CONV(c,1)\nnet crop(4)-mean(3)",
-    "blocks of Python's words": "block class_(c) = CONV(c,1)\nblock nn(c) = CONV(c,1)\nblock torch(c) = CONV(c,1)\n"
+    "an optional sum": "block u(c) = if in.c == c then ID + CONV(c,1)-BN else CONV(c,1)-BN\n"
+    "net u(4)-u(4)-u(8)",
+    "names that modules have": "block train(c) = CONV(c,1)-RELU\n"
+    "net forward:train(4)-train:CONV(5,1)-half:RELU",
+    "a block called as a layer": "block crop(c) = CONV(c,1)-CROP(4)\n"
+    "block mean(c) = CONV(c,1)\n"
+    "net crop(4)-mean(3)",
+    "blocks of Python's words": "block class_(c) = CONV(c,1)\n"
+    "block nn(c) = CONV(c,1)\n"
+    "block torch(c) = CONV(c,1)\n"
     "net class_(4)-nn(5)-torch(6)-tensor:CONV(3,1)-F:CONV(2,1)",
     "two heads": "net CONV(4,1)-AUX(a, GAP-FC(2))-CONV(4,1)-AUX(b, GAP-FC(3), weight=0.5)-GAP-FC(3)",
-    "a head inside a block": "block u(c) = CONV(c,1)-AUX(side, GAP-FC(2))-CONV(c,1)\nnet CONV(3,1)-u(4)-GAP-FC(3)",
+    "a head inside a block": "block u(c) = CONV(c,1)-AUX(side, GAP-FC(2))-CONV(c,1)\n"
+    "net CONV(3,1)-u(4)-GAP-FC(3)",
     "a tensor as an argument": "block step(prev, c) = prev-CONV(c,1) + CONV(c,1)\n"
     "net let a = in-CONV(4,1)\n  a-RELU-step(a,4)-step(a,4)",
-    "several tensors out of a block": "block two(c) = [CONV(c,1), CONV(c,1)-RELU]\nnet two(4)-[RELU, ID]-CAT-CONV(3,1)",
-    "a graph that crosses": "net let a = in-CONV(4,1)\n let b = a-CONV(4,1)\n let c = a-RELU + b\n (a | b | c)-CONV(2,1) + c-CONV(2,1)",
+    "several tensors out of a block": "block two(c) = [CONV(c,1), CONV(c,1)-RELU]\n"
+    "net two(4)-[RELU, ID]-CAT-CONV(3,1)",
+    "a graph that crosses": "net let a = in-CONV(4,1)\n"
+    " let b = a-CONV(4,1)\n"
+    " let c = a-RELU + b\n"
+    " (a | b | c)-CONV(2,1) + c-CONV(2,1)",
     "the input as it is": "net ID",
     "one layer": "net RELU",
     "deeper than modules can nest": "block r(n) = if n == 0 then CONV(2,1) else r(n-1)-RELU\nnet r(60)",

@@ -13,24 +13,10 @@ from blockdsl.codegen import build
 from blockdsl.export.python import python_source
 from blockdsl.resources import data_dir
 from tests.export import alone
+from tests.export.running import smallest
 
 NAMES = sorted(file.stem for file in data_dir("zoo").glob("*.arch"))
 GROUPS = 8
-SMALLER = (64, 107, 140)
-"""Sides to try for the forward pass, before the network's own; what it is made of stays the same."""
-
-
-def small(name: str) -> Architecture:
-    """A network for the smallest input that it takes."""
-    full = blockdsl.load(name)
-    c, rows, _ = full.input_shape
-    for side in SMALLER:
-        if side < rows:
-            try:
-                return blockdsl.load(name, input=(c, side, side))
-            except blockdsl.ArchError:
-                continue
-    return full
 
 
 @pytest.mark.parametrize("group", range(GROUPS))
@@ -38,7 +24,7 @@ def test_zoo_runs_alone(group: int, tmp_path: Path) -> None:
     nets: dict[str, Architecture] = {}
     for name in NAMES[group::GROUPS]:
         nets[name] = blockdsl.load(name)
-        smaller = small(name)
+        smaller = smallest(name)
         if smaller.input_shape != nets[name].input_shape:
             nets[f"{name}__small"] = smaller
     for name, net in nets.items():

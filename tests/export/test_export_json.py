@@ -1,0 +1,58 @@
+"""net.json: read by networkx alone, the same graph."""
+
+import json
+from pathlib import Path
+
+import networkx as nx
+import pytest
+
+import blockdsl
+from blockdsl.export.graph_json import write_json
+from blockdsl.resources import data_dir
+
+NAMES = sorted(file.stem for file in data_dir("zoo").glob("*.arch"))
+
+
+def test_zoo_as_json(tmp_path: Path) -> None:
+    for name in NAMES:
+        net = blockdsl.load(name)
+        write_json(net.ir, net.title, tmp_path / "net.json")
+        data = json.loads((tmp_path / "net.json").read_text(encoding="utf-8"))
+        graph = nx.node_link_graph(data, edges="edges")
+        assert nx.utils.edges_equal(graph.edges(data=True), net.graph.edges(data=True), directed=True)
+        for node, attributes in net.graph.nodes(data=True):
+            found = graph.nodes[node]
+            assert found["op"] == attributes["op"]
+            assert found["args"] == json.loads(json.dumps(attributes["args"]))
+            assert tuple(found["shape"]) == attributes["shape"]
+            assert found["path"] == attributes["path"]
+            assert f"{found['file']}:{found['line']}:{found['column']}" == str(attributes["span"])
+        assert graph.graph["output"]["node"] == net.ir.output.node
+        assert graph.graph["title"] == net.title
+
+
+@pytest.mark.parametrize("name", ["alexnet", "resnet50", "shufflenet_v2"])
+def test_macs_can_be_counted_from_it(name: str, tmp_path: Path) -> None:
+    """Convolutions and matrices, counted from the file's words alone."""
+    net = blockdsl.load(name)
+    write_json(net.ir, net.title, tmp_path / "net.json")
+    graph = nx.node_link_graph(json.loads((tmp_path / "net.json").read_text()), edges="edges")
+    macs = 0
+    for node, layer in graph.nodes(data=True):
+        if layer["op"] in ("CONV", "DWCONV", "FC"):
+            ((source, _, edge),) = graph.in_edges(node, data=True)
+            inputs = graph.nodes[source]["shapes"][edge["port"]][0]
+            rows, columns = layer["args"].get("kernel", (1, 1))
+            groups = inputs if layer["op"] == "DWCONV" else layer["args"].get("groups", 1)
+            size = 1
+            for side in layer["shape"]:
+                size *= side
+            macs += size * (inputs // groups) * rows * columns
+    assert macs == net.summary().macs
+
+
+def test_auxiliary_outputs_are_told(tmp_path: Path) -> None:
+    net = blockdsl.load("googlenet")
+    write_json(net.ir, net.title, tmp_path / "net.json")
+    heads = json.loads((tmp_path / "net.json").read_text())["graph"]["auxiliaries"]
+    assert [(h["name"], h["weight"]) for h in heads] == [("aux1", 0.3), ("aux2", 0.3)]
