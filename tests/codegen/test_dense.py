@@ -1,6 +1,7 @@
 """Dense evaluation: answers equal those of the crops one by one, and what cannot slide says so."""
 
 import copy
+import io
 from collections.abc import Iterator
 
 import pytest
@@ -101,7 +102,11 @@ def test_at_its_own_size_the_map_is_one_answer_and_memory_is_shared(text: str) -
 def test_copies_know_their_graph() -> None:
     module = trained(VGG)
     x = image(2, 22, 18)
-    torch.testing.assert_close(blockdsl.dense(copy.deepcopy(module))(x)[:, :, 0, 0], module(x))
+    file = io.BytesIO()
+    torch.save(module, file)
+    file.seek(0)
+    for copied in (copy.deepcopy(module), torch.load(file, weights_only=False)):
+        torch.testing.assert_close(blockdsl.dense(copied)(x)[:, :, 0, 0], module(x))
 
 
 def test_a_dense_network_is_exported_for_images_of_any_size() -> None:
@@ -149,6 +154,30 @@ def test_networks_of_the_zoo(name: str) -> None:
 
 
 # --- finer steps ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("size", "pooled", "answers"),
+    [
+        ((245, 245), (5, 5), (1, 1)),
+        ((281, 317), (6, 7), (2, 3)),
+        ((317, 389), (7, 9), (3, 5)),
+        ((389, 461), (9, 11), (5, 7)),
+        ((461, 569), (11, 14), (7, 10)),
+    ],
+)
+def test_maps_of_overfeats_scales(
+    size: tuple[int, int], pooled: tuple[int, int], answers: tuple[int, int]
+) -> None:
+    """Sermanet et al. (2013), table 5 (recalled): maps after the last pool and of the classifier, each at
+    3x3 offsets."""
+    architecture = blockdsl.load("overfeat_accurate")
+    dense = blockdsl.dense(architecture, input=(3, *size))
+    assert dense.ir.shape_of(dense.ir.point("pool6")) == (1024, *pooled)
+    assert dense.output_shape == (1000, *answers)
+    fine = blockdsl.dense(architecture, input=(3, *size), fine="pool6")
+    assert fine.output_shape == (1000, 3 * answers[0], 3 * answers[1])
+    assert fine.summary().params == architecture.summary().params
 
 
 def test_fine_steps_are_the_crops_at_every_offset() -> None:
