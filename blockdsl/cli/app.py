@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from blockdsl.cli import (
+    best,
     check,
     compare,
     compile,
@@ -43,6 +44,7 @@ for module in (
     space,
     freeze,
     search,
+    best,
 ):
     app.command(module.NAME)(module.command)
 

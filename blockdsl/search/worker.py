@@ -61,8 +61,8 @@ class Order:
     parent: int = 0
 
     def over(self) -> bool:
-        """Whether the time is up, or the command gone."""
-        orphan = bool(self.parent) and os.getppid() != self.parent
+        """Whether the time is up, or, in a worker, the command gone."""
+        orphan = os.getpid() != self.parent and bool(self.parent) and os.getppid() != self.parent
         return orphan or (self.deadline is not None and time.time() > self.deadline)
 
 

@@ -1,0 +1,108 @@
+"""The best trials of a study as files."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from optuna.study import Study
+from optuna.trial import FrozenTrial
+
+from blockdsl.diagnostics import error
+from blockdsl.search.choosing import readable
+from blockdsl.search.enqueue import CHOOSE
+from blockdsl.search.frozen import frozen_text
+from blockdsl.search.objectives import Objective
+from blockdsl.search.ranking import front, ranked
+from blockdsl.search.records import Record
+from blockdsl.search.setup import Setup
+from blockdsl.search.space import Candidate, Space
+from blockdsl.search.status import values_text
+from blockdsl.search.studies import bound, setup_of
+from blockdsl.search.weights import path_of
+
+
+@dataclass(frozen=True)
+class Winner:
+    """A trial with its network, its file's text, and its weights where they were kept."""
+
+    trial: FrozenTrial
+    candidate: Candidate
+    scores: str
+    text: str
+    weights: Path | None
+
+
+def winners(
+    study: Study, folder: Path, count: int, *, pareto: bool = False, out: Path | None = None
+) -> list[Winner]:
+    """The best trials: `count` of them, or the whole Pareto front.
+
+    Args:
+        study: with at least one trial that was measured and meets all limits.
+        folder: the study's, where weights are.
+        count: how many, unless `pareto`.
+        pareto: all trials that no other beats in every objective.
+        out: where their files will lie.
+
+    Raises:
+        ArchError: no trial was measured to the end.
+    """
+    setup = setup_of(study)
+    space = setup.space()
+    objectives = setup.objectives(space)
+    trials = front(study) if pareto else ranked(study)[:count]
+    if not trials:
+        raise error("study", f"no trial of {study.study_name} was measured to the end and meets all limits")
+    found = [_winner(study, setup, space, objectives, trial, folder, out) for trial in trials]
+    return [winner for winner in found if winner is not None]
+
+
+def _winner(
+    study: Study,
+    setup: Setup,
+    space: Space,
+    objectives: Sequence[Objective],
+    trial: FrozenTrial,
+    folder: Path,
+    out: Path | None,
+) -> Winner | None:
+    candidate = bound(space, trial)
+    record = Record.of(trial)
+    if candidate is None or record is None:
+        return None
+    scores = values_text(objectives, trial.values)
+    seed = candidate.program.recipe.seed
+    seeds = f"seed {seed}" if setup.seeds == 1 else f"seeds {seed} to {seed + setup.seeds - 1}"
+    how = f"{record.epochs} epochs, {seeds}" if record.epochs else f"read from {Path(setup.table or '').name}"
+    choices = readable(candidate.points, candidate.assignment)
+    comments = [
+        f"Found by blockdsl search in {Path(setup.name).name}:",
+        f"study {study.study_name}, trial {trial.number}.",
+        f"{scores} on {setup.data}{f', {setup.share:.0%} of it' if setup.share < 1 else ''}; {how}.",
+        *(f"{CHOOSE.removeprefix('# ')}{path}={' '.join(text.split())}" for path, text in choices.items()),
+    ]
+    text = frozen_text(space, candidate, folder=out, comments=comments)
+    weights = path_of(folder, study, trial.number)
+    return Winner(trial, candidate, scores, text, weights if weights.exists() else None)
+
+
+def write(winner: Winner, out: Path) -> list[Path]:
+    """Write a winner's file, and its weights beside it.
+
+    Raises:
+        ArchError: the folder cannot be written.
+    """
+    path = out / f"trial{winner.trial.number}.arch"
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        path.write_text(winner.text, encoding="utf-8", newline="\n")
+        if winner.weights is None:
+            return [path]
+        beside = path.with_suffix(".safetensors")
+        shutil.copyfile(winner.weights, beside)
+    except OSError as reason:
+        raise error("output", f"cannot write to {out}: {(reason.strerror or str(reason)).lower()}") from None
+    return [path, beside]
