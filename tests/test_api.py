@@ -56,7 +56,12 @@ def test_the_module_is_not_built_of_a_file_whose_checks_fail() -> None:
 def test_a_short_description() -> None:
     network = blockdsl.parse('title "T"\ninput 4\nnet FC(2)')
     assert repr(network) == "<T: 4 -> 2, 10 parameters, 8 MACs>"
-    assert network._repr_html_() == network.summary()._repr_html_()
+
+def test_a_notebook_shows_the_picture_and_the_table() -> None:
+    network = blockdsl.parse('title "T"\ninput 4\nnet FC(2)')
+    shown = network._repr_html_()
+    assert shown.startswith("<svg")
+    assert shown.endswith(network.summary()._repr_html_())
 
 
 def test_an_operation_of_ones_own_from_python_to_the_table() -> None:
