@@ -24,7 +24,7 @@ def format_file(file: nodes.File) -> str:
     return render(Printer(file).build(file))
 
 
-def format_expr(expr: nodes.Expr) -> str:
+def format_expr(expr: nodes.Expr | nodes.Param) -> str:
     """An expression on one line, without comments; its nodes need no meaningful spans."""
     from blockdsl.printer.statements import Printer
 

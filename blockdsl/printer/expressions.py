@@ -8,16 +8,16 @@ from itertools import pairwise
 
 from blockdsl import nodes
 from blockdsl.printer.comments import Comments, attach, children
-from blockdsl.printer.layout import HARD, SOFT, SPACE, Comment, Doc, Group, Line, Nest, render_flat
+from blockdsl.printer.layout import HARD, SOFT, SPACE, Align, Comment, Doc, Group, Line, Nest, render_flat
 from blockdsl.printer.levels import OPERATORS, Level, is_negative, level
 from blockdsl.printer.numbers import number_text
 from blockdsl.printer.spacing import paddings
+from blockdsl.printer.written import behind, between, gaps, rows, spaced
 from blockdsl.source import Span
 
 INDENT = 4
 _NARY = nodes.Chain | nodes.Sum | nodes.Concat
 _PLAIN = nodes.Number | nodes.String | nodes.Bool | nodes.Dims | nodes.Path
-_GAP = re.compile(r",?( *)")
 _NOT_SHORT = re.compile(r'[^\W\d_]{4}|[\s()\[\]{}":?]')
 
 
@@ -26,7 +26,7 @@ class ExpressionPrinter:
 
     def __init__(self, file: nodes.File | None = None) -> None:
         self.comments = attach(file) if file else Comments()
-        self.padding = paddings(file) if file else {}
+        self.padding = paddings(file, self.comments) if file else {}
         self.keeps_lines = file is not None
         self.docs: dict[int, Doc] = {}
         self.open: dict[int, Doc] = {}
@@ -43,8 +43,8 @@ class ExpressionPrinter:
             node, ready = todo.pop()
             if ready:
                 doc: Doc = getattr(self, f"_{type(node).__name__.lower()}")(node)
-                behind = self.comments.behind.get(id(node))
-                self.docs[id(node)] = (doc, *map(_behind, behind)) if behind else doc
+                comments = self.comments.behind.get(id(node))
+                self.docs[id(node)] = (doc, *map(behind, comments)) if comments else doc
             else:
                 todo.append((node, True))
                 todo.extend((child, False) for child in children(node))
@@ -58,7 +58,7 @@ class ExpressionPrinter:
 
     def opening(self, node: nodes.Node | None) -> Doc:
         """The comment behind a node's first words."""
-        return tuple(map(_behind, self.comments.opening.get(id(node), ())))
+        return tuple(map(behind, self.comments.opening.get(id(node), ())))
 
     def inner(self, node: nodes.Node) -> Doc:
         """A child with its comments, but for those above it."""
@@ -91,12 +91,14 @@ class ExpressionPrinter:
         """Items and commas: on one line, else indented on the next, else one a line (plain ones filled).
 
         `lines` stand before the items; by default nothing before the first and a space before others.
+        Where some of them are hard, lines end there and are filled otherwise.
         """
         if not items:
             return opening + closing
         broken = self.commented(node, items)
-        fill = not broken and all(isinstance(item, _PLAIN) for item in map(_bare, items))
         lines = lines or (SOFT, *(SPACE for _ in items[1:]))
+        plain = all(isinstance(item, _PLAIN) for item in map(_bare, items))
+        fill = not broken and (plain or any(line.hard for line in lines))
         first, *rest = items
         parts: list[Doc] = []
         for item, line in zip(rest, lines[1:], strict=True):
@@ -105,34 +107,41 @@ class ExpressionPrinter:
         inside: Doc = (lines[0], Group((self.whole(first), *parts), broken))
         return Group((opening, self.opening(node), Nest(INDENT, inside), SOFT, closing), broken)
 
+    def as_written(self, node: nodes.Node, opening: str, items: Sequence[nodes.Expr], closing: str) -> Doc:
+        """Items and commas with the writer's spaces and line breaks."""
+        lines = gaps(node, opening, items, closing)
+        if lines is None and self.keeps_lines:
+            lines = rows(node, opening, items)
+        return self.sequence(node, opening, items, closing, lines or ())
+
     def joined(self, node: nodes.Expr, op: str, parts: Sequence[nodes.Expr]) -> Doc:
         """Operands with an operator between, which begins a line where they do not fit on one.
 
         Plain operands fill their lines; where chains are operands, every one begins a line. Where the
-        writer began one, it stays.
+        writer began a line, it stays; where one did, no others begin that need not.
         """
         rule = OPERATORS[op]
         first = parts[0]
         if rule.leads and id(first) in self.negative and level(first) >= rule.first:
             self.negative.add(id(node))
         begin = (self.operand(first, rule.first, rule.leads), " " * self.padding.get(id(node), 0))
-        sign = op + " " if rule.spaced else op
-        place = SPACE if rule.spaced else SOFT
-        filled = not any(isinstance(part, _NARY) for part in parts)
+        broken = self.keeps_lines and "\n" in node.span.text
+        filled = broken or not any(isinstance(part, _NARY) for part in parts)
         steps: list[Doc] = []
         for left, part in pairwise(parts):
-            line = HARD if self.line_between(left, part) else place
-            step: Doc = (line, sign, self.operand(part, rule.rest, rule.signed))
+            space = " " if rule.spaced or spaced(left, op, part) else ""
+            line = HARD if self.line_between(left, part) else Line(space)
+            step: Doc = (line, op + space, self.operand(part, rule.rest, rule.signed))
             steps.append((self.above(part), Group(step) if filled else step))
         # a dash hangs to the left, so that the stages behind `net` stand under each other
         indent = INDENT - 1 if op == "-" else INDENT
         self.open[id(node)] = (begin, *steps)
-        return (begin, Nest(indent, tuple(steps))) if filled else Group(Nest(indent, (begin, *steps)))
+        doc = (begin, Nest(indent, tuple(steps)))
+        return doc if filled else Group(doc)
 
     def line_between(self, left: nodes.Node, right: nodes.Node) -> bool:
         """Whether the writer began a new line somewhere between two neighbours."""
-        a, b = left.span, right.span
-        return self.keeps_lines and a.source is b.source and "\n" in a.source.text[a.end : b.start]
+        return self.keeps_lines and "\n" in between(left, right)
 
     # --- what stands alone
 
@@ -161,7 +170,7 @@ class ExpressionPrinter:
         return self.whole(node.value) if node.name is None else (node.name, "=", self.whole(node.value))
 
     def _call(self, node: nodes.Call) -> Doc:
-        written = _written_gaps(node)
+        written = gaps(node, node.name + "(", node.args, ")")
         if written is None:
             line = SOFT if all(map(self.is_short, node.args)) else SPACE
             written = [SOFT, *(line for _ in node.args[1:])]
@@ -175,19 +184,20 @@ class ExpressionPrinter:
     def _group(self, node: nodes.Group) -> Doc:
         if self.commented(node, (node.body,)):
             return ("(", self.opening(node), Nest(INDENT, (HARD, self.whole(node.body))), HARD, ")")
-        return ("(", self.whole(node.body), ")")
+        hanging = None if self.comments.touch(node.body) else self.open.get(id(node.body))
+        return ("(", self.inner(node.body) if hanging is None else Align(Group(hanging)), ")")
 
     def _tupleof(self, node: nodes.TupleOf) -> Doc:
-        return self.sequence(node, "(", node.items, ",)" if len(node.items) == 1 else ")")
+        return self.as_written(node, "(", node.items, ",)" if len(node.items) == 1 else ")")
 
     def _listof(self, node: nodes.ListOf) -> Doc:
         only = node.items[0] if len(node.items) == 1 else None
         if isinstance(only, nodes.For) and not self.commented(node, node.items):
             return ("[", self.loops[id(only)], "]")
-        return self.sequence(node, "[", node.items, "]")
+        return self.as_written(node, "[", node.items, "]")
 
     def _choice(self, node: nodes.Choice) -> Doc:
-        return self.sequence(node, "{", node.options, "}")
+        return self.as_written(node, "{", node.options, "}")
 
     def _rangechoice(self, node: nodes.RangeChoice) -> Doc:
         step: Doc = (" step ", self.whole(node.step)) if node.step else ""
@@ -238,35 +248,15 @@ class ExpressionPrinter:
 
     def _for(self, node: nodes.For) -> Doc:
         last: Doc = ("..", self.whole(node.last)) if node.last else ""
-        over: Doc = (SPACE, f"for {node.variable} in ", self.whole(node.first), last)
-        self.loops[id(node)] = Group((self.whole(node.body), Nest(INDENT, over)))
+        line = HARD if self.line_between(node.body, node.first) else SPACE
+        over: Doc = (line, f"for {node.variable} in ", self.whole(node.first), last)
+        self.loops[id(node)] = Align(Group((self.whole(node.body), over)))
         return ("(", self.loops[id(node)], ")")
 
 
 def own_line(comment: Span) -> Doc:
     """A comment on a line of its own."""
     return Comment(comment.text.rstrip())
-
-
-def _behind(comment: Span) -> Doc:
-    return Comment(comment.text.rstrip(), behind=True)
-
-
-def _written_gaps(call: nodes.Call) -> list[Line] | None:
-    """The spaces before a call's arguments as they were written on one line, so that tables stay tables.
-
-    None for a call that no one wrote so.
-    """
-    gaps: list[Line] = []
-    source, at = call.span.source, call.span.start + len(call.name) + 1
-    for arg in call.args:
-        gap = source.text[at : arg.span.start] if arg.span.source is source else "?"
-        match = _GAP.fullmatch(gap)
-        if match is None or bool(gaps) != gap.startswith(","):
-            return None
-        gaps.append(Line(match[1]))
-        at = arg.span.end
-    return gaps if source.text[at : at + 1] == ")" else None
 
 
 def _bare(item: nodes.Node) -> nodes.Node:

@@ -33,6 +33,13 @@ class Nest:
 
 
 @dataclass(frozen=True, slots=True)
+class Align:
+    """New lines inside begin in the column where it does."""
+
+    body: Doc
+
+
+@dataclass(frozen=True, slots=True)
 class Group:
     """On one line if that fits and nothing inside has to break."""
 
@@ -46,9 +53,11 @@ class Comment:
 
     text: str
     behind: bool = False
+    column: int = 0
+    """Where it stands if the line ends before; behind two spaces otherwise."""
 
 
-Doc: TypeAlias = "str | tuple[Doc, ...] | Line | Nest | Group | Comment"
+Doc: TypeAlias = "str | tuple[Doc, ...] | Line | Nest | Align | Group | Comment"
 
 SOFT = Line()
 SPACE = Line(" ")
@@ -75,7 +84,7 @@ class _Layout:
         self.column = 0
         self.indent = 0
         self.must_break = False
-        self.behind: list[str] = []
+        self.behind: list[Comment] = []
 
     def run(self, doc: Doc, flat: bool) -> str:
         todo: list[tuple[int, bool, Doc]] = [(0, flat, doc)]
@@ -88,13 +97,16 @@ class _Layout:
                     todo.extend((indent, flat, part) for part in reversed(item))
                 case Nest(by, body):
                     todo.append((indent + by, flat, body))
+                case Align(body):
+                    begun = self.column and not self.must_break
+                    todo.append((self.column if begun else self.indent, flat, body))
                 case Group(body, broken):
                     flat = not broken and (flat or self.fits(body, todo))
                     todo.append((indent, flat, body))
                 case Line():
                     self.line(item, indent, flat)
-                case Comment(text, behind):
-                    self.comment(text, behind, indent)
+                case Comment():
+                    self.comment(item, indent)
         self.newline(0)
         lines = "".join(self.out).split("\n")
         return "\n".join(line.rstrip(" ") for line in lines[:-1])
@@ -122,20 +134,22 @@ class _Layout:
     def newline(self, indent: int) -> None:
         """End the line, unless nothing stands on it."""
         if self.column or self.behind:
-            first, *more = self.behind or [""]
-            self.out.append(("  " if self.column and first else "") + first + "\n")
-            self.out += [" " * indent + text + "\n" for text in more]
+            if self.behind:
+                apart = max(2, self.behind[0].column - self.column) if self.column else 0
+                self.out.append(" " * apart + self.behind[0].text)
+            self.out.append("\n")
+            self.out += [" " * indent + comment.text + "\n" for comment in self.behind[1:]]
         self.behind = []
         self.column = 0
         self.indent = indent
         self.must_break = False
 
-    def comment(self, text: str, behind: bool, indent: int) -> None:
-        if behind:
-            self.behind.append(text)
+    def comment(self, comment: Comment, indent: int) -> None:
+        if comment.behind:
+            self.behind.append(comment)
             return
         self.newline(indent)
-        self.write(text)
+        self.write(comment.text)
         self.must_break = True
 
     def fits(self, doc: Doc, rest: list[tuple[int, bool, Doc]]) -> bool:
@@ -158,7 +172,7 @@ class _Layout:
                     room -= len(item)
                 case tuple():
                     todo.extend((flat, part) for part in reversed(item))
-                case Nest(_, body):
+                case Nest(_, body) | Align(body):
                     todo.append((flat, body))
                 case Group(body, broken):
                     if broken and inside:
@@ -168,7 +182,7 @@ class _Layout:
                     if hard or not flat or comment_waits:
                         return not inside
                     room -= len(text)
-                case Comment(_, behind):
+                case Comment(_, behind, _):
                     if not behind:
                         return not inside
                     comment_waits = True

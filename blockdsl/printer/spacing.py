@@ -2,13 +2,29 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 from blockdsl import nodes
+from blockdsl.printer.comments import Comments
+from blockdsl.printer.written import between, padded
 from blockdsl.source import Span
 
 _WIDEST = 32
-"""A longer left side is not aligned with its neighbours."""
+"""A longer left side of a setting or a binding is not aligned with its neighbours."""
+_WIDEST_CONDITION = 24
+"""That of a condition."""
+_APART = 4
+"""Left sides that differ by more columns are aligned only where the writer did so."""
+
+
+class _Side(NamedTuple):
+    """The left side of a line: its node, its width, and whether it was aligned with others."""
+
+    key: int
+    width: int
+    padded: bool = False
 
 
 def blank_before(span: Span) -> bool:
@@ -21,54 +37,112 @@ def blank_before(span: Span) -> bool:
     return ends > 1
 
 
-def paddings(file: nodes.File) -> dict[int, int]:
-    """Spaces to put before the values of headers, the `=` of settings and comparisons, by the node's `id`.
+def paddings(file: nodes.File, comments: Comments) -> dict[int, int]:
+    """Spaces to put into headers, before `=`, and before comparisons, by the node's `id`.
 
-    The settings of a section are aligned; so are headers, and the comparisons of conditions (`check`,
-    `require`) of the same kind of thing, names or calls, that follow each other without a blank line.
+    The settings of a section are aligned, and so are headers that follow each other without a blank
+    line. Of other lines without a blank line or a comment between, bindings (`let`, `param`) are, and
+    conditions (`check`, `require`) on the same kind of thing, names or calls, if they are about as long or
+    were aligned before; the texts of errors only if they were.
     """
     found: dict[int, int] = {}
-    for run in (*_headers(file.statements), *_conditions(file.statements)):
+    for run in _headers(file.statements):
         _align(run, found)
-    for statement in file.statements:
-        if isinstance(statement, nodes.Train):
-            _align([(id(setting), setting.name) for setting in statement.settings], found)
-        elif isinstance(statement, nodes.Search):
-            for run in _conditions(statement.items):
-                _align(run, found)
+    for items in _sections(file):
+        for lines in _runs(items, comments):
+            _align_alike(_bindings(lines), found, _APART)
+            _align_alike(_errors(lines), found, 0)
+            for run in _conditions(lines):
+                _align_alike(run, found, _APART)
+        settings = [_Side(id(item), len(item.name)) for item in items if isinstance(item, nodes.Setting)]
+        _align([side for side in settings if side.width <= _WIDEST], found)
     return found
 
 
-def _align(run: list[tuple[int, str]], found: dict[int, int]) -> None:
-    widths = {key: len(text) for key, text in run if len(text) <= _WIDEST}
-    widest = max(widths.values(), default=0)
-    found.update({key: widest - width for key, width in widths.items()})
+def _sections(file: nodes.File) -> Iterator[Sequence[nodes.Node]]:
+    yield file.statements
+    for statement in file.statements:
+        match statement:
+            case nodes.Block(_, _, _, body) | nodes.Net(_, body):
+                yield body.lets
+            case nodes.Train(_, items) | nodes.Search(_, items):
+                yield items
 
 
-def _headers(items: Sequence[nodes.Node]) -> Iterator[list[tuple[int, str]]]:
-    run: list[tuple[int, str]] = []
+def _align(run: Sequence[_Side], found: dict[int, int]) -> None:
+    widest = max((side.width for side in run), default=0)
+    found.update({side.key: widest - side.width for side in run})
+
+
+def _align_alike(run: Sequence[_Side], found: dict[int, int], apart: int) -> None:
+    widths = [side.width for side in run]
+    # the widest one shows nothing: it has no spaces once it is aligned
+    if run and (max(widths) - min(widths) <= apart or any(s.padded and s.width < max(widths) for s in run)):
+        _align(run, found)
+
+
+def _runs(items: Sequence[nodes.Node], comments: Comments) -> Iterator[list[nodes.Node]]:
+    """Items of the same kind that follow each other without a blank line or a comment between."""
+    run: list[nodes.Node] = []
+    for item in items:
+        apart = blank_before(item.span) or comments.above.get(id(item))
+        if run and (apart or type(item) is not type(run[0]) or comments.below.get(id(run[-1]))):
+            yield run
+            run = []
+        run.append(item)
+    yield run
+
+
+def _headers(items: Sequence[nodes.Node]) -> Iterator[list[_Side]]:
+    run: list[_Side] = []
     for item in items:
         if isinstance(item, nodes.Meta) and item.key != "error" and not (run and blank_before(item.span)):
-            run.append((id(item), item.key))
+            run.append(_Side(id(item), len(item.key)))
         else:
             yield run
             run = []
     yield run
 
 
-def _conditions(items: Sequence[nodes.Node]) -> Iterator[list[tuple[int, str]]]:
-    """Runs of comparisons of the same kind of thing under each other: each one's id and left side."""
+def _errors(run: Sequence[nodes.Node]) -> list[_Side]:
     from blockdsl.printer import format_expr
 
-    run: list[tuple[int, str]] = []
-    kind: object = None
-    for item in items:
+    errors = [item for item in run if isinstance(item, nodes.Meta) and item.key == "error"]
+    return [
+        _Side(id(item), len(format_expr(item.values[0])), between(*item.values)[:2] == "  ")
+        for item in errors
+    ]
+
+
+def _bindings(run: Sequence[nodes.Node]) -> list[_Side]:
+    sides = [_binding(item) for item in run if isinstance(item, nodes.Let | nodes.Param)]
+    return [side for side in sides if side is not None and side.width <= _WIDEST]
+
+
+def _binding(item: nodes.Let | nodes.Param) -> _Side | None:
+    from blockdsl.printer import format_expr
+
+    value = item.value if isinstance(item, nodes.Let) else item.default
+    if value is None:
+        return None
+    params = item.params if isinstance(item, nodes.Let) else None
+    width = len(item.name)
+    if params is not None:
+        width += len("()") + sum(map(len, map(format_expr, params))) + max(0, len(params) - 1) * len(", ")
+    before = item.span.source.text[item.span.start : value.span.start]
+    return _Side(id(item), width, padded(before))
+
+
+def _conditions(run: Sequence[nodes.Node]) -> Iterator[list[_Side]]:
+    """The left sides of comparisons, those of the same kind of thing together."""
+    from blockdsl.printer import format_expr
+
+    kinds: dict[type[nodes.Node], list[_Side]] = defaultdict(list)
+    for item in run:
         condition = item.condition if isinstance(item, nodes.Check | nodes.Require) else None
-        left = condition.left if isinstance(condition, nodes.Binary) else None
-        if blank_before(item.span) or type(left) is not kind:
-            yield run
-            run = []
-        kind = type(left)
-        if condition is not None and left is not None:
-            run.append((id(condition), format_expr(left)))
-    yield run
+        if isinstance(condition, nodes.Binary):
+            left = condition.left
+            side = _Side(id(condition), len(format_expr(left)), padded(between(left, condition.right)))
+            if side.width <= _WIDEST_CONDITION:
+                kinds[type(left)].append(side)
+    yield from kinds.values()

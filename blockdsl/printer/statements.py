@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from blockdsl import nodes
 from blockdsl.printer.expressions import INDENT, ExpressionPrinter, own_line
-from blockdsl.printer.layout import BLANK, HARD, SPACE, Doc, Group, Line, Nest
+from blockdsl.printer.layout import BLANK, HARD, SPACE, Align, Doc, Group, Line, Nest
 from blockdsl.printer.levels import Level
 from blockdsl.printer.spacing import blank_before
+from blockdsl.printer.written import on_new_line
 from blockdsl.source import Span
 
 
@@ -44,23 +46,44 @@ class Printer(ExpressionPrinter):
             return (self.opening(node), Nest(INDENT, (HARD, self.whole(value))))
         return (" ", self.inner(value))
 
+    def equals(self, node: nodes.Node) -> str:
+        """The sign of a line, under those of its neighbours."""
+        return " " * self.padding.get(id(node), 0) + " ="
+
     def bound(self, node: nodes.Node, value: nodes.Node) -> Doc:
-        """What follows `name =`: where it does not fit on the line it begins on the next.
+        """What follows `name =`: where it does not fit on the line it begins on the next, as where it did.
 
         Its operators then stand under its beginning. Lists, calls and choices break inside instead.
         """
+        if self.keeps_lines and on_new_line(node, value):
+            return self.below(node, value, HARD)
         if isinstance(value, nodes.ListOf | nodes.Call | nodes.Choice | nodes.TupleOf):
             return self.hang(node, value)
+        hanging = self.open.get(id(value))
+        parts = getattr(value, "parts", ())
+        if hanging is not None and not self.comments.touch(value) and self.broken(parts):
+            return (" ", Align(Group(hanging)))
+        return self.below(node, value, SPACE)
+
+    def below(self, node: nodes.Node, value: nodes.Node, line: Line) -> Doc:
+        """A value behind a line, its operators under its beginning."""
         hanging = None if self.comments.touch(value) else self.open.get(id(value))
         value_doc = self.whole(value) if hanging is None else Group(hanging)
-        return (self.opening(node), Group(Nest(INDENT, (SPACE, value_doc))))
+        return (self.opening(node), Group(Nest(INDENT, (line, value_doc))))
+
+    def broken(self, parts: Sequence[nodes.Node]) -> bool:
+        """Whether the writer put the parts on several lines."""
+        return any(self.line_between(left, right) for left, right in pairwise(parts))
 
     def _file(self, node: nodes.File) -> Doc:
         return self.lines(node.statements, first="")
 
     def _meta(self, node: nodes.Meta) -> Doc:
-        key = node.key + " " * self.padding.get(id(node), 0)
-        return (key, *((" ", self.whole(value)) for value in node.values))
+        padding = " " * self.padding.get(id(node), 0)
+        first, *more = map(self.whole, node.values)
+        if more:
+            return (node.key, " ", first, padding, *((" ", value) for value in more))
+        return (node.key, padding, " ", first)
 
     def _use(self, node: nodes.Use) -> Doc:
         return ("use ", self.whole(node.path))
@@ -75,11 +98,11 @@ class Printer(ExpressionPrinter):
             return name
         if not statement:
             return (name, "=", self.whole(node.default))
-        return (name, " =", self.bound(node, node.default))
+        return (name, self.equals(node), self.bound(node, node.default))
 
     def _let(self, node: nodes.Let) -> Doc:
         params = "" if node.params is None else self.sequence(None, "(", node.params, ")")
-        return (f"let {node.name}", params, " =", self.bound(node, node.value))
+        return (f"let {node.name}", params, self.equals(node), self.bound(node, node.value))
 
     def _block(self, node: nodes.Block) -> Doc:
         params = self.sequence(None, "(", node.params, ")") if node.params else ""
@@ -111,7 +134,7 @@ class Printer(ExpressionPrinter):
         return ("train", self.indented(node, self.lines(node.settings))) if node.settings else "train"
 
     def _setting(self, node: nodes.Setting) -> Doc:
-        return (node.name + " " * self.padding.get(id(node), 0), " =", self.bound(node, node.value))
+        return (node.name, self.equals(node), self.bound(node, node.value))
 
     def _search(self, node: nodes.Search) -> Doc:
         return ("search", self.indented(node, self.lines(node.items))) if node.items else "search"

@@ -20,7 +20,7 @@ block conv(c, k, s=1) = CONV(c, k, stride=s, pad=k//2, bias=no)-BN
 
 block bottleneck(c, s=1) =
     (conv(c,1,s)-RELU-conv(c,3)-RELU-conv(4*c,1)
-        + (if s != 1 or in.c != 4*c then conv(4*c,1,s) else ID))-RELU
+     + (if s != 1 or in.c != 4*c then conv(4*c,1,s) else ID))-RELU
 
 block stage(c, n, s) = bottleneck(c,s)-bottleneck(c)*(n-1)
 

@@ -26,15 +26,18 @@ def test_the_language_page_is_in_style(name: str) -> None:
 
 
 EXPRESSIONS = [
-    # one space around + | comparisons, and, or; none around - * // / % **
+    # one space around + | comparisons, and, or
     ("a+b|c", "a + b | c"),
-    ("f( n - 1 , 2 * c )", "f(n-1,2*c)"),
-    ("a // b / c % d ** - 2", "a//b/c%d**-2"),
+    # around - * // / % ** a space on both sides where the writer left one behind
+    ("f( n -1 , 2* c )", "f(n-1, 2 * c)"),
+    ("params - params_aux", "params - params_aux"),
+    ("ID * (GAP-A)", "ID * (GAP-A)"),
+    ("a // b /c % d **- 2", "a // b/c % d**-2"),
     ("f(a!=b and not c)", "f(a != b and not c)"),
     ("conv1 : CONV( 96 ) ?", "conv1:CONV(96)?"),
     ("in . c", "in.c"),
     ("d[ i + 1 ]", "d[i + 1]"),
-    # commas in a call on one line are the writer's, so that tables stay tables
+    # commas in a bracket on one line are the writer's, so that tables stay tables
     ("CONV(96, 11, s4)", "CONV(96, 11, s4)"),
     ("CONV(96,11,s4)", "CONV(96,11,s4)"),
     ("inception( 64,  96, 128)", "inception( 64,  96, 128)"),
@@ -44,12 +47,14 @@ EXPRESSIONS = [
     ("f(4*c , in.c//r , 3x7)", "f(4*c,in.c//r,3x7)"),
     ("f(a ,bias=no)", "f(a, bias=no)"),
     ("f(prev ,c)", "f(prev, c)"),
-    ("f({1,2} ,c)", "f({1, 2}, c)"),
+    ("f({1,2} ,c)", "f({1,2}, c)"),
+    ("[1,2, 3]", "[1,2, 3]"),
+    ("[0, 1]-{1,2}-(1,7)", "[0, 1]-{1,2}-(1,7)"),
     ("f(a+b ,c)", "f(a + b, c)"),
     ('f("t" ,c)', 'f("t", c)'),
     ("f(a,b,)", "f(a,b)"),
-    ("[1,2,[3,4],]", "[1, 2, [3, 4]]"),
-    ("(1,7)", "(1, 7)"),
+    ("[1,2,[3,4],]", "[1, 2, [3,4]]"),
+    ("(1 ,7)", "(1, 7)"),
     ("(1,)", "(1,)"),
     # what was written stays
     ("((A)-B)", "((A)-B)"),
@@ -146,6 +151,50 @@ search
     require  params <= 2
 """,
     ),
+    "bindings of about one length are aligned, others where they were": (
+        "param a = 1\nparam bcd = 2\n\nlet a = 1\n# c\nlet bcd = 2\n"
+        "let func(x,y) = x + y\n\nlet a  = 1\nlet f(x,y) = x",
+        """\
+param a   = 1
+param bcd = 2
+
+let a = 1
+# c
+let bcd = 2
+let func(x, y) = x + y
+
+let a       = 1
+let f(x, y) = x
+""",
+    ),
+    "so are conditions, none of them far out": (
+        "check a == 1\ncheck shape(stem) == 1\ncheck shape(stage) == 1\ncheck bc == 1\n"
+        "check shape(stage.unit) == 1\ncheck shape(a_very_long_stage.unit) == 1",
+        """\
+check a  == 1
+check shape(stem) == 1
+check shape(stage) == 1
+check bc == 1
+check shape(stage.unit) == 1
+check shape(a_very_long_stage.unit) == 1
+""",
+    ),
+    "texts of errors stand under each other where they did": (
+        'error 0.8  "a"\nerror 0.95 "b"\nnet A\nerror 0.8 "a"\nerror 0.95 "b"',
+        'error 0.8  "a"\nerror 0.95 "b"\nnet A\nerror 0.8 "a"\nerror 0.95 "b"\n',
+    ),
+    "the writer's rows of a list stay": (
+        "let a = [[0,1], [1,2],\n  [2,3,4] ]",
+        "let a = [\n    [0,1], [1,2],\n    [2,3,4]\n]\n",
+    ),
+    "the lines inside a bracket stand under its beginning": (
+        "net a:(B\n| C)\nlet b = [f(i)\nfor i in c]",
+        "net a:(B\n       | C)\nlet b = [f(i)\n         for i in c]\n",
+    ),
+    "a value stays on the line of its name, or below": (
+        "let a = b\n-c\nlet d =\nf(x)\nblock g =\nh",
+        "let a = b\n        -c\nlet d =\n    f(x)\nblock g =\n    h\n",
+    ),
     "at most one blank line, none at the ends": (
         "\n\nlet a = 1\n\n\n\nlet b = 2\nnet A\n\n",
         "let a = 1\n\nlet b = 2\nnet A\n",
@@ -201,6 +250,14 @@ net A
     "deep inside, to the closest place that has room": (
         "check not # n\n a.b # p\n\nnet x: # l\n A",
         "# n\ncheck not a.b  # p\n\nnet x:A  # l\n",
+    ),
+    "in their column, where that was set apart": (
+        "train\n epochs=90    # a\n batch = 128  # b\n lr = {1, 2}   # c",
+        "train\n    epochs = 90  # a\n    batch  = 128  # b\n    lr     = {1, 2}  # c\n",
+    ),
+    "which stays": (
+        "train\n    lr     = 1       # a\n    epochs = 90      # b\n    batch  = 1 # c",
+        "train\n    lr     = 1       # a\n    epochs = 90      # b\n    batch  = 1  # c\n",
     ),
     "a hash in a text is none": ('title "a # b" # c', 'title "a # b"  # c\n'),
 }
