@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from blockdsl import nodes
 from blockdsl.parser import parse
 from blockdsl.printer import format_expr, format_file
+from blockdsl.resources import data_dir
 from blockdsl.source import Source, Span
 from tests.parser.examples import PAGE
 
@@ -23,6 +26,19 @@ def net(text: str) -> str:
 @pytest.mark.parametrize("name", PAGE)
 def test_the_language_page_is_in_style(name: str) -> None:
     assert printed(PAGE[name]) == PAGE[name]
+
+
+SHIPPED = sorted(path for kind in ("zoo", "search") for path in data_dir(kind).rglob("*.arch"))
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
+def test_every_shipped_file_is_in_style(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert printed(text) == text
+
+
+def test_many_files_are_shipped() -> None:
+    assert len(SHIPPED) > 100
 
 
 EXPRESSIONS = [
