@@ -38,8 +38,8 @@ class Definition:
             return [f'"""{example}"""']
         text = text if text[1:2] == " " else text[0].upper() + text[1:]
         head, stop, rest = text.partition(". ")
-        lines = textwrap.wrap(head + stop.strip(), WIDTH - 8)
-        more = ["", *textwrap.wrap(rest, WIDTH - 5)] if rest else []
+        lines = textwrap.wrap(head + stop.strip(), WIDTH - 8, break_on_hyphens=False)
+        more = ["", *textwrap.wrap(rest, WIDTH - 5, break_on_hyphens=False)] if rest else []
         return [f'"""{lines[0]}', *lines[1:], *more, "", example, '"""']
 
 

@@ -6,6 +6,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Any
 
 import networkx as nx
@@ -15,6 +16,9 @@ from blockdsl.export.python.structure import ACTIVATION, Container, Part, Ref
 
 MERGED_PARTS = 40
 """Longer containers are compared as they are, without looking for parts that some lack."""
+
+MOST_TRIES = 5000
+"""How long is looked for a way to merge two containers."""
 
 JOINS = frozenset({"Sum", "Mul"})
 
@@ -101,7 +105,11 @@ def _embedded(full: Container, less: Container) -> tuple[list[int | None], dict[
         return None
     refs: dict[Ref, Ref] = {(-1, i): (-1, i) for i in range(len(full.inputs))}
 
+    tries = count()
+
     def match(i: int, j: int) -> tuple[list[int | None], dict[int, int]] | None:
+        if next(tries) > MOST_TRIES:
+            return None
         if i == len(full.parts):
             ends = tuple(refs.get(o) for o in full.outputs)
             return ([], {}) if j == len(less.parts) and ends == less.outputs else None

@@ -138,7 +138,9 @@ class _Setting:
             return self._steps("i")
         start = self.scope.fit([r[0] for r in self.rows], self.name, self.part.name)
         steps = [r[1] - r[0] if len(r) > 1 else MISSING for r in self.rows]
-        step = self.scope.fit(steps, f"{self.name}_step", self.part.name)
+        step = self.scope.fit(
+            steps, "channels" if self.name.startswith("in_") else f"{self.name}_step", self.part.name
+        )
         if step == "1":
             return f"{start} + i"
         return f"{start} + {step} * i" if step.isdigit() else f"{start} + i * {step}"
