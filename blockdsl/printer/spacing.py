@@ -11,6 +11,7 @@ from blockdsl.printer.comments import Comments
 from blockdsl.printer.written import between, padded
 from blockdsl.source import Span
 
+_BINDINGS = nodes.Let | nodes.Param | nodes.Block
 _WIDEST = 32
 """A longer left side of a setting or a binding is not aligned with its neighbours."""
 _WIDEST_CONDITION = 24
@@ -43,14 +44,14 @@ def paddings(file: nodes.File, comments: Comments) -> dict[int, int]:
     The settings of a section are aligned, and so are headers that follow each other without a blank
     line. Of other lines without a blank line or a comment between, bindings (`let`, `param`) are, and
     conditions (`check`, `require`) on the same kind of thing, names or calls, if they are about as long or
-    were aligned before; the texts of errors only if they were.
+    were aligned before; blocks and the texts of errors only if they were.
     """
     found: dict[int, int] = {}
     for run in _headers(file.statements):
         _align(run, found)
     for items in _sections(file):
         for lines in _runs(items, comments):
-            _align_alike(_bindings(lines), found, _APART)
+            _align_alike(_bindings(lines), found, 0 if isinstance(lines[0], nodes.Block) else _APART)
             _align_alike(_errors(lines), found, 0)
             for run in _conditions(lines):
                 _align_alike(run, found, _APART)
@@ -90,7 +91,8 @@ def _runs(items: Sequence[nodes.Node], comments: Comments) -> Iterator[list[node
             yield run
             run = []
         run.append(item)
-    yield run
+    if run:
+        yield run
 
 
 def _headers(items: Sequence[nodes.Node]) -> Iterator[list[_Side]]:
@@ -115,22 +117,24 @@ def _errors(run: Sequence[nodes.Node]) -> list[_Side]:
 
 
 def _bindings(run: Sequence[nodes.Node]) -> list[_Side]:
-    sides = [_binding(item) for item in run if isinstance(item, nodes.Let | nodes.Param)]
+    sides = [_binding(item) for item in run if isinstance(item, _BINDINGS)]
     return [side for side in sides if side is not None and side.width <= _WIDEST]
 
 
-def _binding(item: nodes.Let | nodes.Param) -> _Side | None:
+def _binding(item: nodes.Let | nodes.Param | nodes.Block) -> _Side | None:
     from blockdsl.printer import format_expr
 
-    value = item.value if isinstance(item, nodes.Let) else item.default
-    if value is None:
-        return None
-    params = item.params if isinstance(item, nodes.Let) else None
-    width = len(item.name)
-    if params is not None:
-        width += len("()") + sum(map(len, map(format_expr, params))) + max(0, len(params) - 1) * len(", ")
+    match item:
+        case nodes.Let(_, name, params, nodes.Node() as value):
+            left = name if params is None else f"{name}({', '.join(map(format_expr, params))})"
+        case nodes.Block(_, name, params, nodes.Body(_, (), value)):
+            left = f"{name}({', '.join(map(format_expr, params))})" if params else name
+        case nodes.Param(_, left, nodes.Node() as value):
+            pass
+        case _:
+            return None
     before = item.span.source.text[item.span.start : value.span.start]
-    return _Side(id(item), width, padded(before))
+    return _Side(id(item), len(left), padded(before))
 
 
 def _conditions(run: Sequence[nodes.Node]) -> Iterator[list[_Side]]:

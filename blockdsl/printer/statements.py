@@ -107,7 +107,7 @@ class Printer(ExpressionPrinter):
     def _block(self, node: nodes.Block) -> Doc:
         params = self.sequence(None, "(", node.params, ")") if node.params else ""
         body = self.indented(node, self.whole(node.body)) if node.body.lets else self.bound(node, node.body)
-        return (f"block {node.name}", params, " =", body)
+        return (f"block {node.name}", params, self.equals(node), body)
 
     def _body(self, node: nodes.Body) -> Doc:
         # a result that begins with a minus would continue the `let` above it

@@ -199,6 +199,10 @@ check shape(a_very_long_stage.unit) == 1
         'error 0.8  "a"\nerror 0.95 "b"\nnet A\nerror 0.8 "a"\nerror 0.95 "b"',
         'error 0.8  "a"\nerror 0.95 "b"\nnet A\nerror 0.8 "a"\nerror 0.95 "b"\n',
     ),
+    "and signs of blocks": (
+        "block f  = A\nblock f(c) =\n  B\n\nblock f = A\nblock f(c) = B",
+        "block f    = A\nblock f(c) =\n    B\n\nblock f = A\nblock f(c) = B\n",
+    ),
     "the writer's rows of a list stay": (
         "let a = [[0,1], [1,2],\n  [2,3,4] ]",
         "let a = [\n    [0,1], [1,2],\n    [2,3,4]\n]\n",
