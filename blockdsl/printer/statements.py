@@ -61,7 +61,8 @@ class Printer(ExpressionPrinter):
             return self.hang(node, value)
         hanging = self.open.get(id(value))
         parts = getattr(value, "parts", ())
-        if hanging is not None and not self.comments.touch(value) and self.broken(parts):
+        commented = self.comments.touch(value) or self.comments.opening.get(id(node))
+        if hanging is not None and not commented and self.broken(parts):
             return (" ", Align(Group(hanging)))
         return self.below(node, value, SPACE)
 
