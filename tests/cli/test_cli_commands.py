@@ -50,6 +50,12 @@ def test_compile_elsewhere(file: str, options: list[str]) -> None:
     assert run(["compile", file, *options]) == 0
 
 
+@pytest.mark.parametrize("dtype", ["bf16", "fp16"])
+def test_compile_in_half_precision_without_a_gpu(dtype: str) -> None:
+    text = "CONV(4,3)-BN-RELU-LRN-POOL(2)-LRN(groups=2)-FC(10)"
+    assert run(["compile", "--input", "3x8x8", "--dtype", dtype, "-e", text]) == 0
+
+
 def test_compile_counts_the_checks(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["compile", "-e", "input 4\nnet FC(2)\ncheck params == 10\ncheck depth == 1"]) == 0
     assert "checks      2 of the file's `check` lines hold" in capsys.readouterr().out

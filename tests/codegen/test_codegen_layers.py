@@ -104,6 +104,15 @@ def test_lrn_within_channels() -> None:
             close(y[:, :, r, c], x[:, :, r, c] / (1 + 0.7 / 9 * total) ** 0.75)
 
 
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("within", [False, True])
+def test_lrn_in_half_precision_is_that_in_float32_rounded(dtype: torch.dtype, within: bool) -> None:
+    x, module = rand(2, 8, 3, 3).to(dtype), norm.LocalResponseNorm2d(5, 0.7, 0.75, 2.0, within=within)
+    y = module(x)
+    assert y.dtype == dtype
+    assert torch.equal(y, module(x.float()).to(dtype))
+
+
 def test_layer_and_rms_norm_of_images_see_the_channels_of_a_position() -> None:
     x = rand(2, 6, 3, 4)
     mean, var = x.mean(1, keepdim=True), x.var(1, keepdim=True, unbiased=False)

@@ -54,7 +54,8 @@ class LocalResponseNorm2d(nn.LocalResponseNorm):
 
     With `groups`, neighbours count inside each part of the channels alone (AlexNet's towers). With
     `within`, they are the size x size positions around, of the same channel, zeros beyond the edge
-    (Caffe's WITHIN_CHANNEL).
+    (Caffe's WITHIN_CHANNEL). In half precision it is computed in float32: sums of squares are too
+    coarse otherwise, and the CPU has no such pool.
     """
 
     def __init__(self, *args: Any, groups: int = 1, within: bool = False) -> None:
@@ -63,11 +64,12 @@ class LocalResponseNorm2d(nn.LocalResponseNorm):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W) -> the same."""
+        wide = x.to(torch.promote_types(x.dtype, torch.float32))
         if self.within:
-            mean = F.avg_pool2d(x.square(), self.size, 1, self.size // 2)
-            return x / (self.k + self.alpha * mean) ** self.beta
-        parts = x.reshape(x.shape[0] * self.groups, x.shape[1] // self.groups, *x.shape[2:])
-        return super().forward(parts).reshape(x.shape)
+            mean = F.avg_pool2d(wide.square(), self.size, 1, self.size // 2)
+            return (wide / (self.k + self.alpha * mean) ** self.beta).to(x.dtype)
+        parts = wide.reshape(x.shape[0] * self.groups, x.shape[1] // self.groups, *x.shape[2:])
+        return super().forward(parts).reshape(x.shape).to(x.dtype)
 
     def extra_repr(self) -> str:
         """As `nn.LocalResponseNorm`, with what is added."""

@@ -38,10 +38,7 @@ def _instance(op: ops.InstanceNorm, shape: Shape) -> nn.Module:
 
 
 def _local(op: ops.LocalResponseNorm, shape: Shape) -> nn.Module:
-    arguments = op.size, op.alpha, op.beta, op.k
-    if op.groups == 1 and not op.within:
-        return nn.LocalResponseNorm(*arguments)
-    return layers.LocalResponseNorm2d(*arguments, groups=op.groups, within=op.within)
+    return layers.LocalResponseNorm2d(op.size, op.alpha, op.beta, op.k, groups=op.groups, within=op.within)
 
 
 def _rms(op: ops.RMSNorm, shape: Shape) -> nn.Module:
