@@ -15,6 +15,7 @@ from blockdsl.codegen.layers.join import FractalMean, Sum
 from blockdsl.codegen.origin import Origin
 from blockdsl.codegen.table import module_of
 from blockdsl.codegen.tree import Node, tree
+from blockdsl.diagnostics import error
 from blockdsl.ir import Graph, Layer, Value
 from blockdsl.recipe.initial import He
 from blockdsl.recipe.term import Term
@@ -36,8 +37,11 @@ def build(
     from the global state. On the device "meta" nothing is allocated or drawn.
 
     Raises:
-        ArchError: an operation has no module, or `init` names a layer that does not exist.
+        ArchError: an operation has no module, `init` names a layer that does not exist, or the seed
+            has more than 64 bits.
     """
+    if seed is not None and not -(2**63) <= seed < 2**64:
+        raise error("option", f"a seed has 64 bits at most, {seed} has more")
     terms = (init,) if isinstance(init, Term) else tuple(init or (He(),))
     check_terms(graph, terms)
     device = torch.get_default_device() if device is None else torch.device(device)

@@ -81,6 +81,14 @@ FILES = [
         "error[option]: --dtype bf61 is no type of weights\n  help: did you mean bf16?",
     ),
     (
+        ["compile", "net.arch", "--seed", "18446744073709551616"],
+        "error[option]: a seed has 64 bits at most, 18446744073709551616 has more",
+    ),
+    (
+        ["train", "-e", "CONV(4,3)-FLATTEN-FC(10)", "--input", "1x8x8", "--seed", "-9223372036854775809"],
+        "error[option]: a seed has 64 bits at most, -9223372036854775809 has more",
+    ),
+    (
         ["train", "-e", "CONV(4,3)-FLATTEN-FC(5)", "--input", "1x8x8"],
         "error[train]: digits has 10 classes, the network yields 5\n"
         "  --> <expression>:1:19\n"
