@@ -57,6 +57,7 @@ def test_a_short_description() -> None:
     network = blockdsl.parse('title "T"\ninput 4\nnet FC(2)')
     assert repr(network) == "<T: 4 -> 2, 10 parameters, 8 MACs>"
 
+
 def test_a_notebook_shows_the_picture_and_the_table() -> None:
     network = blockdsl.parse('title "T"\ninput 4\nnet FC(2)')
     shown = network._repr_html_()
