@@ -13,10 +13,11 @@ def run(arguments: Sequence[str]) -> int:
 
     No input of a user ends in a traceback.
     """
-    from blockdsl.cli.app import app
     from blockdsl.diagnostics import ArchError
 
     try:
+        from blockdsl.cli.app import app
+
         app(args=list(arguments), prog_name="blockdsl")
     except SystemExit as done:
         return _flushed(done.code if isinstance(done.code, int) else int(bool(done.code)))

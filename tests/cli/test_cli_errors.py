@@ -4,6 +4,7 @@ import io
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -174,6 +175,18 @@ def test_interrupted(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixt
     monkeypatch.setattr("blockdsl.api.architecture", interrupt)
     assert run(["summary", "net.arch"]) == 130
     assert "Traceback" not in capsys.readouterr().err
+
+
+def test_interrupted_while_the_commands_are_loaded(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Loading(ModuleType):
+        def __getattr__(self, name: str) -> object:
+            raise KeyboardInterrupt
+
+    monkeypatch.setitem(sys.modules, "blockdsl.cli.app", Loading("blockdsl.cli.app"))
+    assert run(["summary", "net.arch"]) == 130
+    assert capsys.readouterr().err == "interrupted\n"
 
 
 def process(command: str) -> subprocess.CompletedProcess[str]:
