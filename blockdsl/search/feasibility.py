@@ -50,7 +50,7 @@ def _none(space: Space, found: Survey) -> Exception:
         "search",
         f"no network of {len(found.candidates):,} looked at meets all limits; "
         f"{broken:,} break {text_of(killer)}",
-        killer.span,
+        killer.condition.span,
         help=fix,
     )
 

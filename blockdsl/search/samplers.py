@@ -12,6 +12,8 @@ from optuna.samplers import (
     RandomSampler,
     TPESampler,
 )
+from optuna.study import Study
+from optuna.trial import FrozenTrial, TrialState
 
 from blockdsl.diagnostics import did_you_mean, error
 from blockdsl.search.objectives import Objective
@@ -27,6 +29,15 @@ def _arch(method: str) -> Make:
     )
 
 
+class Grid(BruteForceSampler):
+    """Every assignment, in some order."""
+
+    def after_trial(
+        self, study: Study, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None
+    ) -> None:
+        """Let the search see for itself that nothing is left: only `optimize` could be stopped here."""
+
+
 SAMPLERS: dict[str, Make] = {
     "auto": _arch("gp"),
     "evolution": _arch("evolution"),
@@ -37,7 +48,7 @@ SAMPLERS: dict[str, Make] = {
     "nsga2": lambda space, goals, seed: NSGAIISampler(seed=seed, population_size=20),
     "gp": lambda space, goals, seed: GPSampler(seed=seed),
     "random": lambda space, goals, seed: RandomSampler(seed=seed),
-    "grid": lambda space, goals, seed: BruteForceSampler(seed=seed),
+    "grid": lambda space, goals, seed: Grid(seed=seed),
 }
 """One entry a sampler; `auto` is our own, which sees the networks behind the choices."""
 
