@@ -1,9 +1,11 @@
 """Syntax tree -> text: the formatter of `blockdsl fmt`, and one-line texts for other floors.
 
-Style: one space around `=`, `+`, `|`, comparisons, `and` and `or`; none around `-`, `*`, `/`, `//`,
-`%` and `**`. The commas of a call stand without a space (`CONV(96,11,s4)`) when none of its arguments
-is named and each is short: without bracket, space, text or a word of four letters. Every other comma
-is followed by one. Lines of more than 100 columns break before an operator, or inside a bracket.
+Style: one space around `=`, `+`, `|`, comparisons, `and` and `or`. Around `-`, `*`, `/`, `//`, `%` and
+`**`, and behind the commas of a bracket on one line, the writer's spaces stay, and so do the line breaks
+before operators and between the items of a list. In what no one wrote so, no space stands around the
+former, and one behind each comma; but none in a call when none of its arguments is named and each is
+short: without bracket, space, text or a word of four letters (`CONV(96,11,s4)`). Lines of more than 100
+columns break before an operator, or inside a bracket.
 """
 
 from __future__ import annotations
