@@ -37,7 +37,7 @@ def written(domain: Domain, value: Value) -> str:
     """A decision as a person reads it: the option's text, or the number."""
     if isinstance(domain, Options):
         return domain.texts[int(value)]
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return str(value)
 
 
 def readable(points: Mapping[str, ChoicePoint], assignment: Mapping[str, Value]) -> dict[str, str]:
