@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from math import prod
 
-from blockdsl.ir import Graph
+from blockdsl.ir import Graph, Layer
 from blockdsl.ops.conv import Conv, DepthwiseConv
 
 FEW = 8
 """On fewer output positions, laying out the weights takes longer than channels last saves."""
+
+
+NARROW = 16
+"""With fewer channels between layers, strided convolutions of PyTorch 2.13's CPU build, channels last,
+give other gradients from run to run, and at times crash."""
 
 
 def prefers_channels_last(graph: Graph) -> bool:
@@ -17,13 +22,22 @@ def prefers_channels_last(graph: Graph) -> bool:
     It does (by 1% to 40% on a CPU, float32) where most multiplications are in convolutions that see more
     than a few positions, dense or depthwise. Groups of several channels (AlexNet) gain nothing from it,
     linear layers have no layout, and a ResNet-50 on 32x32 images, which soon are 1x1, loses a third.
+    Networks with narrow layers stay as they are, since PyTorch computes them wrongly (see `NARROW`).
     """
     total = helped = 0
     for layer in graph.layers():
         shapes = graph.input_shapes(layer)
         macs = layer.operation.macs(*shapes)
         total += macs
+        if layer.operation.family == "conv" and _width(graph, layer) < NARROW:
+            return False
         if isinstance(layer.operation, Conv | DepthwiseConv) and getattr(layer.operation, "groups", 1) == 1:
             weights = prod(layer.operation.weights(*shapes)["weight"])
             helped += macs if macs >= FEW * weights else 0
     return 2 * helped > total
+
+
+def _width(graph: Graph, layer: Layer) -> int:
+    """The fewest channels that go in or come out; those of the network's own input do not count."""
+    inner = [graph.shape_of(value)[0] for value in layer.inputs if value.node != 0]
+    return min([layer.shape[0], *inner])

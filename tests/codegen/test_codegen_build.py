@@ -297,12 +297,19 @@ def test_check_module_leaves_the_module_as_it_was(text: str) -> None:
 
 
 def test_channels_last_suits_convolution_networks() -> None:
-    assert prefers_channels_last(graph_of(RESIDUAL))
+    wide = "input 3x32x32 net CONV(16,3,p1)-(ID + CONV(32,1)-CONV(16,3,p1))-GAP-FC(10)"
+    assert prefers_channels_last(graph_of(wide))
     assert not prefers_channels_last(graph_of("input 784 net FC(100)-RELU-FC(10)"))
     assert not prefers_channels_last(graph_of("input 3x8x8 net CONV(64,8)-FC(512)-RELU-FC(512)-RELU-FC(10)"))
 
 
 def test_channels_last_does_not_suit_groups_and_single_positions() -> None:
-    assert prefers_channels_last(graph_of("input 8x9x9 net CONV(8,3)-DWCONV(3)-CONV(64,1)"))
-    assert not prefers_channels_last(graph_of("input 8x9x9 net CONV(8,3,g2)-CONV(8,3,g2)"))
+    assert prefers_channels_last(graph_of("input 8x9x9 net CONV(16,3)-DWCONV(3)-CONV(64,1)"))
+    assert not prefers_channels_last(graph_of("input 8x9x9 net CONV(16,3,g2)-CONV(16,3,g2)"))
     assert not prefers_channels_last(graph_of("input 8x2x2 net CONV(64,3,p1)-RELU-CONV(64,3,p1)"))
+
+
+def test_narrow_networks_keep_their_layout() -> None:
+    """PyTorch 2.13's strided convolutions of 4 channels, channels last, gave other gradients each run."""
+    assert not prefers_channels_last(graph_of("input 3x32x32 net CONV(4,3,p1)-CONV(8,1,s2)-GAP-FC(10)"))
+    assert not prefers_channels_last(graph_of("input 3x32x32 net CONV(64,3,p1)-CONV(8,3,p1)-CONV(64,3)"))

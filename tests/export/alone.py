@@ -65,7 +65,6 @@ def load(file: Path) -> nn.Module:
 
 def main(folder: Path) -> None:
     """See the module."""
-    sys.path[:] = [p for p in sys.path if not (Path(p) / "blockdsl").is_dir()]
     sys.modules["blockdsl"] = None  # type: ignore[assignment]
     shapes = torch.load(folder / "shapes.pt")
     found = {}
