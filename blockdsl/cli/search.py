@@ -85,7 +85,7 @@ def command(
 
     `blockdsl search residual --data digits --trials 40 --jobs 2`
 
-    `blockdsl best residual-digits -o winners/` writes them; `blockdsl report residual-digits` shows them.
+    `blockdsl best residual-digits -o winners/` writes them.
     """
     from blockdsl.search.runner import Plan
     from blockdsl.search.setup import Setup
@@ -216,7 +216,7 @@ def _summary(
     for trial in status.best[:5]:
         print(f"best    trial {trial.number}: {values_text(objectives, trial.values)}")
     where = f" --storage {storage}" if storage else ""
-    print(f"next    blockdsl best {name}{where} -o winners/    blockdsl report {name}{where} -o report.html")
+    print(f"next    blockdsl best {name}{where} -o winners/")
 
 
 def _seconds(text: str | None) -> float | None:
