@@ -12,6 +12,7 @@ from blockdsl.lowering.context import Context
 from blockdsl.lowering.evaluate import Evaluator
 from blockdsl.lowering.values import Tensors
 from blockdsl.ops import Operation, OpError, Shape
+from blockdsl.ops.geometry import show
 from blockdsl.ops.shape import Flatten
 from blockdsl.source import Span
 
@@ -19,11 +20,6 @@ MAX_LAYERS = 100_000
 
 MAX_NUMBERS = 10**12
 """Numbers in one tensor of one sample."""
-
-
-def size(shape: Shape) -> str:
-    """`64x56x56`."""
-    return "x".join(map(str, shape))
 
 
 class Layers(Evaluator):
@@ -85,10 +81,10 @@ class Layers(Evaluator):
         marks: list[Mark] = []
         for side in refused.sides or ():
             place = sides[side] if sides else self.graph.layer(inputs[side].node).span
-            marks.append(Mark(place, size(shapes[side])))
+            marks.append(Mark(place, show(shapes[side])))
         if not marks:
             made_by = self.graph.layer(inputs[0].node)
-            marks = [Mark(span), Mark(made_by.span, size(shapes[0]))]
+            marks = [Mark(span), Mark(made_by.span, show(shapes[0]))]
         return context.error("shape", refused.message, *marks, help=refused.help)
 
 

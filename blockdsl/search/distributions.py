@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from optuna import Trial
@@ -15,7 +14,6 @@ from optuna.distributions import (
 
 from blockdsl.lowering import ChoicePoint, FloatRange, IntRange, Options
 from blockdsl.search.domains import Domain, Value
-from blockdsl.search.space import Assignment
 
 
 def distribution(domain: Domain) -> BaseDistribution:
@@ -69,8 +67,3 @@ def domain_of(given: BaseDistribution) -> Domain:
         return IntRange(given.low, given.high, given.step, given.log)
     assert isinstance(given, FloatDistribution)
     return FloatRange(given.low, given.high, given.step, given.log)
-
-
-def assignment_of(params: Mapping[str, Any], domains: Mapping[str, Domain]) -> Assignment:
-    """Optuna's parameters as an assignment (raises ValueError as `internal`)."""
-    return {path: internal(domains[path], value) for path, value in params.items() if path in domains}

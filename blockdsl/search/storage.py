@@ -31,6 +31,8 @@ def connect(storage: str | None, folder: Path) -> BaseStorage:
     Raises:
         ArchError: it cannot be opened, or is none that Optuna knows.
     """
+    from sqlalchemy.exc import SQLAlchemyError
+
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     try:
         if storage is None or "://" not in storage:
@@ -42,14 +44,9 @@ def connect(storage: str | None, folder: Path) -> BaseStorage:
         return optuna.storages.get_storage(storage)
     except OSError as reason:
         raise error("storage", f"cannot open {storage or folder}: {reason.strerror or reason}") from None
-    except (ValueError, ImportError, optuna.exceptions.StorageInternalError) as reason:
+    except (ValueError, ImportError, SQLAlchemyError, optuna.exceptions.StorageInternalError) as reason:
         first = str(reason).splitlines()[0]
         raise error("storage", f"cannot open {storage}: {first}", help=f"storages are {_KNOWN}") from None
-    except Exception as reason:
-        if type(reason).__module__.startswith("sqlalchemy"):
-            first = str(reason).splitlines()[0]
-            raise error("storage", f"cannot open {storage}: {first}", help=f"storages are {_KNOWN}") from None
-        raise
 
 
 @contextmanager

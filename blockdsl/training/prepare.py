@@ -12,6 +12,7 @@ from torch import Tensor
 
 from blockdsl.diagnostics import error
 from blockdsl.ops import Shape
+from blockdsl.ops.geometry import show
 from blockdsl.recipe import Term
 from blockdsl.training.augment import Augment, make_augment
 from blockdsl.training.data import Data, Split
@@ -116,14 +117,14 @@ def _image_shape(wanted: Shape, stored: Shape, name: str) -> tuple[int, int, int
     shown = "x".join(map(str, stored))
     if len(stored) == 1:
         if wanted != stored:
-            raise error("data", f"{name} has vectors of {shown}, the network takes {_x(wanted)}")
+            raise error("data", f"{name} has vectors of {shown}, the network takes {show(wanted)}")
         return None
     if len(wanted) == 3:
         if wanted[0] != stored[0] and 1 not in (wanted[0], stored[0]):
-            raise error("data", f"{name} has images of {shown}, the network takes {_x(wanted)}")
+            raise error("data", f"{name} has images of {shown}, the network takes {show(wanted)}")
         return wanted[0], wanted[1], wanted[2]
     if len(wanted) != 1:
-        raise error("data", f"{name} has images of {shown}, the network takes {_x(wanted)}")
+        raise error("data", f"{name} has images of {shown}, the network takes {show(wanted)}")
     if wanted[0] == math.prod(stored):
         return stored[0], stored[1], stored[2]
     for channels in (stored[0], 1, 3):
@@ -135,7 +136,3 @@ def _image_shape(wanted: Shape, stored: Shape, name: str) -> tuple[int, int, int
         f"{name} has images of {shown}, which cannot become the network's {wanted[0]} inputs",
         help=f"write input {math.prod(stored)}",
     )
-
-
-def _x(shape: Shape) -> str:
-    return "x".join(map(str, shape))

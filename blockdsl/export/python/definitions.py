@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from blockdsl.export.python.text import WIDTH
+from blockdsl.ops.geometry import show
 from blockdsl.source import Source
 
 if TYPE_CHECKING:
@@ -30,8 +31,8 @@ class Definition:
     def docstring(self, plan: Plan) -> list[str]:
         """The comment, and the shapes of the first instance, as a docstring."""
         first = plan.instances[0][0]
-        shapes = " and ".join(filter(None, map(_size, first.input_shapes)))
-        results = " and ".join(map(_size, first.output_shapes))
+        shapes = " and ".join(filter(None, map(show, first.input_shapes)))
+        results = " and ".join(map(show, first.output_shapes))
         example = f"{shapes} -> {results}" + (", for example." if len(plan.instances) > 1 else ".")
         text = self.comment.strip()
         if not text:
@@ -91,7 +92,3 @@ def number(text: str) -> Any:
         return float(text)
     except ValueError:
         return None
-
-
-def _size(shape: tuple[int, ...]) -> str:
-    return "x".join(map(str, shape))

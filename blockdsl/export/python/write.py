@@ -21,6 +21,7 @@ from blockdsl.export.python.structure import Reader, as_runs
 from blockdsl.export.python.text import WIDTH, indented, wrapped
 from blockdsl.ir import Graph
 from blockdsl.lowering import Program
+from blockdsl.ops.geometry import show
 
 
 def python_source(program: Program) -> str:
@@ -101,7 +102,7 @@ class _File:
         if not writer.chain or self.draws:
             body += ["", *self._forward(plan, writer)]
         base = "nn.Sequential" if writer.chain and not self.draws else "nn.Module"
-        shapes = [_size(self.graph.input_shape), _size(self.graph.output_shape)]
+        shapes = [show(self.graph.input_shape), show(self.graph.output_shape)]
         docstring = f'"""(N, {shapes[0]}) -> (N, {shapes[1]})."""'.replace("x", ", ")
         if self.graph.auxiliaries:
             docstring = docstring.replace('."""', '; in training also a dict of the auxiliary outputs."""')
@@ -141,7 +142,7 @@ class _File:
         meta, summary = self.program.meta, summarise(self.graph)
         costs = f"{summary.params:,} parameters, {summary.macs:,} multiply-accumulates"
         source = ": ".join(filter(None, [meta.authors, meta.paper]))
-        paragraphs = [meta.title or "A network", source, f"{costs} for one {_size(summary.input)} input."]
+        paragraphs = [meta.title or "A network", source, f"{costs} for one {show(summary.input)} input."]
         blocks = ["\n".join(textwrap.wrap(p, WIDTH - 3)) for p in paragraphs if p]
         return '"""' + "\n\n".join(blocks).replace("\\", "/").replace('"""', "'''") + '\n"""'
 
@@ -197,7 +198,3 @@ def _imports(text: str, more: set[str]) -> str:
         torch_lines.append("from torch.nn import functional as F")
     groups = ["\n".join(["from __future__ import annotations"]), "\n".join(lines), "\n".join(torch_lines)]
     return "\n\n".join(filter(None, groups))
-
-
-def _size(shape: tuple[int, ...]) -> str:
-    return "x".join(map(str, shape))
