@@ -65,11 +65,11 @@ def command(
 
 
 def _describe(space: Space, found: Survey) -> None:
-    from blockdsl.search.counting import count
+    from blockdsl.search.counting import in_words
     from blockdsl.search.survey import distinct
     from blockdsl.search.tree import choice_tree, tree_lines
 
-    print(f"{space.source.name}: {count(space) if found.points else 'no choice is open'}")
+    print(f"{space.source.name}: {in_words(space) if found.points else 'no choice is open'}")
     if found.points:
         sometimes = frozenset(path for path, times in found.reached.items() if times < found.drawn)
         print("\nchoices")

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import networkx as nx
 
 from blockdsl.diagnostics import ArchError
-from blockdsl.lowering import ChoicePoint
-from blockdsl.search.domains import Domain, EndlessError, Value, draw, values
+from blockdsl.lowering import ChoicePoint, FloatRange
+from blockdsl.search.domains import Domain, EndlessError, Value, draw, first_value, values
 
 if TYPE_CHECKING:
     from blockdsl.search.space import Space
@@ -47,8 +47,34 @@ class Count:
         return f"{self.number:,} assignments" if self.exact else f"about {self.number:.2g} assignments"
 
 
-def count(space: Space, *, probes: int = PROBES) -> Count:
-    """How many assignments a space has.
+Values = Callable[[Domain], list[Value]]
+"""The values of a domain that are counted."""
+
+
+def pinned(domain: Domain) -> list[Value]:
+    """The values of a domain; one for a range of real numbers without a step."""
+    endless = isinstance(domain, FloatRange) and domain.step is None
+    return [first_value(domain)] if endless else values(domain)
+
+
+def in_words(space: Space) -> str:
+    """How many assignments a space has; where real numbers are open, also how many they leave."""
+    number = count(space)
+    if number.number is not None or not (real := _real_numbers(space)):
+        return str(number)
+    names = " and ".join(real) if len(real) < 3 else f"the {len(real)} real numbers"
+    return f"{number}: {count(space, options=pinned)} for each value of {names}"
+
+
+def _real_numbers(space: Space) -> list[str]:
+    """The paths of the ranges without an end that draws meet."""
+    generator = random.Random(0)
+    keys = {key for _ in range(PROBES // 4) for key in _drawn(space, generator)}
+    return sorted(path for path, domain in keys if isinstance(domain, FloatRange) and domain.step is None)
+
+
+def count(space: Space, *, probes: int = PROBES, options: Values = values) -> Count:
+    """How many assignments a space has; with `options=pinned` how many there are beside real numbers.
 
     Conditional choices count only under the options that reach them; what does not depend on each
     other multiplies. Choices that only two others together reach are not seen in that way: draws look
@@ -57,7 +83,7 @@ def count(space: Space, *, probes: int = PROBES) -> Count:
     (Knuth, "Estimating the efficiency of backtrack programs", 1975: the mean of the product of the
     numbers of options met on the way).
     """
-    counter = _Counter(space)
+    counter = _Counter(space, options)
     number: int | None
     try:
         number = counter.count({}, frozenset())
@@ -70,9 +96,9 @@ def count(space: Space, *, probes: int = PROBES) -> Count:
     if number is not None and all(key in counter.seen for keys in drawn for key in keys):
         return Count(number)
     if number is not None and number <= ENUMERATED:
-        return Count(sum(1 for _ in space.enumerate()))
+        return Count(sum(1 for _ in space.enumerate(options)))
     return Count(
-        round(sum(prod(len(values(domain)) for _, domain in keys) for keys in drawn) / len(drawn)), False
+        round(sum(prod(len(options(domain)) for _, domain in keys) for keys in drawn) / len(drawn)), False
     )
 
 
@@ -99,8 +125,9 @@ def _reached(space: Space, decide: Callable[[ChoicePoint], Value]) -> set[Key]:
 class _Counter:
     """Counts by taking choices apart into components that do not depend on each other."""
 
-    def __init__(self, space: Space) -> None:
+    def __init__(self, space: Space, options: Values) -> None:
         self.space = space
+        self.options = options
         self.seen: set[Key] = set()
         self._known: dict[frozenset[tuple[str, Value]], frozenset[Key]] = {}
 
@@ -152,7 +179,7 @@ class _Counter:
     def changes(self, key: Key, fixed: dict[str, Value], base: frozenset[Key]) -> Changes:
         """For each value of a choice, what is then reached, and how many values it stands for."""
         path, domain = key
-        options = values(domain)
+        options = self.options(domain)
         if len(options) > MAX_VALUES_TRIED:
             ends = [options[0], options[len(options) // 2], options[-1]]
             if all(self.reached({**fixed, path: v}) == base for v in ends):
@@ -168,7 +195,7 @@ class _Counter:
             self._known[given] = frozenset(
                 _reached(
                     self.space,
-                    lambda point: fixed[point.path] if point.path in fixed else values(point.domain)[0],
+                    lambda point: fixed[point.path] if point.path in fixed else self.options(point.domain)[0],
                 )
             )
             self.seen |= self._known[given]

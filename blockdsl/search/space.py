@@ -142,8 +142,11 @@ class Space:
         """The network of first options and lower ends."""
         return self.reach(lambda point: first_value(point.domain))
 
-    def enumerate(self) -> Iterator[Candidate | ArchError]:
+    def enumerate(self, options: Callable[[Domain], list[Value]] = values) -> Iterator[Candidate | ArchError]:
         """Every assignment once, in order; what does not go together comes as its error.
+
+        Args:
+            options: the values of a domain that are gone through, in order.
 
         Raises:
             ArchError: a real number is open, so that there is no end to it.
@@ -159,7 +162,7 @@ class Space:
                 taken: list[Value] = taken,
                 prefix: list[Value] = prefix,
             ) -> Value:
-                value = prefix[len(seen)] if len(seen) < len(prefix) else values(point.domain)[0]
+                value = prefix[len(seen)] if len(seen) < len(prefix) else options(point.domain)[0]
                 seen.append(point)
                 taken.append(value)
                 return value
@@ -170,13 +173,13 @@ class Space:
                 if not seen:
                     raise
                 yield failed
-            while seen and taken[-1] == values(seen[-1].domain)[-1]:
+            while seen and taken[-1] == options(seen[-1].domain)[-1]:
                 seen.pop()
                 taken.pop()
             if not seen:
                 return
-            options = values(seen[-1].domain)
-            prefix = [*taken[:-1], options[options.index(taken[-1]) + 1]]
+            left = options(seen[-1].domain)
+            prefix = [*taken[:-1], left[left.index(taken[-1]) + 1]]
 
     def count(self) -> int | None:
         """How many assignments there are (see `counting.count`); None for no end of them."""

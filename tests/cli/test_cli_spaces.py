@@ -60,6 +60,15 @@ def test_space_without_an_end(capsys: pytest.CaptureFixture[str]) -> None:
     assert "a real number is open: there is no end of networks" in capsys.readouterr().err
 
 
+def test_space_counts_what_real_numbers_leave(capsys: pytest.CaptureFixture[str]) -> None:
+    train = "train\n optimizer = sgd(lr={0.1..0.3}, momentum={0.0..0.9})"
+    text = "input 4\nnet {RELU, FC({2,3,4})}\n" + train  # 1 + 3
+    assert run(["space", "-e", text]) == 0
+    assert "4 assignments for each value of train.optimizer.lr and train.optimizer.momentum" in (
+        capsys.readouterr().out
+    )
+
+
 def test_space_shows_what_does_not_go_together(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["space", "-e", "input 1x8x8\nnet CONV(4,3)-(ID + CONV(8,{1,3},p1)) - FC(10)"]) == 0
     shown = capsys.readouterr().out
