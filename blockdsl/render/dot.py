@@ -13,6 +13,7 @@ from blockdsl.render import palette
 from blockdsl.render.chains import Rows, is_chain, trunk
 from blockdsl.render.palette import INK, LINE, QUIET
 from blockdsl.render.scene import Block, Cost, Node, Scene
+from blockdsl.render.titles import Corner, Corners, settled
 from blockdsl.render.view import View
 from blockdsl.render.words import (
     BARE_JOINS,
@@ -42,13 +43,17 @@ class Style:
 
 
 def to_dot(view: View, style: Style) -> pygraphviz.AGraph:
-    """Draw a view as a graph for Graphviz, not laid out yet."""
+    """Draw a view as a graph for Graphviz, which will lay it out."""
+    right = style.direction == "right" or (style.direction == "auto" and is_chain(view))
+    return settled(lambda corners: _painted(view, style, right, corners))
+
+
+def _painted(view: View, style: Style, right: bool, corners: Corners) -> pygraphviz.AGraph:
     import pygraphviz
 
     graph = pygraphviz.AGraph(directed=True, strict=False, name="network")
-    right = style.direction == "right" or (style.direction == "auto" and is_chain(view))
     _set_up(graph, view, style, right)
-    _Painter(graph, view, style, right).paint()
+    _Painter(graph, view, style, right, corners).paint()
     return graph
 
 
@@ -90,8 +95,10 @@ def totals(scene: Scene) -> str:
 class _Painter:
     """Adds boxes, clusters and arrows to a graph."""
 
-    def __init__(self, graph: pygraphviz.AGraph, view: View, style: Style, right: bool) -> None:
-        self.graph, self.view, self.style, self.right = graph, view, style, right
+    def __init__(
+        self, graph: pygraphviz.AGraph, view: View, style: Style, right: bool, corners: Corners
+    ) -> None:
+        self.graph, self.view, self.style, self.right, self.corners = graph, view, style, right, corners
         costs = [self._cost(item.cost) for item in view.boxes]
         self.largest, self.total = max(costs, default=0), sum(costs)
         self.rows = Rows(len(view.boxes) + 1) if right and is_chain(view) else None
@@ -113,34 +120,22 @@ class _Painter:
                 self._box(item, node_words(item), graph)
                 continue
             numbered = bool(item.path) and several[item.path[-1].name] > 1
-            title = block_title(item, numbered)
+            title = block_title(item, numbered, block)
             if item in self.view.opened:
                 self._inside(item, self._cluster(item, title, graph, level), level + 1)
             else:
                 self._box(item, Words(title, block_arguments(item)), graph)
 
     def _cluster(self, block: Block, title: str, graph: pygraphviz.AGraph, level: int) -> pygraphviz.AGraph:
-        left = self._leave(block) > 1
-        side = "LEFT" if left else "RIGHT"
-        # As wide as twice its words, so that the arrow that leaves passes beside them.
-        lines = [line.strip() for line in title.split("  ")]
-        room = "&#160;" * (2 * len(lines[0]) + 4)
-        words = [f"<B>{escape(line)}</B>" for line in lines]
-        words[0] = words[0] + room if left else room + words[0]
-        label = "".join(f'{line}<BR ALIGN="{side}"/>' for line in words)
         fill = palette.FRAMES[min(level, len(palette.FRAMES) - 1)]
         style = "dashed,rounded" if block.choice else "filled,rounded"
+        name = f"cluster_{block.name}"
+        corner = self.corners.get(name, Corner())
         return graph.add_subgraph(
-            name=f"cluster_{block.name}", label=f"<{label}>",
-            fontsize="11", fontcolor=QUIET, labeljust="l" if left else "r", labelloc="b", margin="10",
-            tooltip=_tip(block), penwidth="1",
+            name=name, fontsize="11", fontcolor=QUIET, margin="10", tooltip=_tip(block), penwidth="1",
             fillcolor=fill, style=style, color=LINE if block.choice else palette.FRAME,
+            **corner.attributes([line.strip() for line in title.split("  ")]),
         )  # fmt: skip
-
-    def _leave(self, block: Block) -> int:
-        """How many arrows lead out of an opened block."""
-        inside = {*block.nodes(), *_inner(block)}
-        return sum(a.source in inside and a.target not in inside for a in self.view.arrows)
 
     def _box(self, item: Block | Node, words: Words, graph: pygraphviz.AGraph) -> None:
         share = self._cost(item.cost) / self.largest if self.style.by and self.largest else None
@@ -218,13 +213,6 @@ class _Painter:
         return f'<{"<BR/>".join(lines)}<BR/><FONT POINT-SIZE="3"> </FONT>>'
 
 
-def _inner(block: Block) -> Iterator[Block]:
-    for item in block.items:
-        if isinstance(item, Block):
-            yield item
-            yield from _inner(item)
-
-
 def _tip(item: Block | Node) -> str:
     """What a pointer over a box in an SVG tells."""
     return "\n".join(_facts(item))
@@ -232,6 +220,8 @@ def _tip(item: Block | Node) -> str:
 
 def _facts(item: Block | Node) -> Iterator[str]:
     yield item.name
+    if isinstance(item, Block) and item.choice:
+        yield item.choice
     if isinstance(item, Block) and item.call:
         yield str(item.call)
     if isinstance(item, Node):

@@ -40,7 +40,7 @@ def check_installed() -> None:
 
 
 def drawn(graph: pygraphviz.AGraph, kind: str) -> bytes:
-    """A graph, laid out from top to bottom, as a file of a kind of `FORMATS`."""
+    """A graph, laid out from the top, as a file of a kind of `FORMATS`, or with its layout as `json`."""
     _find_fonts()
     if kind == "dot":
         return str(graph.to_string()).encode()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from blockdsl.ir import Layer
+from blockdsl.ir import Layer, path_text
 from blockdsl.ops import Operation, Shape
 from blockdsl.render.scene import Block, Node, role
 
@@ -66,10 +66,14 @@ def node_words(node: Node) -> Words:
     return Words(head, " · ".join(filter(None, (detail, *after))), " · ".join(before), node.label)
 
 
-def block_title(block: Block, numbered: bool) -> str:
-    """What a block is called: its label, or its name with the number where there are several."""
+def block_title(block: Block, numbered: bool, around: Block | None = None) -> str:
+    """What a block is called: its label, or its name with the number where there are several.
+
+    A choice is called by its path, without that of the block `around` it.
+    """
     if block.choice:
-        title = block.choice
+        prefix = f"{path_text(around.path)}." if around and around.path else ""
+        title = block.choice.replace(f" {prefix}", " ", 1)
     elif not block.path:
         title = "repeated" if block.times > 1 else f"{sum(1 for _ in block.nodes())} layers"
     elif block.label:

@@ -1,17 +1,21 @@
 """What Graphviz gets: boxes, clusters and labels that say what the graph says; files of every kind."""
 
 import html
+import json
 import re
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pygraphviz
 import pytest
+from matplotlib.path import Path as Curve
+from matplotlib.transforms import Bbox
 
 import blockdsl
 from blockdsl.cli import run
 from blockdsl.parser import parse
 from blockdsl.render import Options, draw
+from blockdsl.render.graphviz import drawn as laid_out
 from blockdsl.resources import find_source, names
 from blockdsl.source import Source
 
@@ -130,7 +134,7 @@ def test_a_search_space_shows_its_alternatives() -> None:
     clusters = {cluster.name: cluster for cluster in drawn.subgraphs()}
     unit = clusters["cluster_unit1"].subgraphs()[0]
     assert unit.graph_attr["style"].startswith("dashed")
-    assert words(unit.graph_attr["label"]) == "one of: unit[1].choice[1]"
+    assert words(unit.graph_attr["label"]) == "one of: choice[1]"
     meeting = [node for node in unit.nodes() if words(node.attr["label"]) == "one of"]
     assert len(meeting) == 1
     assert len(drawn.in_edges(meeting)) == 3
@@ -173,3 +177,27 @@ def test_a_notebook_shows_the_picture_and_the_table() -> None:
     shown = blockdsl.load("lenet5")._repr_html_()
     assert shown.startswith("<svg")
     assert "<table>" in shown
+
+
+@pytest.mark.parametrize(
+    ("name", "depth"),
+    [("densenet121", 1), ("resnet50", 2), ("fractalnet_20", 2), ("unet", 1), ("nas_bench_macro", None)],
+)
+def test_no_arrow_passes_through_a_title(name: str, depth: int | None) -> None:
+    layout = json.loads(laid_out(dot(name, depth=depth), "json"))
+    arrows = [
+        curve(step["points"]) for edge in layout["edges"] for step in edge["_draw_"] if step["op"] == "b"
+    ]
+    frames = [item for item in layout["objects"] if item["name"].startswith("cluster")]
+    assert len(frames) > 4 and arrows
+    for frame in frames:
+        for word in (step for step in frame["_ldraw_"] if step["op"] == "T" and step["text"].strip()):
+            x, y = word["pt"]
+            begin = x - word["width"] * "lcr".index(word["align"]) / 2
+            box = Bbox([(begin, y), (begin + word["width"], y + 7)])
+            assert not any(arrow.intersects_bbox(box, filled=False) for arrow in arrows), word["text"]
+
+
+def curve(points: list[tuple[float, float]]) -> Curve:
+    """Matplotlib's path of the points that Graphviz gives for an arrow."""
+    return Curve(points, [Curve.MOVETO, *[Curve.CURVE4] * (len(points) - 1)])

@@ -1,0 +1,103 @@
+"""Networks written as pt2 and ONNX, run in a process without blockdsl, and held to our modules.
+
+What is exact is our module in float64. Float32 itself is off by about 1e-6 of the largest output: by how
+much is seen from our own module in float32. A pt2 file runs the same kernels and must give the same to
+1e-6. ONNX Runtime has kernels of its own, that add in another order, and no convolution for float64: its
+output has to be within 1e-6 of what is exact, or, where our module in float32 is not that near either,
+at most twice as far.
+"""
+
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import onnx
+import torch
+from torch import Tensor
+
+import blockdsl
+from blockdsl.api import Architecture
+from blockdsl.codegen import build
+from blockdsl.export.traced import write_onnx, write_pt2
+from tests.export import alone, traced_alone
+from tests.export.running import smallest
+
+INPUTS = {"googlenet": (3, 224, 224), "unet": (1, 188, 188), "vit_b_16": (3, 32, 32)}
+"""For those that a smaller one would make another network of, or that can be very small."""
+TOLERANCE = 1e-6
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What our module makes of an input of three samples: in float32, and as exactly as float64 has it."""
+
+    x: Tensor
+    single: Tensor
+    exact: Tensor
+
+    @property
+    def scale(self) -> float:
+        """The largest output."""
+        return self.exact.abs().max().item()
+
+    @property
+    def rounding(self) -> float:
+        """How far our own module in float32 is from what is exact."""
+        return (self.single - self.exact).abs().max().item()
+
+
+def network(name: str) -> Architecture:
+    """A network of the zoo for a small input."""
+    return blockdsl.load(name, input=INPUTS[name]) if name in INPUTS else smallest(name)
+
+
+def written(name: str, folder: Path) -> Wanted:
+    """Write a network as both kinds of file, with weights that keep its outputs finite."""
+    net = network(name)
+    module = build(net.ir, device="meta").to_empty(device="cpu").eval()
+    alone.fill(module)
+    write_pt2(net.ir, module, folder / f"{name}.pt2")
+    write_onnx(net.ir, module, folder / f"{name}.onnx")
+    onnx.checker.check_model(folder / f"{name}.onnx", full_check=True)
+    x = torch.randn(3, *net.input_shape, generator=torch.Generator().manual_seed(1))
+    with torch.no_grad():
+        single = module(x)
+        exact = module.double()(x.double())
+    assert exact.isfinite().all() and exact.std() > 0
+    return Wanted(x, single, exact)
+
+
+def agree(names: Iterable[str], tmp_path: Path) -> None:
+    """Hold the files of networks to our modules."""
+    with tempfile.TemporaryDirectory(dir=tmp_path) as place:
+        folder = Path(place)
+        wanted = {name: written(name, folder) for name in names}
+        kinds = {file.suffix for file in folder.iterdir()}
+        assert kinds == {".pt2", ".onnx"}
+        np.savez(folder / "inputs.npz", **{name: one.x.numpy() for name, one in wanted.items()})
+        script = Path(traced_alone.__file__)
+        subprocess.run([sys.executable, "-I", script, folder], check=True, cwd=folder)
+        with np.load(folder / "outputs.npz") as outputs:
+            found = {key: torch.from_numpy(outputs[key]) for key in outputs.files}
+    assert len(found) == 4 * len(wanted)
+    failures = [line for name, one in wanted.items() for line in _differences(name, one, found)]
+    assert not failures, "\n".join(failures)
+
+
+def _differences(name: str, wanted: Wanted, found: dict[str, Tensor]) -> Iterable[str]:
+    near = TOLERANCE * wanted.scale
+    for key, reference, most in (
+        (f"{name}.pt2", wanted.single, near),
+        (f"{name}.onnx", wanted.exact, max(near, 2 * wanted.rounding)),
+    ):
+        for output, expected in ((found[key], reference), (found[f"{key}[:1]"], reference[:1])):
+            assert output.shape == expected.shape
+            apart = (output - expected).abs().max().item()
+            share = f"{apart / wanted.scale:.2g}"
+            print(f"{key}: {share} of the output; float32 itself {wanted.rounding / wanted.scale:.2g}")
+            if not apart <= most:
+                yield f"{key} is {share} of the output apart"
