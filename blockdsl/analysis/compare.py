@@ -14,6 +14,8 @@ from blockdsl.analysis.table import bytes_text, shape_text
 HEADER = ("network", "parameters", "MACs", "activations", "depth", "sees", "error", "what was measured")
 METRICS = ("top-1", "top-5")
 """The errors of ImageNet, in the order of preference."""
+MEASURED = "validation"
+"""The error of a study's trial: measured here, on the study's data."""
 
 
 @dataclass(frozen=True)
@@ -26,16 +28,21 @@ class Published:
 
 @dataclass(frozen=True)
 class Entry:
-    """One network of a comparison; `errors` are those of a single network, the one to quote by metric."""
+    """One network of a comparison; `errors` are those of a single network, the one to quote by metric.
+
+    A trial has the name of its `study` and of the `data` that it was measured on.
+    """
 
     name: str
     title: str
     summary: Summary
     errors: dict[str, Published]
+    study: str = ""
+    data: str = ""
 
     def quoted(self, metric: str | None = None) -> tuple[str, Published] | None:
-        """The error of a metric; of the first that there is when none is asked for."""
-        wanted = (metric,) if metric else tuple(self.errors)
+        """The error of a metric; of the first that there is when none is asked for, or it is a trial's."""
+        wanted = (metric,) if metric and not self.study else tuple(self.errors)
         return next(((name, self.errors[name]) for name in wanted if name in self.errors), None)
 
     def to_dict(self) -> dict[str, Any]:
@@ -44,6 +51,7 @@ class Entry:
         return {
             "name": self.name,
             "title": self.title,
+            "study": self.study or None,
             "params": summary.params,
             "params_aux": summary.params_aux,
             "macs": summary.macs,
@@ -115,13 +123,13 @@ def _row(one: Entry, metric: str | None) -> tuple[str, ...]:
         bytes_text(summary.memory.activations),
         str(summary.depth),
         "all" if field is None else shape_text(field),
-        f"{quoted[1].error:g} % {quoted[0]}" if quoted else "",
+        f"{quoted[1].error:.4g} % {quoted[0]}" if quoted else "",
         quoted[1].words if quoted else "",
     )
 
 
 def common_metric(entries: Sequence[Entry]) -> str | None:
-    """The metric that most networks have a figure for, top-1 before top-5; None where none has any."""
-    count = Counter(metric for one in entries for metric in one.errors)
+    """The metric that most published networks have a figure for, top-1 before top-5; None for none."""
+    count = Counter(metric for one in entries if not one.study for metric in one.errors)
     order = (*METRICS, "test")
     return max(count, key=lambda metric: (count[metric], -order.index(metric)), default=None)

@@ -8,12 +8,13 @@ that stand in them.
 from __future__ import annotations
 
 import io
+import math
 import re
 from collections.abc import Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from blockdsl.analysis.compare import HEADER, Entry, rows
+from blockdsl.analysis.compare import HEADER, MEASURED, Entry, rows
 from blockdsl.diagnostics import error
 
 if TYPE_CHECKING:
@@ -21,22 +22,30 @@ if TYPE_CHECKING:
 
 _COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#8C6D1F", "#666666")
 _LONGEST_NAME = 20
-_POINTS_A_MILLION = 11.0
-"""Area of a mark, in square points, for a million parameters."""
-
+_POINTS_A_MILLION, _LARGEST_MARK = 11.0, 500.0
+"""Area of a mark, in square points, for a million parameters; where all are small, of the largest."""
 _MANY = 30
 """Times by which operations differ before their axis is logarithmic."""
+_FEW = 0.001
+"""G multiply-accumulates below which k and M are easier to read."""
+_MOST_NAMES = 20
+"""Trials with a name; of more only those that no other trial of the study beats have one."""
 
 CHARTS = ("svg", "png", "pdf", "html")
 
 
 def chart(entries: Sequence[Entry], metric: str, kind: str) -> bytes:
-    """Draw the networks that have an error in `metric`, as one of `CHARTS`.
+    """Draw the networks that have an error in `metric`, and trials with an accuracy, as one of `CHARTS`.
 
     Raises:
         ArchError: none of them has one.
     """
-    shown = [one for one in entries if metric in one.errors]
+    shown = [one for one in entries if one.quoted(metric)]
+    if not shown and all(one.study for one in entries):
+        raise error(
+            "output", "no trial has an accuracy to draw",
+            help="a study measures it with `maximize accuracy` or `require accuracy`",
+        )  # fmt: skip
     if not shown:
         raise error(
             "output", f"none of the networks has a published {metric} error to draw",
@@ -44,7 +53,7 @@ def chart(entries: Sequence[Entry], metric: str, kind: str) -> bytes:
         )  # fmt: skip
     if kind == "html":
         picture = _drawn(shown, metric, "svg").decode()
-        return _page(entries, metric, picture[picture.index("<svg") :]).encode()
+        return _page(entries, picture[picture.index("<svg") :]).encode()
     return _drawn(shown, metric, kind)
 
 
@@ -64,41 +73,89 @@ def _drawn(shown: Sequence[Entry], metric: str, kind: str) -> bytes:
 
 def draw_marks(axes: Axes, shown: Sequence[Entry], metric: str) -> None:
     """Draw networks into axes: GMACs to the right, accuracy upwards, the area of a mark its parameters."""
+    from matplotlib.colors import to_rgba
+
     families = list(dict.fromkeys(_family(one) for one in shown))
     operations = [one.summary.macs / 1e9 for one in shown]
-    accuracy = [100 - one.errors[metric].error for one in shown]
+    accuracy = [_accuracy(one, metric) for one in shown]
+    colours = [_COLOURS[families.index(_family(one)) % len(_COLOURS)] for one in shown]
+    filled = [bool(one.study) or not any(other.study for other in shown) for one in shown]
     axes.scatter(
         operations, accuracy,
-        s=[_params(one) / 1e6 * _POINTS_A_MILLION for one in shown],
-        c=[_COLOURS[families.index(_family(one)) % len(_COLOURS)] for one in shown],
-        alpha=0.55, edgecolors="white", linewidths=1, zorder=2,
+        s=[_params(one) / 1e6 * _points_a_million(shown) for one in shown],
+        facecolors=[to_rgba(c, 0.55 if full else 0.0) for c, full in zip(colours, filled, strict=True)],
+        edgecolors=["white" if full else c for c, full in zip(colours, filled, strict=True)],
+        linewidths=1, zorder=2,
     )  # fmt: skip
     axes.scatter(operations, accuracy, s=4, c="#1F2933", zorder=3)
     if max(operations) > _MANY * min(operations):
         axes.set_xscale("log")
-        axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
     axes.margins(0.14)
     if axes.get_xscale() == "linear":
         axes.set_xlim(left=0)
-    axes.set_xlabel("operations of one forward pass [G multiply-accumulates]")
-    axes.set_ylabel(f"{metric} accuracy [%], as published")
+    few = min(operations) < _FEW
+    axes.xaxis.set_major_formatter(lambda value, _: _unit(value * 1e9) if few else f"{value:g}")
+    axes.set_xlabel(f"operations of one forward pass [{'' if few else 'G '}multiply-accumulates]")
+    _say_what_was_measured(axes, shown, metric)
     axes.grid(color="#E4E7EB", zorder=0)
     axes.spines[["top", "right"]].set_visible(False)
-    _names(axes, shown, operations, accuracy)
+    _names(axes, _named(shown, metric), metric)
     sizes = _sizes(shown)
-    marks = [axes.scatter([], [], s=size / 1e6 * _POINTS_A_MILLION, c="#BBBBBB", alpha=0.6) for size in sizes]
+    scale = _points_a_million(shown) / 1e6
+    marks = [axes.scatter([], [], s=size * scale, c="#BBBBBB", alpha=0.6) for size in sizes]
     axes.legend(
-        marks, [f"{size / 1e6:g} M" for size in sizes], title="parameters\n(inference)",
+        marks, [_unit(size) for size in sizes], title="parameters\n(inference)",
         loc="lower right", frameon=False,
         labelspacing=1.6, handletextpad=1.6, borderpad=1.2,
     )  # fmt: skip
 
 
-def _names(axes: Axes, shown: Sequence[Entry], operations: list[float], accuracy: list[float]) -> None:
+def _accuracy(one: Entry, metric: str) -> float:
+    quoted = one.quoted(metric)
+    assert quoted is not None
+    return 100 - quoted[1].error
+
+
+def _say_what_was_measured(axes: Axes, shown: Sequence[Entry], metric: str) -> None:
+    """What stands beside the axis of accuracy; what was published is no measurement of ours, and outlined."""
+    data = ", ".join(sorted({one.data for one in shown if one.study}))
+    if not data:
+        axes.set_ylabel(f"{metric} accuracy [%], as published")
+    elif all(one.study for one in shown):
+        axes.set_ylabel(f"{MEASURED} accuracy [%] on {data}, as measured")
+    else:
+        axes.set_ylabel("accuracy [%]")
+        axes.set_title(
+            f"filled: {MEASURED} accuracy on {data}, as measured\n"
+            f"outlined: {metric} accuracy as published, each on its own data",
+            fontsize=9, loc="left", color="#5B6672",
+        )  # fmt: skip
+
+
+def _named(shown: Sequence[Entry], metric: str) -> list[Entry]:
+    """The marks that have names beside them."""
+    if len(shown) <= _MOST_NAMES:
+        return list(shown)
+    places = {one.name: (-one.summary.macs, _accuracy(one, metric)) for one in shown}
+    return [
+        one
+        for one in shown
+        if not one.study
+        or not any(
+            places[other.name] != places[one.name]
+            and all(a >= b for a, b in zip(places[other.name], places[one.name], strict=True))
+            for other in shown
+            if other.study == one.study
+        )
+    ]
+
+
+def _names(axes: Axes, shown: Sequence[Entry], metric: str) -> None:
     """Write each name beside its mark, at the first of eight places that is free."""
     axes.figure.canvas.draw()
     taken: list[Any] = []
-    for one, x, y in sorted(zip(shown, operations, accuracy, strict=True), key=lambda item: -item[2]):
+    for one in sorted(shown, key=lambda one: -_accuracy(one, metric)):
+        x, y = one.summary.macs / 1e9, _accuracy(one, metric)
         for place, (right, up, align) in enumerate(_PLACES):
             label = axes.annotate(
                 one.title if len(one.title) <= _LONGEST_NAME else one.name, (x, y), (right, up),
@@ -127,9 +184,21 @@ def _params(one: Entry) -> int:
 
 
 def _family(one: Entry) -> str:
-    """`resnet` of `resnet50_v1_5`, `wrn` of `wrn_50_2`: the letters that a name begins with."""
+    """`resnet` of `resnet50_v1_5`, `wrn` of `wrn_50_2`: the letters that a name begins with; the study."""
+    if one.study:
+        return one.study
     letters = re.match(r"[a-z]+", one.name.lower())
     return letters[0] if letters else one.name
+
+
+def _points_a_million(shown: Sequence[Entry]) -> float:
+    return max(_POINTS_A_MILLION, _LARGEST_MARK * 1e6 / max(1, *map(_params, shown)))
+
+
+def _unit(count: float) -> str:
+    """`200k`, `1.5M`: a round number."""
+    power = 0 if count < 1 else min(int(math.log10(count) + 1e-9) // 3, 4)
+    return f"{count / 1000**power:g}{('', 'k', 'M', 'G', 'T')[power]}"
 
 
 def _sizes(shown: Sequence[Entry]) -> list[float]:
@@ -139,12 +208,12 @@ def _sizes(shown: Sequence[Entry]) -> list[float]:
     return steps[::-3][:3][::-1] or [float(largest)]
 
 
-def _page(entries: Sequence[Entry], metric: str, picture: str) -> str:
+def _page(entries: Sequence[Entry], picture: str) -> str:
     head = "".join(f"<th>{name}</th>" for name in HEADER)
     lines = "".join(
         "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows(entries, None)
     )
-    return _PAGE.format(metric=metric, picture=picture, head=head, lines=lines)
+    return _PAGE.format(picture=picture, head=head, lines=lines)
 
 
 _PAGE = """<!doctype html>
@@ -162,7 +231,7 @@ td:nth-child(n+2):nth-child(-n+5) {{ text-align: right; font-variant-numeric: ta
 </style>
 </head>
 <body>
-<h1>Accuracy ({metric}) over operations</h1>
+<h1>Accuracy over operations</h1>
 {picture}
 <table><thead><tr>{head}</tr></thead><tbody>{lines}</tbody></table>
 </body>

@@ -8,7 +8,7 @@ import pytest
 from matplotlib.figure import Figure
 
 import blockdsl
-from blockdsl.analysis.compare import common_metric, entry, published
+from blockdsl.analysis.compare import Entry, Published, common_metric, entry, published
 from blockdsl.cli import run
 from blockdsl.render.chart import draw_marks
 
@@ -122,3 +122,85 @@ def test_the_page_has_chart_and_table(tmp_path: Path) -> None:
     assert "<svg" in text
     assert "<td>11,689,512</td>" in text
     assert "30.43 % top-1" in text
+
+
+SPACE = """input 1x8x8
+block layer = {ID, RELU-CONV(4,1), RELU-CONV(4,3,p1)}
+net CONV(4,1)-layer*2-GAP-FC(10)
+search
+    maximize accuracy
+    minimize params
+"""
+
+
+@pytest.fixture
+def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """A study of nine assignments whose accuracies are read from a table: the more 3x3, the better."""
+    monkeypatch.chdir(tmp_path)
+    Path("s.arch").write_text(SPACE)
+    networks = {f"{a},{b}": {"accuracy": [0.5 + 0.2 * [a, b].count(2)]} for a in range(3) for b in range(3)}
+    choices = [f"layer[{i}].choice[1]" for i in (1, 2)]
+    Path("t.json").write_text(json.dumps({"choices": choices, "networks": networks}))
+    assert run(["search", "s.arch", "--table", "t.json", "--sampler", "grid", "--trials", "20"]) == 0
+    capsys.readouterr()
+
+
+@pytest.mark.usefixtures("study")
+def test_trials_of_a_study_enter_with_what_was_measured(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["compare", "study:s-t", "lenet5_1998", "--json"]) == 0
+    *trials, lenet = json.loads(capsys.readouterr().out)
+    # A 1x1 convolution of 4 to 4 channels has 20 parameters, a 3x3 one 148; the rest has 8 + 50.
+    # Seven networks: identities may stand anywhere, 1 + 2 + 4.
+    measured = sorted((one["params"], one["errors"]["validation"]["error"]) for one in trials)
+    assert measured == [(58, 50), (78, 50), (98, 50), (206, 30), (226, 30), (226, 30), (354, 10)]
+    assert {one["study"] for one in trials} == {"s-t"}
+    assert lenet["study"] is None and list(lenet["errors"]) == ["test"]
+    assert run(["compare", "study:s-t", "--best", "2", "--json"]) == 0
+    # The front comes first, from the most accurate.
+    assert [one["params"] for one in json.loads(capsys.readouterr().out)] == [354, 206]
+
+
+@pytest.mark.usefixtures("study")
+def test_the_chart_tells_measured_from_published(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["compare", "study:s-t", "lenet5_1998", "resnet18", "-o", "chart.svg"]) == 0
+    assert capsys.readouterr().err == "note: no top-1 error is published in LeNet-5 (1998)\nwrote chart.svg\n"
+    texts = {"".join(text.itertext()).strip() for text in ElementTree.parse("chart.svg").iter(f"{SVG}text")}
+    assert {
+        "filled: validation accuracy on digits, as measured",
+        "outlined: top-1 accuracy as published, each on its own data",
+        "ResNet-18",
+    } <= texts
+    assert sum(text.startswith("trial ") for text in texts) == 7
+    assert run(["compare", "study:s-t", "-o", "chart.svg"]) == 0
+    texts = {"".join(text.itertext()).strip() for text in ElementTree.parse("chart.svg").iter(f"{SVG}text")}
+    assert "validation accuracy [%] on digits, as measured" in texts
+
+
+def test_of_many_trials_those_that_none_beats_have_names() -> None:
+    network = blockdsl.load("lenet5").summary()
+    trials = [
+        Entry(
+            f"s:{n}", f"trial {n}", network, {"validation": Published(50 - n, "")}, study="s", data="digits"
+        )
+        for n in range(30)
+    ]
+    published = entry("lenet5", "LeNet-5", network, [(1.0, "MNIST test %")])
+    axes = Figure().add_subplot()
+    draw_marks(axes, [*trials, published], "test")
+    assert {text.get_text() for text in axes.texts} == {"trial 29", "LeNet-5"}
+
+
+@pytest.mark.usefixtures("study")
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        (["study:s-u"], "error[study]: there is no study s-u in runs\n  help: did you mean s-t?\n"),
+        (["study:"], "error[study]: the study has no name\n  help: there is s-t\n"),
+        (["study:s-t", "--storage", "x.txt"], "error[storage]: x.txt is no storage"),
+        (["lenet5", "--best", "3"], "error[option]: --best and --storage are about a study"),
+    ],
+)
+def test_studies_that_are_none(command: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["compare", *command]) == 1
+    assert capsys.readouterr().err.startswith(message)
+    assert [folder.name for folder in Path("runs").iterdir()] == ["s-t"]

@@ -1,0 +1,61 @@
+"""The trials of a study as entries of a comparison."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from optuna.study import Study
+from optuna.trial import FrozenTrial
+
+from blockdsl.analysis.compare import MEASURED, Entry, Published
+from blockdsl.diagnostics import did_you_mean, error
+from blockdsl.search.ranking import ranked
+from blockdsl.search.records import Record
+from blockdsl.search.setup import Setup
+from blockdsl.search.space import Candidate
+from blockdsl.search.storage import JOURNAL, connect, folder_of
+from blockdsl.search.studies import bound, load, setup_of
+
+
+def trials(name: str, storage: str | None = None, count: int | None = None) -> list[Entry]:
+    """The networks that a study measured to the end, the best first; `count` of them if it is given.
+
+    Raises:
+        ArchError: there is no such study, or nothing in it was measured to the end.
+    """
+    study = _study(name, storage)
+    setup = setup_of(study)
+    space = setup.space()
+    found = [(trial, bound(space, trial)) for trial in ranked(study)[:count]]
+    entries = [_entry(name, setup, trial, candidate) for trial, candidate in found if candidate is not None]
+    if not entries:
+        raise error("study", f"no trial of {name} was measured to the end and meets all limits")
+    return entries
+
+
+def _study(name: str, storage: str | None) -> Study:
+    """The study, without making a folder where there is none."""
+    folder, root = folder_of(name), folder_of("any").parent
+    if storage is None and not (name and (folder / JOURNAL).exists()):
+        known = sorted(journal.parent.name for journal in root.glob(f"*/{JOURNAL}"))
+        listed = f"there is {', '.join(known)}" if known else "`blockdsl search` begins one"
+        what = f"there is no study {name} in {root}" if name else "the study has no name"
+        raise error("study", what, help=did_you_mean(name, known, listed))
+    return load(connect(storage, folder), name)
+
+
+def _entry(name: str, setup: Setup, trial: FrozenTrial, candidate: Candidate) -> Entry:
+    record = Record.of(trial)
+    errors = {}
+    if record is not None and "accuracy" in record.measured:
+        how = f"{record.epochs} epochs" if record.epochs else f"from {Path(setup.table or '').name}"
+        words = f"validation %, {setup.data}, {how}; trial {trial.number} of {name}"
+        errors = {MEASURED: Published(round(100 * (1 - record.measured["accuracy"]), 4), words)}
+    return Entry(
+        f"{name}:{trial.number}",
+        f"trial {trial.number}",
+        candidate.summary,
+        errors,
+        study=name,
+        data=setup.data,
+    )
