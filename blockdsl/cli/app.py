@@ -14,7 +14,9 @@ from blockdsl.cli import (
     diff,
     fmt,
     freeze,
+    open,
     render,
+    report,
     search,
     space,
     summary,
@@ -43,8 +45,10 @@ for module in (
     weights,
     space,
     freeze,
+    open,
     search,
     best,
+    report,
 ):
     app.command(module.NAME)(module.command)
 

@@ -1,0 +1,43 @@
+"""`blockdsl report`: a study as a page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from blockdsl.cli.output import check_writable, replacing
+
+NAME = "report"
+
+
+def command(
+    study: Annotated[str, typer.Argument(metavar="STUDY", help="The name that `blockdsl search` told.")],
+    storage: Annotated[
+        str | None, typer.Option("--storage", metavar="URL", help="As it was searched.")
+    ] = None,
+    output: Annotated[
+        Path, typer.Option("-o", "--output", metavar="OUT.html", help="Where the page goes.")
+    ] = Path("report.html"),
+) -> None:
+    """Write a study as one page: progress, Pareto front, best networks, what each choice was worth.
+
+    It needs no network to be read, and may be written while the search goes on.
+
+    `blockdsl report residual-digits -o report.html`
+    """
+    from blockdsl.diagnostics import error
+    from blockdsl.search.report import check_installed, report
+    from blockdsl.search.storage import connect, folder_of
+    from blockdsl.search.studies import load
+
+    if output.suffix != ".html":
+        raise error("output", f"cannot write {output}: a report is a page", help="end it in .html")
+    check_installed()
+    check_writable(output)
+    folder = folder_of(study)
+    page = report(load(connect(storage, folder), study), folder)
+    with replacing(output) as part:
+        part.write_text(page, encoding="utf-8", newline="\n")
+    print(f"wrote {output}")
