@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 from scipy.special import erfcx
 from scipy.stats import norm
 
 from blockdsl.search.sampling.book import Array
-
-_NODES, _WEIGHTS = np.polynomial.hermite_e.hermegauss(8)
-_WEIGHTS = _WEIGHTS / _WEIGHTS.sum()
 
 
 def log_expected_improvement(mean: Array, deviation: Array, best: float) -> Array:
@@ -26,38 +24,44 @@ def log_expected_improvement(mean: Array, deviation: Array, best: float) -> Arra
     return np.asarray(value + np.log(deviation))
 
 
-def expected_hypervolume_gain(
-    values: Array, costs: Array, front: Sequence[tuple[float, float]], worst_cost: float, worst: float
-) -> Array:
-    """Expected growth of the hypervolume of (value up, cost down) for candidates of known cost.
+def hypervolume_gain(points: Sequence[Array], front: Array, reference: Array) -> Array:
+    """How much the hypervolume above a reference would grow by each point; larger is better in all goals.
 
     Args:
-        values: possible values of each candidate at the nodes of `quantiles`, candidates x nodes.
-        costs: the candidates' exact costs.
-        front: (cost, value) of the front, both rising.
-        worst_cost, worst: the reference point.
+        points: for each goal its values; together they broadcast to the shape of the result.
+        front: measured points x goals.
+        reference: the worst of each goal.
 
-    The front is a staircase; a candidate of cost c and value a adds, over each step from c on, the
-    step's width times what a is above it (Yang et al. 2019, for one known objective).
+    The space is cut into slabs at the front's levels of the last goal; in a slab the gain is that of
+    the other goals, over the part of the front that reaches through it (Emmerich et al. 2006).
     """
-    edges = np.array([-np.inf, *(cost for cost, _ in front), worst_cost])
-    levels = np.array([worst, *(value for _, value in front)])
-    gain = np.zeros(len(costs))
-    for left, right, level in zip(edges[:-1], edges[1:], levels, strict=True):
-        width = np.maximum(right - np.maximum(left, costs), 0.0)
-        gain += width * (np.maximum(values - level, 0.0) @ _WEIGHTS)
+    lowest = float(reference[-1])
+    if len(points) == 1:
+        return np.asarray(np.maximum(points[0] - front.max(initial=lowest), 0.0))
+    front = front[(front > reference).all(axis=1)]
+    levels = [lowest, *np.unique(front[:, -1]), np.inf]
+    gain = np.zeros(np.broadcast_shapes(*(p.shape for p in points)))
+    for low, high in pairwise(levels):
+        through = front[front[:, -1] >= high]
+        thickness = np.clip(points[-1], low, high) - low
+        gain += thickness * hypervolume_gain(points[:-1], through[:, :-1], reference[:-1])
     return gain
 
 
-def quantiles(mean: Array, deviation: Array) -> Array:
-    """Values of normal variables at the nodes of Gauss-Hermite quadrature, variables x 8."""
-    return np.asarray(mean[:, None] + deviation[:, None] * _NODES)
+def nodes(goals: int) -> tuple[Array, Array]:
+    """Gauss-Hermite nodes and weights for so many independent normal variables: nodes x goals, nodes."""
+    if not goals:
+        return np.zeros((1, 0)), np.ones(1)
+    at, weights = np.polynomial.hermite_e.hermegauss({1: 8, 2: 5}.get(goals, 3))
+    grid, shares = (
+        np.stack(np.meshgrid(*[values] * goals, indexing="ij"), axis=-1).reshape(-1, goals)
+        for values in (at, weights / weights.sum())
+    )
+    return grid, shares.prod(axis=1)
 
 
-def staircase(costs: Array, values: Array) -> list[tuple[float, float]]:
-    """The points that none other beats in both, by rising cost (and so rising value)."""
-    front: list[tuple[float, float]] = []
-    for index in np.lexsort((-values, costs)):
-        if not front or values[index] > front[-1][1]:
-            front.append((float(costs[index]), float(values[index])))
-    return front
+def nondominated(points: Array) -> Array:
+    """The points that no other one reaches in all goals, without repeats: points x goals, more is better."""
+    points = np.unique(points, axis=0)
+    reached = (points[None, :, :] >= points[:, None, :]).all(axis=2)
+    return np.asarray(points[reached.sum(axis=1) == 1])

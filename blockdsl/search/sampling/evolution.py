@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 from blockdsl.diagnostics import error
 from blockdsl.search.sampling.book import Book, Entry
+from blockdsl.search.sampling.goals import Goal, Record
 from blockdsl.search.sampling.pool import Pool
-from blockdsl.search.sampling.proposer import Goal, Record
 from blockdsl.search.sampling.sources import Source
 
 POPULATION = 25
@@ -47,6 +47,8 @@ class _Drawing:
             return False
         if other.scores is None or other.failed:
             return True
+        if one.met != other.met:
+            return one.met
         index = self.rng.randrange(len(self.goals))
         up = self.goals[index].maximize
         return (one.scores[index] > other.scores[index]) == up

@@ -22,7 +22,8 @@ from blockdsl.diagnostics import ArchError
 from blockdsl.search.distributions import distribution, domain_of, external, internal
 from blockdsl.search.sampling.book import Book, Entry
 from blockdsl.search.sampling.evolution import Evolution, LocalSearch
-from blockdsl.search.sampling.proposer import STATIC, Goal, Proposer, Record
+from blockdsl.search.sampling.goals import STATIC, Goal, Record
+from blockdsl.search.sampling.proposer import Proposer
 from blockdsl.search.sampling.sources import Networks, Parameters, Source
 from blockdsl.search.space import Space
 
@@ -42,6 +43,7 @@ class ArchSampler(BaseSampler):
             `macs`, …) are known exactly. By default the objectives of the space's file.
         method: `gp` (a Gaussian process with architecture features), `evolution` or `local`.
         seed: of everything drawn.
+        repeats: let `gp` propose a network again, where its noisy score is worth another look.
         book: candidates that are known already; with `complete` they are the whole space.
         source: where candidates come from, if not from the space itself (a table, say).
     """
@@ -53,6 +55,7 @@ class ArchSampler(BaseSampler):
         goals: Sequence[str] | None = None,
         method: str = "gp",
         seed: int | None = None,
+        repeats: bool = False,
         book: Book | None = None,
         complete: bool = False,
         source: Source | None = None,
@@ -63,7 +66,7 @@ class ArchSampler(BaseSampler):
         self.source = source or (Networks(space) if space else None)
         names = [o.metric.span.text for o in space.objectives] if space and goals is None else goals
         self.goal_names = list(names or [])
-        self.book, self.complete = book, complete
+        self.repeats, self.book, self.complete = repeats, book, complete
         self._random = RandomSampler(seed)
         self._shared = IntersectionSearchSpace()
         self._proposers: dict[Any, Any] = {}
@@ -135,6 +138,8 @@ class ArchSampler(BaseSampler):
                 for name, way in zip(names, study.directions, strict=True)
             ]
             options: dict[str, Any] = {"seed": self.seed if self.seed is not None else _any_seed()}
+            if self.method == "gp":
+                options |= {"repeats": self.repeats}
             if self.method == "gp" and key is None:
                 options |= {"book": self.book, "complete": self.complete}
             self._proposers[key] = METHODS[self.method](source, goals, **options)
@@ -180,7 +185,8 @@ class ArchSampler(BaseSampler):
     def _record(self, trial: FrozenTrial, row: int) -> Record:
         """A trial as a measurement; one that was pruned counts with its last value at its own fidelity."""
         if trial.state == TrialState.COMPLETE:
-            return Record(row, tuple(trial.values), float(trial.user_attrs.get("fidelity", 1.0)))
+            fidelity = float(trial.user_attrs.get("fidelity", 1.0))
+            return Record(row, tuple(trial.values), fidelity, limits=trial.constraints)
         if trial.state == TrialState.PRUNED and trial.intermediate_values:
             step = max(trial.intermediate_values)
             last = trial.intermediate_values[step]
@@ -188,7 +194,7 @@ class ArchSampler(BaseSampler):
             scores = tuple(figures[g.name] if g.static else last for g in self._current.goals)
             if all(score == score for score in scores):
                 whole = float(trial.user_attrs.get("steps", step)) or 1.0
-                return Record(row, scores, min(1.0, max(1e-3, step / whole)))
+                return Record(row, scores, min(1.0, max(1e-3, step / whole)), limits=trial.constraints)
         return Record(row, None, failed=trial.state.is_finished())
 
 

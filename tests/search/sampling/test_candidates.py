@@ -12,8 +12,9 @@ from blockdsl.lowering import FloatRange, IntRange
 from blockdsl.search import Space
 from blockdsl.search.sampling.book import Book, Columns, Entry, scaled, standardised
 from blockdsl.search.sampling.evolution import Evolution, LocalSearch
+from blockdsl.search.sampling.goals import Goal, Record
 from blockdsl.search.sampling.pool import Pool, nudged
-from blockdsl.search.sampling.proposer import Goal, Proposer, Record
+from blockdsl.search.sampling.proposer import Proposer
 from blockdsl.search.sampling.sources import Networks
 from blockdsl.source import Source
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from optuna._hypervolume import compute_hypervolume
 from scipy.optimize import check_grad
 from scipy.stats import multivariate_normal, norm
 
 from blockdsl.search.sampling.acquisition import (
-    expected_hypervolume_gain,
+    hypervolume_gain,
     log_expected_improvement,
-    quantiles,
-    staircase,
+    nodes,
+    nondominated,
 )
 from blockdsl.search.sampling.book import squared_distances
 from blockdsl.search.sampling.regression import (
@@ -134,41 +135,46 @@ def test_more_is_expected_of_a_better_and_of_a_less_certain_candidate() -> None:
     assert better[2] > better[0]
 
 
-def test_the_staircase_holds_what_none_beats() -> None:
-    costs, values = RNG.uniform(size=40), RNG.uniform(size=40)
-    front = staircase(costs, values)
-    beaten = [
-        any(c2 <= c and v2 >= v and (c2, v2) != (c, v) for c2, v2 in zip(costs, values, strict=True))
-        for c, v in zip(costs, values, strict=True)
-    ]
-    kept = {(c, v) for c, v, b in zip(costs, values, beaten, strict=True) if not b}
-    assert set(front) == kept
-    assert front == sorted(front)
+def test_what_none_reaches_is_kept() -> None:
+    points = RNG.uniform(size=(40, 3)).round(1)
+    kept = {tuple(p) for p in points if not any((q >= p).all() and (q > p).any() for q in points)}
+    found = [tuple(p) for p in nondominated(points)]
+    assert set(found) == kept
+    assert len(found) == len(kept)
 
 
-def test_hypervolume_gain_against_counting_on_a_grid() -> None:
-    front = [(0.2, 0.3), (0.5, 0.6), (0.8, 0.7)]
-    grid = (np.arange(1000) + 0.5) / 1000
+@pytest.mark.parametrize("goals", [1, 2, 3, 4])
+def test_hypervolume_gain_against_optunas_hypervolume(goals: int) -> None:
+    """The gain of a point is the hypervolume with it less the one without it (there: less is better)."""
+    front, points = RNG.uniform(size=(9, goals)), RNG.uniform(size=(30, goals))
+    reference = np.full(goals, 0.1)
+    gain = hypervolume_gain(list(points.T), front, reference)
 
-    def volume(points: list[tuple[float, float]]) -> float:
-        best = np.array([max((v for c, v in points if c <= g), default=0.0) for g in grid])
-        return float(best.mean())
+    def volume(reached: np.ndarray) -> float:
+        inside = reached[(reached > reference).all(axis=1)]
+        return compute_hypervolume(-inside, -reference) if len(inside) else 0.0
 
-    for cost, value in [(0.1, 0.5), (0.4, 0.65), (0.6, 0.1), (0.3, 0.9)]:
-        gain = expected_hypervolume_gain(
-            quantiles(np.array([value]), np.array([0.0])), np.array([cost]), front, 1.0, 0.0
-        )
-        assert gain[0] == pytest.approx(volume([*front, (cost, value)]) - volume(front), abs=2e-3)
+    expected = [volume(np.vstack([front, point])) - volume(front) for point in points]
+    assert np.allclose(gain, expected, atol=1e-12)
+    assert max(expected) > 0
 
 
 def test_expected_gain_is_the_mean_of_gains() -> None:
-    front = [(0.2, 0.3), (0.5, 0.6)]
-    mean, deviation = np.array([0.55]), np.array([0.1])
-    cost = np.array([0.3])
-    ours = expected_hypervolume_gain(quantiles(mean, deviation), cost, front, 1.0, 0.0)[0]
+    """A known cost, and a value of which only mean and deviation are known."""
+    front, reference = np.array([[0.3, -0.2], [0.6, -0.5]]), np.array([0.0, -1.0])
+    at, weights = nodes(1)
+    ours = hypervolume_gain([0.55 + 0.1 * at[:, 0], np.array([-0.3])], front, reference) @ weights
     draws = RNG.normal(0.55, 0.1, size=200_000)
     sampled = 0.2 * np.maximum(draws - 0.3, 0) + 0.5 * np.maximum(draws - 0.6, 0)
     assert ours == pytest.approx(sampled.mean(), rel=0.05)
+
+
+@pytest.mark.parametrize("goals", [1, 2, 3])
+def test_nodes_are_exact_for_low_moments(goals: int) -> None:
+    at, weights = nodes(goals)
+    assert weights.sum() == pytest.approx(1.0)
+    assert np.allclose(weights @ at, 0.0)
+    assert np.allclose((at * weights[:, None]).T @ at, np.eye(goals))
 
 
 def test_a_share_is_warped_and_comes_back() -> None:

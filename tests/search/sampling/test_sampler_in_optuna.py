@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import log10
 from random import Random
 
 import optuna
@@ -45,7 +46,7 @@ def score(candidate: Candidate) -> float:
     """A made-up accuracy: rises with depth and a learning rate near 0.01, saturates with parameters."""
     rate = candidate.program.recipe.optimizer.lr  # type: ignore[attr-defined]
     depth, params = candidate.figures["depth"], candidate.figures["params"]
-    return 1.0 - 1.0 / (1.0 + depth) - 20.0 / (20.0 + params) - 0.05 * abs(len(str(rate)) % 3)
+    return float(1.0 - 1.0 / (1.0 + depth) - 20.0 / (20.0 + params) - 0.05 * abs(len(str(rate)) % 3))
 
 
 @pytest.mark.parametrize("method", ["gp", "evolution", "local"])
@@ -56,7 +57,7 @@ def test_no_network_twice_and_none_that_is_not_allowed(method: str) -> None:
 
     def objective(trial: optuna.Trial) -> float:
         met.append(networks.suggest(trial))
-        return 1.0 - 1.0 / (1.0 + met[-1].figures["depth"])
+        return float(1.0 - 1.0 / (1.0 + met[-1].figures["depth"]))
 
     study.optimize(objective, n_trials=30)
     assert len({candidate.identity for candidate in met}) == 30
@@ -112,7 +113,7 @@ def test_crashes_and_prunings_inform() -> None:
         trial.report(0.5, 1)
         if trial.number % 5 == 2:
             raise optuna.TrialPruned
-        return 1.0 - 1.0 / (1.0 + candidate.figures["depth"])
+        return float(1.0 - 1.0 / (1.0 + candidate.figures["depth"]))
 
     study.optimize(objective, n_trials=20, catch=(MemoryError,))
     tried = [tuple(sorted(trial.params.items())) for trial in study.trials]
@@ -133,6 +134,69 @@ def test_a_known_cost_is_taken_as_it_is() -> None:
     cheapest = min(trial.values[1] for trial in study.trials)
     drawn = [networks.sample(Random(i)) for i in range(60)]
     assert cheapest <= min(c.figures["macs"] for c in drawn if not networks.broken(c))
+
+
+def test_three_objectives_spread_over_the_front() -> None:
+    text = TEXT.partition("train")[0].replace("maximize accuracy", "maximize accuracy\n    minimize macs")
+    networks = space(text)
+    sampler = ArchSampler(networks, goals=["accuracy", "macs", "latency(cpu)"], seed=0)
+    study = optuna.create_study(directions=["maximize", "minimize", "minimize"], sampler=sampler)
+
+    def objective(trial: optuna.Trial) -> tuple[float, float, float]:
+        figures = networks.suggest(trial).figures
+        return 1.0 - 1.0 / (1.0 + figures["depth"]), figures["macs"], figures["activations"] ** 0.5
+
+    study.optimize(objective, n_trials=25)
+    assert len({tuple(sorted(t.params.items())) for t in study.trials}) == 25
+    assert len(study.best_trials) >= 8
+
+
+def test_limits_that_are_measured_are_learnt() -> None:
+    """The score rises with the parameters; a measured limit that they break at 6,000 holds it back."""
+
+    def sizes(limited: bool) -> list[int]:
+        networks = space(TEXT.partition("train")[0])
+        study = optuna.create_study(direction="maximize", sampler=ArchSampler(networks, seed=3))
+        met: list[int] = []
+
+        def objective(trial: optuna.Trial) -> float:
+            met.append(networks.suggest(trial).figures["params"])
+            trial.set_constraint("latency", met[-1] / 6_000 - 1.0 if limited else 0.0)
+            return met[-1] / 20_000
+
+        study.optimize(objective, n_trials=30)
+        return met
+
+    limited, free = sizes(True), sizes(False)
+    assert max(limited[15:]) < 1.2 * 6_000
+    assert max(n for n in limited if n <= 6_000) > 0.95 * 6_000
+    assert sum(n > 1.2 * 6_000 for n in free[15:]) >= 5
+
+
+def test_a_learning_rate_is_searched_with_the_network() -> None:
+    """The best rate, 0.01 of 1e-4 to 1, is found beside the best depth; no setting says which is which."""
+    text = TEXT.replace("{1e-3..1e-1 log}", "{1e-4..1 log}")
+    networks = space(text)
+    study = optuna.create_study(direction="maximize", sampler=ArchSampler(networks, seed=0))
+
+    def objective(trial: optuna.Trial) -> float:
+        candidate = networks.suggest(trial)
+        rate = candidate.program.recipe.optimizer.lr  # type: ignore[attr-defined]
+        return float(0.95 - 0.05 * (log10(rate) + 2) ** 2 - 0.3 / candidate.figures["depth"])
+
+    study.optimize(objective, n_trials=40)
+    rates = [abs(log10(v) + 2) for t in study.trials[20:] for p, v in t.params.items() if p.endswith("lr")]
+    assert sorted(rates)[len(rates) // 2] < 0.35
+    assert study.best_value > 0.9
+
+
+def test_repeats_are_proposed_where_they_are_asked_for() -> None:
+    networks = space("input 3x8x8\nnet CONV({4, 8, 12},{1, 3},pad=same)\nsearch\n    maximize accuracy")
+    sampler = ArchSampler(networks, seed=0, repeats=True)
+    study = optuna.create_study(direction="maximize", sampler=sampler)
+    study.optimize(lambda trial: float(networks.suggest(trial).figures["params"] / 1e4), n_trials=12)
+    best = max(networks.bind(c.assignment).figures["params"] for c in networks.enumerate())  # type: ignore[union-attr]
+    assert sum(trial.values[0] == best / 1e4 for trial in study.trials[6:]) >= 3
 
 
 def test_an_unknown_method_says_which_there_are() -> None:
