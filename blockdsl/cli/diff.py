@@ -11,7 +11,7 @@ from blockdsl.cli.options import read_file
 
 if TYPE_CHECKING:
     from blockdsl.analysis import Summary
-    from blockdsl.analysis.diff import Change
+    from blockdsl.analysis.changes import Change
 
 NAME = "diff"
 _SIGNS = {"added": "+", "removed": "-", "changed": "~", "fed": ">", "rewired": "@"}
@@ -20,32 +20,42 @@ _SIGNS = {"added": "+", "removed": "-", "changed": "~", "fed": ">", "rewired": "
 def command(
     first: Annotated[str, typer.Argument(metavar="A", help="An .arch file, or a name of the zoo.")],
     second: Annotated[str, typer.Argument(metavar="B", help="The one to compare it with.")],
+    every: Annotated[bool, typer.Option("--all", help="Tell every change, however many there are.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Tell what differs between two networks - not their texts - down to the layer, and what it costs.
+
+    Where much differs it is told in short, by block; --all and --json tell every change.
 
     `+` added, `-` removed, `~` another operation or argument, `>` the same on an input of another shape,
     `@` reads other tensors.
 
     `blockdsl diff resnet50 resnet50_v1_5`
     """
-    from blockdsl.analysis.diff import diff
+    from blockdsl.analysis.changes import MOST, gathered, summed_up
+    from blockdsl.analysis.diff import every_change
     from blockdsl.api import architecture
 
     networks = [architecture(read_file(name)) for name in (first, second)]
-    changes = diff(networks[0].ir, networks[1].ir)
+    found = every_change(networks[0].ir, networks[1].ir)
+    changes = gathered(found)
     one, two = (network.summary() for network in networks)
     if as_json:
-        found = {"same": not changes, "changes": [change.to_dict() for change in changes]}
-        print(json.dumps(found, indent=2, ensure_ascii=False))
+        told = {"same": not changes, "changes": [change.to_dict() for change in changes]}
+        print(json.dumps(told, indent=2, ensure_ascii=False))
         return
     print(f"{one.title or first} -> {two.title or second}")
     if not changes:
         print("the same network")
         return
     print("\n".join(_totals(one, two)), end="\n\n")
-    for change in changes:
+    lines = changes if every else summed_up(found)
+    for change in lines if every else lines[:MOST]:
         print("\n".join(_lines(change)))
+    if not every and len(lines) > MOST:
+        print(f"… and {len(lines) - MOST} more")
+    if len(lines[:MOST]) < len(changes) and not every:
+        print(f"\ntold in short; --all tells each of the {len(found)} changes")
 
 
 def _totals(one: Summary, two: Summary) -> list[str]:
@@ -64,8 +74,9 @@ def _lines(change: Change) -> list[str]:
     word = "layers" if change.kind == "fed" else "times"
     times = f" ({change.times} {word})" if change.times > 1 else ""
     text = change.before or change.after
-    if change.before and change.after:
+    if change.before and change.after and change.before != change.after:
         text = f"{change.before} -> {change.after}"
+    text += f", {change.parts} changes" if change.parts > 1 else ""
     delta = change.delta
     costs = [f"{delta.params:+,} parameters"] if delta.params else []
     costs += [f"{delta.macs:+,} MACs"] if delta.macs else []

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 import blockdsl
-from blockdsl.analysis.diff import Change, diff
+from blockdsl.analysis.changes import Change, summed_up
+from blockdsl.analysis.diff import diff, every_change
 from blockdsl.cli import run
 
 PAIRS = [
@@ -39,6 +40,54 @@ def test_what_changes_cost_is_what_the_networks_differ_by(one: str, two: str) ->
     before, after = blockdsl.load(one).summary(), blockdsl.load(two).summary()
     assert sum(change.delta.params for change in found) == after.params - before.params
     assert sum(change.delta.macs for change in found) == after.macs - before.macs
+
+
+@pytest.mark.parametrize(("one", "two"), PAIRS)
+def test_what_is_told_in_short_costs_the_same(one: str, two: str) -> None:
+    told = summed_up(every_change(blockdsl.load(one).ir, blockdsl.load(two).ir))
+    before, after = blockdsl.load(one).summary(), blockdsl.load(two).summary()
+    assert len(told) <= len(changes(one, two))
+    assert sum(change.delta.params for change in told) == after.params - before.params
+    assert sum(change.delta.macs for change in told) == after.macs - before.macs
+
+
+def test_blocks_of_other_names_that_hold_the_same_are_gone_into() -> None:
+    # Both files have 13 convolutions; the second one normalises after each.
+    every = changes("vgg16", "vgg16_bn")
+    assert {(change.kind, change.after) for change in every} == {("added", "BN")}
+    assert len(every) == 13
+    (told,) = summed_up(every)
+    assert (told.kind, told.after, told.times) == ("added", "BN", 13)
+    assert told.path == "stage_bn[1].conv_bn[1].bn[1] to stage_bn[5].conv_bn[3].bn[1]"
+    assert told.delta.params == 8448  # 2 * (2*64 + 2*128 + 3*256 + 6*512)
+
+
+def test_many_changes_are_told_by_block(capsys: pytest.CaptureFixture[str]) -> None:
+    # He et al. 2015, table 1: 34 and 50 layers have the same numbers of units, basic and bottleneck.
+    assert run(["diff", "resnet34", "resnet50"]) == 0
+    out = capsys.readouterr().out
+    for stage, units, channels in ((1, 3, 64), (2, 4, 128), (3, 6, 256), (4, 3, 512)):
+        times = f"[2..{units}] ({units - 1} times)"
+        assert f"~ stage[{stage}].unit{times}: basic(c={channels}) -> bottleneck(c={channels}), 6" in out
+    assert "told in short; --all tells each of the " in out
+    assert run(["diff", "resnet34", "resnet50", "--all"]) == 0
+    every = capsys.readouterr().out
+    assert "told in short" not in every
+    assert len(every.splitlines()) > 3 * len(out.splitlines())
+
+
+def test_what_is_left_out_is_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    # Ten times two layers, none of which the other has: 40 changes.
+    for name, layer in (("a", "CONV({},1)-RELU"), ("b", "DWCONV(3,multiplier={},pad=1)-TANH")):
+        text = "-".join(layer.format(1 + number % 2) for number in range(10))
+        Path(f"{name}.arch").write_text(f"input 3x8x8\nnet {text}\n")
+    assert run(["diff", "a.arch", "b.arch"]) == 0
+    lines = [line for line in capsys.readouterr().out.splitlines() if line[:1] in ("+", "-", "~", ">", "…")]
+    assert len(lines) == 21
+    assert lines[-1].startswith("… and ")
 
 
 def test_resnet34_is_resnet18_with_more_units() -> None:
