@@ -21,6 +21,7 @@ from blockdsl.cli.output import check_writable, replacing
 from blockdsl.cli.writers import writer_for
 
 if TYPE_CHECKING:
+    import torch
     from torch import nn
 
     from blockdsl.api import Architecture
@@ -58,15 +59,18 @@ def command(
 
     `blockdsl compile --input 3x32x32 -e 'CONV(16,3,p1)-RELU-GAP-FLATTEN-FC(10)'`
     """
+    from blockdsl.cli.devices import torch_device, torch_dtype
+
     writer = writer_for(output) if output else None
     architecture = open_architecture(file, expression, shape, settings)
     count = architecture.check()
     if output:
         check_writable(output)
+    place, precision = torch_device(device), torch_dtype(dtype)
     show_summary(architecture.summary(), expand=expand)
     if count:
         print(f"checks      {count} of the file's `check` lines hold")
-    module = _build(architecture, device, dtype, seed, weights)
+    module = _build(architecture, place, precision, seed, weights)
     print(f"runs        a forward pass on {device} in {dtype} gives every shape of the table")
     if output and writer:
         with replacing(output) as part:
@@ -75,14 +79,17 @@ def command(
 
 
 def _build(
-    architecture: Architecture, device: str, dtype: str, seed: int | None, weights: Path | None
+    architecture: Architecture,
+    device: torch.device,
+    dtype: torch.dtype,
+    seed: int | None,
+    weights: Path | None,
 ) -> nn.Module:
     """The module, proved by a forward pass."""
-    from blockdsl.cli.devices import check_room, torch_device, torch_dtype
+    from blockdsl.cli.devices import check_room
     from blockdsl.codegen import check_module
 
-    place = torch_device(device)
-    check_room(architecture.summary(), place)
-    module = architecture.module(device=place, dtype=torch_dtype(dtype), seed=seed, weights=weights)
+    check_room(architecture.summary(), device)
+    module = architecture.module(device=device, dtype=dtype, seed=seed, weights=weights)
     check_module(architecture.ir, module)
     return module

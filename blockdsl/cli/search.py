@@ -65,9 +65,23 @@ def command(
     share: Annotated[
         float, typer.Option("--share", min=0.0, max=1.0, help="Part of the training images.")
     ] = 1.0,
+    size: Annotated[
+        int | None,
+        typer.Option("--size", min=1, help="Train with images of this side, smaller than the input."),
+    ] = None,
     seeds: Annotated[
         int, typer.Option("--seeds", min=1, help="Train each network so often, and take the mean.")
     ] = 1,
+    folds: Annotated[
+        int,
+        typer.Option("--folds", min=1, help="Validate on each of so many parts in turn, and take the mean."),
+    ] = 1,
+    filter: Annotated[
+        str | None,
+        typer.Option(
+            "--filter", metavar="PROXY:SHARE", help="Train the better part by a score only: naswot:0.5."
+        ),
+    ] = None,
     enqueue: Annotated[
         list[str] | None, typer.Option("--enqueue", metavar="FILE", help="Measure this network first.")
     ] = None,
@@ -87,16 +101,21 @@ def command(
 
     `blockdsl best residual-digits -o winners/` writes them.
     """
+    from blockdsl.search.filters import Filter
     from blockdsl.search.runner import Plan
     from blockdsl.search.setup import Setup
     from blockdsl.search.storage import alone, folder_of
 
     source = read(file, expression)
     setup = Setup(
-        source.name, source.text, source.folder, dims(shape), assignments(settings), data, epochs, share,
-        seeds, str(table.resolve()) if table else None, tuple(trust or ()), device,
+        source.name, source.text, source.folder, input=dims(shape), settings=assignments(settings),
+        data=data, epochs=epochs, share=share, size=size, seeds=seeds, folds=folds,
+        table=str(table.resolve()) if table else None, trusted=tuple(trust or ()), device=device,
     )  # fmt: skip
-    plan = Plan(sampler, pruner, prune_on, trials, jobs, seed, _seconds(timeout))
+    plan = Plan(
+        sampler, pruner, prune_on, trials, jobs, seed, _seconds(timeout),
+        Filter.read(filter) if filter else None,
+    )  # fmt: skip
     space = setup.space()
     _check(setup, space, plan)
     name = study or f"{Path(source.name).stem.strip('<>')}-{table.stem if table else data.partition(':')[0]}"
@@ -108,6 +127,7 @@ def command(
 def _check(setup: Setup, space: Space, plan: Plan) -> None:
     """Refuse at once what cannot work."""
     from blockdsl.search.feasibility import feasible
+    from blockdsl.search.limits import wanted
     from blockdsl.search.pruning import RULES
     from blockdsl.search.samplers import check_sampler
     from blockdsl.search.table import Table
@@ -120,14 +140,16 @@ def _check(setup: Setup, space: Space, plan: Plan) -> None:
     if plan.prune_on not in ("accuracy", "loss"):
         raise error("search", f"cannot prune on {plan.prune_on}", help="on accuracy or loss")
     check_sampler(plan.sampler, space)
-    objectives = setup.objectives(space)
+    measured = [o for o in wanted(space, setup.objectives(space)) if o.kind != "static"]
     candidate = feasible(space)
     if setup.table is not None:
-        Table(Path(setup.table)).check(space, [o.name for o in objectives if o.kind != "static"])
-    elif any(o.kind in ("trained", "score") for o in objectives):
+        Table(Path(setup.table)).check(space, [o.name for o in measured])
+    elif measured or plan.filter:
         from blockdsl.search.evaluation import Evaluator
+        from blockdsl.search.frozen import frozen_program
 
-        Evaluator(setup, objectives).check(candidate.program)
+        scores = [plan.filter.objective] if plan.filter else []
+        Evaluator(setup, [*measured, *scores]).check(frozen_program(space, candidate))
 
 
 def _search(
@@ -143,8 +165,12 @@ def _search(
     for word in enqueue:
         continued.study.enqueue_trial(assignment_of(space, read(word, None)), skip_if_exists=True)
     objectives = setup.objectives(space)
-    with _display(objectives) as show:
-        end = run(setup, space, plan, continued.study, storage, folder, show)
+    try:
+        with _display(objectives) as show:
+            end = run(setup, space, plan, continued.study, storage, folder, show)
+    except KeyboardInterrupt:
+        print("stopped; the same command goes on", file=sys.stderr)
+        raise
     _summary(end, plan, name, objectives, storage)
 
 
@@ -212,11 +238,20 @@ def _summary(
 
     print(f"{status.measured} trials: {status.words()}")
     if status.measured < plan.trials:
-        print("stopped early; the same command goes on" if plan.seconds else "no new network could be found")
+        print(_why_early(status, timeout=plan.seconds is not None and status.spent >= plan.seconds))
     for trial in status.best[:5]:
         print(f"best    trial {trial.number}: {values_text(objectives, trial.values)}")
     where = f" --storage {storage}" if storage else ""
     print(f"next    blockdsl best {name}{where} -o winners/")
+
+
+def _why_early(status: Status, *, timeout: bool) -> str:
+    if timeout:
+        return "the time is up; the same command goes on"
+    reasons = status.reasons.most_common(1)
+    of = sum(status.reasons.values())
+    why = f"; {reasons[0][1]:,} of {of:,} that were refused: {reasons[0][0]}" if reasons else ""
+    return f"no new network worth training could be found{why}"
 
 
 def _seconds(text: str | None) -> float | None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -98,7 +99,8 @@ def command(
     from blockdsl import training
 
     architecture = open_architecture(file, expression, shape, settings)
-    recipe = architecture.program.recipe
+    training.check_device(device, devices, strategy)
+    recipe = training.overridden(architecture.program.recipe, epochs, precision, seed)
     images = training.load(
         data, architecture.input_shape, validation=recipe.validation, resize=recipe.resize, share=share
     )
@@ -106,18 +108,17 @@ def command(
     training.check_outputs(architecture.output_shape, images, output.span)
     frozen = training.layers_until(architecture.ir, freeze_until) if freeze_until else ()
     folder = out or Path("runs") / _name(architecture)
+    done: list[Epoch] = []
     options: dict[str, Any] = {
-        "seed": recipe.seed if seed is None else seed,
-        "epochs": epochs,
+        "seed": recipe.seed,
         "device": device,
         "devices": devices,
         "strategy": strategy,
-        "precision": precision,
         "auxiliaries": {a.name: a.weight for a in architecture.ir.auxiliaries},
         "frozen": frozen,
         "out": folder,
         "resume": resume,
-        "on_epoch": _report,
+        "on_epoch": partial(_report, done),
     }
     architecture.check()
     _say(repr(architecture).strip("<>"))
@@ -127,8 +128,8 @@ def command(
     if freeze_until:
         _say(_frozen_words(architecture, frozen, freeze_until))
     make = partial(_make, architecture, weights)
-    with progress("training") as on_batch:
-        run = _one if ensemble == 1 else partial(_several, ensemble)
+    run = _one if ensemble == 1 else partial(_several, ensemble)
+    with _told(folder, done), progress("training") as on_batch:
         accuracy, test = run(make, images, recipe, {**options, "on_batch": on_batch})
     _say(f"validation accuracy {accuracy:.2%}" + (f", test accuracy {test:.2%}" if test is not None else ""))
     _say(f"wrote {folder}")
@@ -208,8 +209,22 @@ def _say(text: str) -> None:
         print(text, flush=True)
 
 
-def _report(epoch: Epoch) -> bool:
+@contextmanager
+def _told(folder: Path, done: list[Epoch]) -> Iterator[None]:
+    """Say what becomes of a run that is interrupted."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        if done:
+            _say(
+                f"stopped after epoch {done[-1].epoch}; the same command with --resume goes on from {folder}"
+            )
+        raise
+
+
+def _report(done: list[Epoch], epoch: Epoch) -> bool:
     """One line an epoch; training goes on."""
+    done.append(epoch)
     _say(
         f"epoch {epoch.epoch:>3}  loss {epoch.train_loss:.4f}  validation {epoch.validation_loss:.4f}"
         f"  accuracy {epoch.validation_accuracy:.2%}  {epoch.seconds:.1f} s"

@@ -5,8 +5,12 @@ from __future__ import annotations
 import importlib
 import math
 import statistics
+import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from itertools import product
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -14,12 +18,13 @@ from torch import nn
 
 from blockdsl import training
 from blockdsl.codegen import build
-from blockdsl.diagnostics import error
-from blockdsl.lowering import Program
+from blockdsl.diagnostics import ArchError, error
+from blockdsl.lowering import Program, lower
+from blockdsl.ops.geometry import show
 from blockdsl.search.measurement import Measurement
 from blockdsl.search.objectives import Objective
 from blockdsl.search.proxies import PROXIES
-from blockdsl.search.records import DONE, PRUNED
+from blockdsl.search.records import DONE, PRUNED, SKIPPED
 from blockdsl.search.setup import Setup
 from blockdsl.training.prepare import Preparation
 
@@ -31,8 +36,19 @@ PASSES = 20
 BATCH = 32
 """Images that scores look at."""
 
-OnEpoch = Callable[["Epoch", int], bool]
-"""(the epoch, epochs in all) -> whether to give up."""
+OnEpoch = Callable[["Epoch", int, bool], bool]
+"""(the epoch, epochs in all, whether of the first of several trainings) -> whether to give up."""
+
+NO_MEMORY = ("can't allocate memory", "not enough memory")
+"""How torch's allocator for CPUs says so, in a plain `RuntimeError`."""
+
+Refuses = Callable[[Mapping[str, float]], str]
+"""(what is known without training) -> why the network is not worth one; nothing if it is."""
+
+CRASHES = (
+    ArithmeticError, AssertionError, AttributeError, LookupError, RuntimeError, TypeError, ValueError,
+)  # fmt: skip
+"""What a network or a user's function can run into, and the search survives."""
 
 
 class Evaluator:
@@ -43,8 +59,8 @@ class Evaluator:
         self.trains = any(o.kind == "trained" for o in objectives)
         self._data: dict[Any, Data] = {}
 
-    def measure(self, program: Program, on_epoch: OnEpoch) -> Measurement:
-        """Measure a network.
+    def measure(self, program: Program, on_epoch: OnEpoch, refuses: Refuses) -> Measurement:
+        """Measure a network: without training first, and not further if that is refused.
 
         What its network or data runs into - no room, a loss that is not finite - is an outcome.
 
@@ -52,17 +68,32 @@ class Evaluator:
             ArchError: the network does not fit the data, or a function of the user's is not found.
         """
         try:
+            self.sized(program)
+        except ArchError as refused:
+            return Measurement(SKIPPED, {}, why=refused.diagnostic.message)
+        try:
             measured = self._untrained(program)
+            if why := refuses(measured):
+                return Measurement(SKIPPED, _finite(measured), why=why)
+            if endless := [name for name, value in measured.items() if not math.isfinite(value)]:
+                return Measurement("diverged", _finite(measured), why=f"{endless[0]} is not finite")
             return self._trained(program, on_epoch, measured) if self.trains else Measurement(DONE, measured)
         except (MemoryError, torch.OutOfMemoryError) as reason:
-            return Measurement("out of memory", {}, why=str(reason).splitlines()[0] if str(reason) else "")
-        except RuntimeError as reason:
-            text = str(reason)
-            outcome = "out of memory" if "not enough memory" in text else "crashed"
-            return Measurement(outcome, {}, why=text.splitlines()[0] if text else type(reason).__name__)
+            return Measurement("out of memory", {}, why=_first_line(reason))
+        except CRASHES as reason:
+            outcome = "out of memory" if any(words in str(reason) for words in NO_MEMORY) else "crashed"
+            return Measurement(outcome, {}, why=_first_line(reason))
 
     def check(self, program: Program) -> None:
-        """Refuse data that does not fit a network (raises `ArchError`)."""
+        """Refuse what a first network shows to be wrong, whatever is chosen (raises `ArchError`)."""
+        for objective in self.objectives:
+            if objective.kind == "function":
+                self._function(objective.argument)
+            if objective.name == "latency(cuda)" and not torch.cuda.is_available():
+                raise error("search", "latency(cuda) is asked for, this machine has no cuda device")
+        if not any(o.kind in ("trained", "score") for o in self.objectives):
+            return
+        program = self.sized(program)
         data = self.data(program)
         Preparation(data, program.recipe.augment)
         if program.graph.output_shape != (data.classes,):
@@ -72,13 +103,38 @@ class Evaluator:
                 help=f"--set classes={data.classes}, where the file has that param",
             )  # fmt: skip
 
-    def data(self, program: Program) -> Data:
-        """The data set as this network takes it."""
-        recipe = program.recipe
-        key = (program.graph.input_shape, recipe.validation, recipe.resize)
+    def sized(self, program: Program) -> Program:
+        """The network at the size that is trained with; what images are cropped from shrinks with it.
+
+        Raises:
+            ArchError: it has no images for an input, or cannot take so small ones.
+        """
+        size, shape, recipe = self.setup.size, program.graph.input_shape, program.recipe
+        if size is None:
+            return program
+        if len(shape) != 3 or size > min(shape[1:]):
+            raise error("search", f"--size {size} is no smaller image: the networks take {show(shape)}")
+        try:
+            smaller = lower(program.file, input=(shape[0], size, size))
+        except ArchError as refused:
+            why = refused.diagnostic
+            raise error("search", f"at --size {size}: {why.message}", *why.marks, help=why.help) from None
+        if recipe.resize is not None:
+            smaller.recipe = replace(recipe, resize=round(recipe.resize * size / max(shape[1:])))
+        return smaller
+
+    def data(self, program: Program, fold: int = 0) -> Data:
+        """The data set as this network takes it, with one of the folds to validate on."""
+        recipe, folds = program.recipe, self.setup.folds
+        key = (program.graph.input_shape, recipe.validation, recipe.resize, fold)
         if key not in self._data:
             self._data[key] = training.load(
-                self.setup.data, key[0], validation=key[1], resize=key[2], share=self.setup.share
+                self.setup.data,
+                key[0],
+                validation=recipe.validation,
+                resize=recipe.resize,
+                share=self.setup.share,
+                fold=(fold, folds) if folds > 1 else None,
             )
         return self._data[key]
 
@@ -100,8 +156,9 @@ class Evaluator:
         if objective.kind == "latency":
             return latency(module, program.graph.input_shape, objective.argument)
         if objective.kind == "function":
-            return float(_function(objective.argument)(module))
-        data = self.data(program)
+            return float(self._function(objective.argument)(module))
+        program = self.sized(program)
+        module, data = self.module(program, program.recipe.seed), self.data(program)
         labels = data.train.labels[:BATCH]
         x, labels = Preparation(data)(data.train.batch(torch.arange(len(labels))), labels)
         return PROXIES[objective.argument](module, x, labels)
@@ -109,22 +166,26 @@ class Evaluator:
     # --- training
 
     def _trained(self, program: Program, on_epoch: OnEpoch, measured: dict[str, float]) -> Measurement:
-        accuracies, losses, weights, epochs = [], [], None, 0
-        for repeat in range(self.setup.seeds):
-            module = self.module(program, program.recipe.seed + repeat)
-            gave_up = False
+        """Train with every seed on every fold; the means. The first run may be given up."""
+        program = self.sized(program)
+        accuracies: list[float] = []
+        losses: list[float] = []
+        weights, epochs, gave_up = None, 0, False
+        for repeat, fold in product(range(self.setup.seeds), range(self.setup.folds)):
+            seed = program.recipe.seed + repeat
+            module = self.module(program, seed)
 
-            def watch(epoch: Epoch, first: bool = repeat == 0) -> bool:
+            def watch(epoch: Epoch, first: bool = not accuracies) -> bool:
                 nonlocal gave_up
-                gave_up = first and on_epoch(epoch, self.epochs(program))
+                gave_up = on_epoch(epoch, self.epochs(program), first)
                 return gave_up
 
             result = training.fit(
                 module,
-                self.data(program),
+                self.data(program, fold),
                 program.recipe,
                 epochs=self.setup.epochs,
-                seed=program.recipe.seed + repeat,
+                seed=seed,
                 device=self.setup.device,
                 auxiliaries={a.name: a.weight for a in program.graph.auxiliaries},
                 on_epoch=watch,
@@ -136,7 +197,7 @@ class Evaluator:
             losses.append(min(e.validation_loss for e in result.history))
             if gave_up:
                 break
-            if repeat == 0:
+            if weights is None and self.setup.size is None:
                 weights = {name: t.detach().cpu().clone() for name, t in module.state_dict().items()}
         measured |= {"accuracy": statistics.fmean(accuracies), "loss": statistics.fmean(losses)}
         return Measurement(PRUNED if gave_up else DONE, measured, epochs, weights)
@@ -149,15 +210,33 @@ class Evaluator:
             return math.ceil(recipe.iterations / per_epoch)
         return self.setup.epochs or recipe.epochs
 
+    def _function(self, name: str) -> Callable[[nn.Module], float]:
+        """A function of the user's, `mymodule:function`, beside the file or installed; it takes the module.
+
+        Raises:
+            ArchError: there is none, or its module cannot be loaded.
+        """
+        place, _, word = name.partition(":")
+        folder = str(Path(self.setup.folder or ".").resolve())
+        if folder not in sys.path:
+            sys.path.insert(0, folder)
+        try:
+            found: Callable[[nn.Module], float] = getattr(importlib.import_module(place), word)
+        except (ImportError, AttributeError, SyntaxError) as reason:
+            raise error("search", f"cannot call {name}: {reason}") from None
+        return found
+
+
+def _finite(measured: Mapping[str, float]) -> dict[str, float]:
+    return {name: value for name, value in measured.items() if math.isfinite(value)}
+
+
+def _first_line(reason: BaseException) -> str:
+    return (str(reason).splitlines() or [type(reason).__name__])[0]
+
 
 def latency(module: nn.Module, shape: tuple[int, ...], device: str) -> float:
-    """Median milliseconds of a forward pass of one sample in eval mode.
-
-    Raises:
-        ArchError: there is no such device.
-    """
-    if device == "cuda" and not torch.cuda.is_available():
-        raise error("search", "latency(cuda) is asked for, this machine has no cuda device")
+    """Median milliseconds of a forward pass of one sample in eval mode."""
     module = module.to(device).eval()
     x = torch.zeros(1, *shape, device=device)
     times = []
@@ -169,13 +248,3 @@ def latency(module: nn.Module, shape: tuple[int, ...], device: str) -> float:
                 torch.cuda.synchronize()
             times.append(1e3 * (time.perf_counter() - start))
     return statistics.median(times[PASSES:])
-
-
-def _function(name: str) -> Callable[[nn.Module], float]:
-    """A function of the user's, `mymodule:function`, which takes the module."""
-    place, _, word = name.partition(":")
-    try:
-        found: Callable[[nn.Module], float] = getattr(importlib.import_module(place), word)
-    except (ImportError, AttributeError) as reason:
-        raise error("search", f"cannot call {name}: {reason}") from None
-    return found

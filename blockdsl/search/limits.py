@@ -2,39 +2,56 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from blockdsl import nodes
 from blockdsl.passes.trees import name_of, walk
-from blockdsl.search.objectives import Objective
+from blockdsl.search.objectives import CALLED, TRAINED, Objective, called
 from blockdsl.search.space import Candidate, Space, is_static
 from blockdsl.search.survey import text_of
 
 
-def needed(space: Space) -> list[Objective]:
-    """What has to be measured for the limits' sake: accuracy, latencies, scores."""
-    found = {}
+def wanted(space: Space, objectives: Sequence[Objective]) -> tuple[Objective, ...]:
+    """The objectives, and what else has to be measured for the limits' sake.
+
+    Raises:
+        ArchError: a limit names a score or a device that there is not.
+    """
+    found = {o.name: o for o in objectives}
     for require in space.requires:
         for node in walk(require.condition):
             name = name_of(node)
-            if isinstance(node, nodes.Call) and name in ("latency", "score") and len(node.args) == 1:
-                word = node.args[0].value.span.text
-                found[f"{name}({word})"] = Objective(f"{name}({word})", False, name, word)
-            elif name in ("accuracy", "loss"):
-                found[name] = Objective(name, name == "accuracy", "trained")
-    return list(found.values())
+            if isinstance(node, nodes.Call) and name in CALLED and len(node.args) == 1:
+                objective = called(name, node.args[0].value, maximize=False)
+                found.setdefault(objective.name, objective)
+            elif name in TRAINED:
+                found.setdefault(name, Objective(name, name == "accuracy", "trained"))
+    return tuple(found.values())
 
 
-def broken(space: Space, candidate: Candidate, measured: Mapping[str, float]) -> tuple[str, ...]:
-    """The limits on measured figures that a network does not meet."""
-    names: dict[str, Any] = {**measured, "latency": _by_word("latency", measured)}
-    names["score"] = _by_word("score", measured)
-    return tuple(
-        text_of(r)
-        for r in space.requires
-        if not is_static(r.condition) and not space.meets(candidate, r, names)
-    )
+def broken(
+    space: Space, candidate: Candidate, measured: Mapping[str, float], *, trained: bool = True
+) -> tuple[str, ...]:
+    """The limits on measured figures that a network does not meet.
+
+    Args:
+        space: with the limits.
+        candidate: the network.
+        measured: what is known of it.
+        trained: False for a look before training, at the limits that need none.
+
+    Raises:
+        KeyError: a limit names what was not measured.
+    """
+    names: dict[str, Any] = {**measured, **{kind: _by_word(kind, measured) for kind in CALLED}}
+    decided = [r for r in space.requires if not is_static(r.condition) and (trained or not _trains(r))]
+    return tuple(text_of(r) for r in decided if not space.meets(candidate, r, names))
+
+
+def _trains(require: nodes.Require) -> bool:
+    """Whether a limit is on what training yields or costs."""
+    return any(name_of(node) in (*TRAINED, "seconds") for node in walk(require.condition))
 
 
 def _by_word(kind: str, measured: Mapping[str, float]) -> Callable[[nodes.Expr], float]:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from blockdsl import nodes
 from blockdsl.diagnostics import did_you_mean, error
-from blockdsl.search.proxies import PROXIES
-from blockdsl.search.sampling.proposer import STATIC
+from blockdsl.search.sampling.goals import STATIC
 from blockdsl.search.space import Space
 
 TRAINED = ("accuracy", "loss")
-DEVICES = ("cpu", "cuda")
+PROXIES = ("params", "macs", "synflow", "jacob_cov", "naswot", "grad_norm", "zen")
+CALLED = {"latency": ("cpu", "cuda"), "score": PROXIES}
+"""What is measured without training, by what may stand in its brackets."""
 
 
 @dataclass(frozen=True)
@@ -63,24 +64,23 @@ def _objective(line: nodes.Objective, trusted: Sequence[str]) -> Objective:
                 return Objective(name, maximize, "static")
             if name in TRAINED:
                 return Objective(name, maximize, "trained")
-        case nodes.Call(name="latency", args=(nodes.Arg(name=None, value=value),)):
-            return _called("latency", value, DEVICES, maximize)
-        case nodes.Call(name="score", args=(nodes.Arg(name=None, value=value),)):
-            return _called("score", value, PROXIES, maximize)
+        case nodes.Call(name=kind, args=(nodes.Arg(name=None, value=value),)) if kind in CALLED:
+            return called(kind, value, maximize=maximize)
         case nodes.Label():
             return _function(metric, maximize, trusted)
     listed = "accuracy, loss, params, macs, memory, latency(cpu), score(synflow), mymodule:function, …"
-    known = [*TRAINED, *sorted(STATIC), "latency(cpu)", "latency(cuda)", *(f"score({p})" for p in PROXIES)]
+    known = [*TRAINED, *sorted(STATIC), *(f"{kind}({word})" for kind in CALLED for word in CALLED[kind])]
     raise error(
         "search", f"{metric.span.text} is no objective", metric.span,
         help=did_you_mean(metric.span.text, known, f"objectives are {listed}"),
     )  # fmt: skip
 
 
-def _called(kind: str, value: nodes.Expr, known: Iterable[str], maximize: bool) -> Objective:
+def called(kind: str, value: nodes.Expr, *, maximize: bool) -> Objective:
+    """`latency(cpu)`, `score(synflow)` (raises `ArchError` where there is no such one)."""
     word = value.span.text
-    if word not in known:
-        choices = ", ".join(f"{kind}({name})" for name in known)
+    if word not in CALLED[kind]:
+        choices = ", ".join(f"{kind}({name})" for name in CALLED[kind])
         raise error("search", f"there is no {kind} of {word}", value.span, help=f"there is {choices}")
     return Objective(f"{kind}({word})", maximize, kind, word)
 

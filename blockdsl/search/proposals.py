@@ -23,10 +23,12 @@ from blockdsl.search.records import (
     INFEASIBLE,
     MEASURED,
     REFUSED,
+    SKIPPED,
     STATES,
     Record,
     count,
     known,
+    records,
 )
 from blockdsl.search.space import Candidate, Space
 from blockdsl.search.survey import text_of
@@ -37,7 +39,8 @@ RUNNING = "running"
 MISSES = 8
 """After so many useless proposals in a row the next network is drawn from the space instead."""
 DRAWS = 400
-"""After so many draws without a new network there is none left that could be found."""
+"""After so many draws without a new network there is none left that could be found; after so many
+networks in a row that were skipped there is none worth training."""
 
 
 class Proposals:
@@ -61,7 +64,7 @@ class Proposals:
     def next(self) -> tuple[Trial, Candidate] | None:
         """A trial and its network; None if nothing is to be asked now (see `exhausted`)."""
         with self._turn():
-            if not self.left and self._enough():
+            if not self.left and (self._enough() or self._barren()):
                 return None
             for miss in range(MISSES + DRAWS):
                 if miss >= MISSES and not self._draw():
@@ -87,6 +90,12 @@ class Proposals:
 
     def _enough(self) -> bool:
         return count(self.study, *MEASURED) + len(self.running()) >= self.target
+
+    def _barren(self) -> bool:
+        """Whether one network after the other was looked at and skipped."""
+        looked = [r.outcome for _, r in records(self.study).values() if r.outcome in (*MEASURED, SKIPPED)]
+        self.exhausted = looked[-DRAWS:] == [SKIPPED] * DRAWS
+        return self.exhausted
 
     def running(self) -> list[FrozenTrial]:
         """The trials that are being measured."""

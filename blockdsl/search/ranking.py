@@ -15,10 +15,13 @@ def completed(study: Study) -> list[FrozenTrial]:
 
 def front(study: Study) -> list[FrozenTrial]:
     """The trials that no other is better than in every objective, the best first in the first objective."""
-    trials = completed(study)
-    scores = {t.number: _signed(study, t) for t in trials}
-    kept = [t for t in trials if not any(_dominates(scores[o.number], scores[t.number]) for o in trials)]
-    return sorted(kept, key=lambda t: scores[t.number], reverse=True)
+    scored = [(_signed(study, t), t) for t in completed(study)]
+    kept: list[tuple[tuple[float, ...], FrozenTrial]] = []
+    # What beats a trial comes before it in this order, and something on the front beats it as well.
+    for score, trial in sorted(scored, key=lambda pair: pair[0], reverse=True):
+        if not any(_dominates(other, score) for other, _ in kept):
+            kept.append((score, trial))
+    return [trial for _, trial in kept]
 
 
 def ranked(study: Study) -> list[FrozenTrial]:

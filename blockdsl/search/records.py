@@ -12,16 +12,19 @@ from optuna.trial import FrozenTrial, TrialState
 ATTRIBUTE = "blockdsl"
 
 DONE, PRUNED, DUPLICATE, INFEASIBLE, REFUSED = "done", "pruned", "duplicate", "infeasible", "refused"
+SKIPPED = "skipped"
+"""A look without training (a score, a latency) said that the network is not worth one."""
 FAILURES = ("diverged", "out of memory", "crashed")
 """Outcomes that are recorded and never tried again unchanged."""
 MEASURED = (DONE, PRUNED, *FAILURES)
-"""Outcomes that count as trials; what was replaced or known already does not."""
+"""Outcomes that count as trials; what was replaced, skipped or known already does not."""
 
 STATES = {
     DONE: TrialState.COMPLETE,
     PRUNED: TrialState.PRUNED,
     INFEASIBLE: TrialState.PRUNED,
     REFUSED: TrialState.PRUNED,
+    SKIPPED: TrialState.PRUNED,
     **dict.fromkeys(FAILURES, TrialState.FAIL),
 }
 
@@ -32,7 +35,7 @@ class Record:
 
     Attributes:
         outcome: `done`, `pruned`, `diverged`, `out of memory`, `crashed`; `duplicate` (of the trial
-            numbered so) takes that one's values; `infeasible` and `refused` were replaced.
+            numbered so) takes that one's values; `infeasible`, `refused` and `skipped` were replaced.
         identity: equal for the same network trained the same way.
         measured: whatever became known, by name.
         why: the message of a failure, the limit that was not met.
@@ -71,8 +74,8 @@ def records(study: Study) -> dict[int, tuple[FrozenTrial, Record]]:
 
 
 def known(study: Study) -> dict[str, tuple[FrozenTrial, Record]]:
-    """The measured trials by the identity of their network."""
-    return {r.identity: (t, r) for t, r in records(study).values() if r.outcome in MEASURED}
+    """The trials that were measured or skipped by the identity of their network."""
+    return {r.identity: (t, r) for t, r in records(study).values() if r.outcome in (*MEASURED, SKIPPED)}
 
 
 def count(study: Study, *outcomes: str) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -14,13 +15,13 @@ from optuna.study import Study
 from optuna.trial import Trial, TrialState
 
 from blockdsl.diagnostics import error
+from blockdsl.search.filters import Filter
 from blockdsl.search.proposals import RUNNING, Proposals
 from blockdsl.search.records import MEASURED, Record, count
 from blockdsl.search.setup import Setup
 from blockdsl.search.space import Space
 from blockdsl.search.status import Status, status
 from blockdsl.search.worker import Order, Worker, work
-from blockdsl.training.runtime import mixed_seed
 
 LOOK = 0.5
 """Seconds between looks at the workers."""
@@ -39,6 +40,7 @@ class Plan:
     jobs: int = 1
     seed: int = 0
     seconds: float | None = None
+    filter: Filter | None = None
 
 
 def run(
@@ -53,7 +55,7 @@ def run(
     """
     order = Order(
         setup, storage, study.study_name, folder, plan.sampler, plan.pruner, plan.prune_on, plan.trials,
-        seed=0, threads=max(1, (os.cpu_count() or 1) // plan.jobs),
+        seed=0, filter=plan.filter, threads=max(1, _cores() // plan.jobs),
         deadline=None if plan.seconds is None else time.time() + plan.seconds, parent=os.getpid(),
     )  # fmt: skip
     watch = _Watch(order, plan, study, space, show)
@@ -65,13 +67,21 @@ def run(
     return watch.look()
 
 
+def _cores() -> int:
+    """The cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 class _Watch:
     def __init__(self, order: Order, plan: Plan, study: Study, space: Space, show: Show) -> None:
         self.order, self.plan, self.study, self.space, self.show = order, plan, study, space, show
         self.start = time.perf_counter()
         self.before = count(study, *MEASURED)
         self.processes: list[BaseProcess] = []
-        self.begun = 0
+        self.given: dict[int | None, list[int]] = {}
+        self.begun = self.idle = 0
 
     def look(self) -> Status:
         """Show how far it is."""
@@ -88,7 +98,8 @@ class _Watch:
     def seed(self) -> int:
         """A seed that no worker of this study had: it depends on how far the study is."""
         self.begun += 1
-        return mixed_seed(self.plan.seed, len(self.study.get_trials(deepcopy=False)), self.begun) % 2**31
+        trials = len(self.study.get_trials(deepcopy=False))
+        return random.Random(f"{self.plan.seed} {trials} {self.begun}").getrandbits(31)
 
     def workers(self) -> None:
         """Run the workers, and watch them."""
@@ -96,7 +107,7 @@ class _Watch:
         try:
             for index in range(self.plan.jobs):
                 self._begin(left[index :: self.plan.jobs])
-            while any(process.is_alive() for process in self.processes):
+            while any(process.is_alive() for process in self.processes) and not self.order.over():
                 self.look()
                 time.sleep(LOOK)
                 self._replace_dead()
@@ -104,6 +115,8 @@ class _Watch:
         finally:
             for process in self.processes:
                 process.terminate()
+            for process in self.processes:
+                process.join()
 
     def _begin(self, left: list[int]) -> None:
         context = multiprocessing.get_context("spawn")
@@ -111,6 +124,7 @@ class _Watch:
         process = context.Process(target=work, args=(order, left), daemon=True)
         process.start()
         self.processes.append(process)
+        self.given[process.pid] = left
 
     def _replace_dead(self) -> None:
         """Begin another worker for each that died, with the trial it was at; one that kills two is ended."""
@@ -118,16 +132,15 @@ class _Watch:
             self.processes.remove(process)
             if self.order.over():
                 continue
-            trials = [
-                t
-                for t in self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
-                if t.user_attrs.get(RUNNING, {}).get("process") == process.pid
-            ]
-            if not trials:
+            running = self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+            trials = [t for t in running if t.user_attrs.get(RUNNING, {}).get("process") == process.pid]
+            self.idle = 0 if trials else self.idle + 1
+            if self.idle > self.plan.jobs:
                 raise error(
                     "search", f"a worker ended with code {process.exitcode} before it measured anything"
                 )
-            again = []
+            given = self.given[process.pid]
+            again = [t._trial_id for t in running if t._trial_id in given and t not in trials]
             for frozen in trials:
                 trial = Trial(self.study, frozen._trial_id)
                 if frozen.user_attrs.get("attempts", 0):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
+from pathlib import Path
 from typing import Any
 
 from blockdsl.ops import Shape
@@ -22,7 +23,8 @@ class Setup:
         name, text, folder: the space's file.
         input, settings: what was given in place of the file's.
         data: the data set.
-        epochs, share, seeds: of each training: epochs (None: the file's), share of the images, repeats.
+        epochs, share, size, seeds, folds: of each training: epochs (None: the file's), share of the
+            images, side of the input (None: the network's), repeats, parts of a cross-validation.
         table: a file of measurements in place of training.
         trusted: Python functions that may be called.
         device: where networks are trained.
@@ -36,7 +38,9 @@ class Setup:
     data: str = "digits"
     epochs: int | None = None
     share: float = 1.0
+    size: int | None = None
     seeds: int = 1
+    folds: int = 1
     table: str | None = None
     trusted: tuple[str, ...] = ()
     device: str = "auto"
@@ -48,6 +52,23 @@ class Setup:
     def objectives(self, space: Space) -> tuple[Objective, ...]:
         """What is optimised (raises `ArchError`)."""
         return objectives_of(space, self.trusted)
+
+    def words(self, epochs: int, seed: int) -> str:
+        """Where figures are from: `on digits, 50% of it; 12 epochs, seed 0`.
+
+        Args:
+            epochs: that were trained in all; 0 for none.
+            seed: the first one.
+        """
+        if self.table is not None:
+            return f"on {self.data}; read from {Path(self.table).name}"
+        where = [f"on {self.data}"]
+        where += [f"{self.share:.0%} of it"] if self.share < 1 else []
+        where += [f"at {self.size}x{self.size}"] if self.size else []
+        how = [f"{epochs} epochs" if self.seeds * self.folds == 1 else f"{epochs} epochs in all"]
+        how += [f"{self.folds} folds"] if self.folds > 1 else []
+        how += [f"seed {seed}" if self.seeds == 1 else f"seeds {seed} to {seed + self.seeds - 1}"]
+        return f"{', '.join(where)}; {', '.join(how)}"
 
     def written(self) -> dict[str, Any]:
         """As a study keeps it."""
@@ -63,7 +84,7 @@ class Setup:
 
 
 SAME = {
-    "data": "--data", "epochs": "--epochs", "share": "--share", "seeds": "--seeds", "table": "--table",
-    "input": "--input", "settings": "--set",
+    "data": "--data", "epochs": "--epochs", "share": "--share", "size": "--size", "seeds": "--seeds",
+    "folds": "--folds", "table": "--table", "input": "--input", "settings": "--set",
 }  # fmt: skip
 """What must be the same when a study goes on, with the option that sets it."""

@@ -18,6 +18,7 @@ from blockdsl.search.records import (
     MEASURED,
     PRUNED,
     REFUSED,
+    SKIPPED,
     Record,
     records,
 )
@@ -29,6 +30,8 @@ class Status:
 
     target: int
     counts: Counter[str] = field(default_factory=Counter)
+    reasons: Counter[str] = field(default_factory=Counter)
+    """Why networks were infeasible or not worth training."""
     best: Sequence[FrozenTrial] = ()
     spent: float = 0.0
     new: int = 0
@@ -52,6 +55,7 @@ class Status:
             (self.counts[DUPLICATE], "duplicates known already"),
             (self.counts[INFEASIBLE], "infeasible replaced"),
             (self.counts[REFUSED], "that do not go together replaced"),
+            (self.counts[SKIPPED], "not worth training"),
             (failed, "failed"),
         ]
         return ", ".join(f"{n} {word}" for n, word in parts if n) or "none pruned, duplicate or infeasible"
@@ -59,9 +63,11 @@ class Status:
 
 def status(study: Study, target: int, spent: float = 0.0, before: int = 0) -> Status:
     """The status of a study; `before` were measured when the command began, `spent` seconds ago."""
-    counts = Counter(record.outcome for _, record in records(study).values())
+    ended = [record for _, record in records(study).values()]
+    counts = Counter(record.outcome for record in ended)
+    reasons = Counter(record.why for record in ended if record.outcome in (INFEASIBLE, SKIPPED))
     new = sum(counts[outcome] for outcome in MEASURED) - before
-    return Status(target, counts, front(study), spent, new)
+    return Status(target, counts, reasons, front(study), spent, new)
 
 
 def values_text(objectives: Sequence[Objective], values: Sequence[float]) -> str:

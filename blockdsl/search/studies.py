@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import difflib
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
 
 import optuna
 from optuna.storages import BaseStorage
@@ -13,9 +15,12 @@ from optuna.trial import FrozenTrial
 
 from blockdsl.diagnostics import ArchError, did_you_mean, error
 from blockdsl.lowering import ChoicePoint
+from blockdsl.ops.geometry import show
 from blockdsl.search.distributions import distribution, internal
 from blockdsl.search.domains import Value
-from blockdsl.search.records import Record
+from blockdsl.search.limits import broken
+from blockdsl.search.records import ATTRIBUTE as RECORD
+from blockdsl.search.records import DONE, MEASURED, Record
 from blockdsl.search.setup import ATTRIBUTE, SAME, Setup
 from blockdsl.search.space import Candidate, Space
 
@@ -95,7 +100,18 @@ def _same_measurements(name: str, old: Setup, new: Setup) -> None:
     for field, option in SAME.items():
         before, now = getattr(old, field) or None, getattr(new, field) or None
         if before != now:
-            raise _another(name, f"it was begun with {option} {before}; here is {now}")
+            raise _another(name, f"it was begun {_with(option, before)}, and this is {_with(option, now)}")
+
+
+def _with(option: str, value: Any) -> str:
+    """`with --epochs 3`, `without --epochs`."""
+    if value is None:
+        return f"without {option}"
+    if option == "--input":
+        return f"with {option} {show(value)}"
+    if isinstance(value, Mapping):
+        return "with " + " ".join(f"{option} {name}={text}" for name, text in value.items())
+    return f"with {option} {value}"
 
 
 def _another(name: str, difference: str) -> ArchError:
@@ -111,15 +127,15 @@ def _changed(
     kept, aside = [], []
     for trial in study.get_trials(deepcopy=False):
         record = Record.of(trial)
-        if record is None or record.duplicate is not None:
+        if record is None or record.outcome not in MEASURED:
             continue
-        candidate = bound(space, trial)
-        if candidate is not None and candidate.identity == record.identity:
-            kept.append(_copied(trial, candidate))
-        else:
+        copy = _kept(space, trial, record)
+        if copy is None:
             aside.append(trial.number)
+        else:
+            kept.append(copy)
     if aside and not kept:
-        raise _another(name, "no network of it is one of this space\n" + _difference(old.text, setup.text))
+        raise _another(name, "it has no network that this space holds\n" + _difference(old.text, setup.text))
     number = int(m[1]) if (m := re.search(r" \((\d+)\)$", study.study_name)) else 1
     new = optuna.create_study(
         storage=storage, study_name=f"{name} ({number + 1})", directions=study.directions
@@ -144,14 +160,25 @@ def bound(space: Space, trial: FrozenTrial) -> Candidate | None:
     return candidate if used == set(trial.params) else None
 
 
-def _copied(trial: FrozenTrial, candidate: Candidate) -> FrozenTrial:
-    """A trial as the new space says it: its choices may have more options now."""
+def _kept(space: Space, trial: FrozenTrial, record: Record) -> FrozenTrial | None:
+    """A trial as the new space says it: its choices may have more options now, its limits be others.
+
+    None if the space does not hold its network, or asks for what was not measured.
+    """
+    candidate = bound(space, trial)
+    if candidate is None or candidate.identity != record.identity or space.broken(candidate):
+        return None
+    try:
+        known = {**record.measured, "seconds": record.seconds}
+        late = broken(space, candidate, known) if record.outcome == DONE else ()
+    except (ArchError, KeyError):
+        return None
     copy = optuna.trial.create_trial(
         state=trial.state,
         values=trial.values,
         params=trial.params,
         distributions={path: distribution(point.domain) for path, point in candidate.points.items()},
-        user_attrs=trial.user_attrs,
+        user_attrs={**trial.user_attrs, RECORD: replace(record, broken=late).written()},
         intermediate_values=trial.intermediate_values,
     )
     copy.number = trial.number

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from optuna.study import Study
 
-from blockdsl.search.ranking import ranked
+from blockdsl.search.ranking import front, ranked
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -30,7 +30,7 @@ def keep(study: Study, folder: Path, number: int, weights: Mapping[str, Tensor])
     """
     from blockdsl.training.checkpoint import make_folder, save_weights
 
-    best = {trial.number for trial in ranked(study)[:KEPT]} | {t.number for t in study.best_trials}
+    best = {trial.number for trial in [*front(study), *ranked(study)[:KEPT]]}
     if number not in best:
         return
     place = path_of(folder, study, number)

@@ -74,14 +74,11 @@ def _winner(
     if candidate is None or record is None:
         return None
     scores = values_text(objectives, trial.values)
-    seed = candidate.program.recipe.seed
-    seeds = f"seed {seed}" if setup.seeds == 1 else f"seeds {seed} to {seed + setup.seeds - 1}"
-    how = f"{record.epochs} epochs, {seeds}" if record.epochs else f"read from {Path(setup.table or '').name}"
     choices = readable(candidate.points, candidate.assignment)
     comments = [
         f"Found by blockdsl search in {Path(setup.name).name}:",
         f"study {study.study_name}, trial {trial.number}.",
-        f"{scores} on {setup.data}{f', {setup.share:.0%} of it' if setup.share < 1 else ''}; {how}.",
+        f"{scores} {setup.words(record.epochs, candidate.program.recipe.seed)}.",
         *(f"{CHOOSE.removeprefix('# ')}{path}={' '.join(text.split())}" for path, text in choices.items()),
     ]
     text = frozen_text(space, candidate, folder=out, comments=comments)

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Sequence
+import warnings
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import optuna
+from optuna.exceptions import ExperimentalWarning
 from optuna.trial import Trial
 
 from blockdsl.diagnostics import ArchError
 from blockdsl.search import limits, pruning
+from blockdsl.search.filters import Filter
 from blockdsl.search.frozen import frozen_program
 from blockdsl.search.proposals import Proposals
-from blockdsl.search.records import DONE, FAILURES, Record
+from blockdsl.search.records import DONE, Record
 from blockdsl.search.samplers import SAMPLERS
 from blockdsl.search.setup import Setup
 from blockdsl.search.space import Candidate
@@ -40,6 +43,7 @@ class Order:
         setup: the space and how its networks are measured.
         storage, study, folder: where the study lies.
         sampler, pruner, prune_on: by name.
+        filter: which networks are worth training.
         target: measured trials in all.
         seed: of this worker's proposals, another one in every process.
         threads: of torch.
@@ -56,6 +60,7 @@ class Order:
     prune_on: str
     target: int
     seed: int
+    filter: Filter | None = None
     threads: int = 1
     deadline: float | None = None
     parent: int = 0
@@ -73,20 +78,25 @@ class Worker:
         self.order = order
         self.space = order.setup.space()
         self.objectives = order.setup.objectives(self.space)
-        sampler = SAMPLERS[order.sampler](self.space, self.objectives, order.seed)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ExperimentalWarning)
+            sampler = SAMPLERS[order.sampler](self.space, self.objectives, order.seed)
         storage = connect(order.storage, order.folder)
         self.study = optuna.load_study(storage=storage, study_name=order.study, sampler=sampler)
         self.proposals = Proposals(self.study, self.space, order.folder, order.target, order.seed)
         self.proposals.left = list(left)
         self.table = Table(Path(order.setup.table)) if order.setup.table else None
-        if self.table is None:
+        self.wanted = limits.wanted(self.space, self.objectives)
+        self.evaluator = None
+        if self.table is None and (order.filter or any(o.kind != "static" for o in self.wanted)):
             import torch
 
             from blockdsl.search.evaluation import Evaluator
 
-            torch.set_num_threads(order.threads)
-            wanted = [*self.objectives, *limits.needed(self.space)]
-            self.evaluator = Evaluator(order.setup, list({o.name: o for o in wanted}.values()))
+            torch.set_num_threads(min(torch.get_num_threads(), order.threads))
+            scores = [order.filter.objective] if order.filter else []
+            wanted = {o.name: o for o in [*self.wanted, *scores]}
+            self.evaluator = Evaluator(order.setup, list(wanted.values()))
 
     def run(self, on_trial: Callable[[], object] | None = None) -> bool:
         """Measure; whether the target was reached, or nothing more can be found."""
@@ -110,15 +120,17 @@ class Worker:
         except ArchError as refused:
             self.proposals.tell(trial, Record("crashed", candidate.identity, why=refused.diagnostic.message))
             return
+        seconds = round(time.perf_counter() - start, 3)
         figures = {n: float(v) for n, v in candidate.figures.items() if isinstance(v, int)}
         measured = {**figures, **result.measured}
+        known = {**measured, "seconds": seconds}
         record = Record(
             result.outcome,
             candidate.identity,
             measured=measured,
             why=result.why,
-            broken=() if result.outcome in FAILURES else limits.broken(self.space, candidate, measured),
-            seconds=round(time.perf_counter() - start, 3),
+            broken=limits.broken(self.space, candidate, known) if result.outcome == DONE else (),
+            seconds=seconds,
             epochs=result.epochs,
         )
         values = [measured[o.name] for o in self.objectives] if result.outcome == DONE else None
@@ -130,19 +142,29 @@ class Worker:
         from blockdsl.search.measurement import Measurement
 
         if self.table is not None:
-            names = [o.name for o in self.objectives if o.kind != "static"]
+            names = [o.name for o in self.wanted if o.kind != "static"]
             seed = self.order.setup.seeds * 1_000_003 + trial.number
             return Measurement(DONE, self.table.measured(candidate, names, seed))
+        if self.evaluator is None:
+            return Measurement(DONE, {})
         return self.evaluator.measure(
-            frozen_program(self.space, candidate), lambda epoch, epochs: self._give_up(trial, epoch, epochs)
+            frozen_program(self.space, candidate),
+            lambda epoch, epochs, first: self._give_up(trial, epoch, epochs, first),
+            lambda measured: self._refuses(candidate, measured),
         )
 
-    def _give_up(self, trial: Trial, epoch: Epoch, epochs: int) -> bool:
-        """Report an epoch; whether the rule gives the trial up."""
+    def _refuses(self, candidate: Candidate, measured: Mapping[str, float]) -> str:
+        """Why a network is not worth training, of what is known before."""
+        if broken := limits.broken(self.space, candidate, measured, trained=False):
+            return broken[0]
+        return self.order.filter.refuses(self.study, measured) if self.order.filter else ""
+
+    def _give_up(self, trial: Trial, epoch: Epoch, epochs: int, first: bool) -> bool:
+        """Report an epoch; whether the rule gives the trial up, which only its first training decides."""
         if self.order.over():
             os._exit(0)  # The trial stays as it is, and is taken up again by the next command.
         rule = self.order.pruner
-        if rule == "none" or (rule != "median" and epoch.epoch not in pruning.rungs(epochs)):
+        if not first or rule == "none" or (rule != "median" and epoch.epoch not in pruning.rungs(epochs)):
             return False
         accuracy = self.order.prune_on == "accuracy"
         value = epoch.validation_accuracy if accuracy else -epoch.validation_loss

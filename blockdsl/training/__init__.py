@@ -3,8 +3,9 @@
 from blockdsl.training.data import DATASETS, Data, load
 from blockdsl.training.ensemble import EnsembleResult, fit_ensemble
 from blockdsl.training.evaluate import check_outputs, predict
-from blockdsl.training.loop import fit
+from blockdsl.training.loop import fit, overridden
 from blockdsl.training.results import Epoch, Result
+from blockdsl.training.runtime import check_device
 from blockdsl.training.start import Start, carry_weights, layers_until
 
 __all__ = [
@@ -15,10 +16,12 @@ __all__ = [
     "Result",
     "Start",
     "carry_weights",
+    "check_device",
     "check_outputs",
     "fit",
     "fit_ensemble",
     "layers_until",
     "load",
+    "overridden",
     "predict",
 ]

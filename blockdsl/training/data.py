@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -94,6 +95,7 @@ def load(
     validation: float = 0.1,
     resize: int | None = None,
     share: float = 1.0,
+    fold: tuple[int, int] | None = None,
     folder: Path | None = None,
 ) -> Data:
     """Load a data set by name for a network with this input.
@@ -106,12 +108,16 @@ def load(
         input_shape: `(C, H, W)` or `(F,)`.
         validation: share of the training images kept for validation.
         resize: side that images are brought to before crops (None: that of the input).
-        share: part of the remaining training images that is used, for short trials.
+        share: part of the remaining training images that is used, for short trials: above 0.
+        fold: `(i, k)` validates on the i-th (from 0) of k stratified parts of the training images, in
+            place of the share, and trains on the others.
         folder: where downloaded data sets lie; `~/.cache/blockdsl/data` by default.
 
     Raises:
-        ArchError: the name is unknown, or the data is missing or malformed.
+        ArchError: the name is unknown, the data is missing or malformed, or nothing is left to train on.
     """
+    if not 0 < share <= 1:
+        raise error("data", f"--share {share:g} leaves no images", help="above 0, and 1 at the most")
     kind, _, path = name.partition(":")
     train: Split
     test: Split | None
@@ -131,9 +137,9 @@ def load(
             f"there is no data set named {name}",
             help=did_you_mean(kind, known, "data sets are " + ", ".join(known)),
         )
-    kept, held_out = _split(train.labels, validation, name)
-    if share < 1:
-        kept = kept[: max(1, math.ceil(len(kept) * share))]
+    labels = train.labels
+    kept, held_out = _split(labels, validation, name) if fold is None else _fold(labels, *fold, name)
+    kept = kept[: math.ceil(len(kept) * share)]
     return Data(name, input_shape, Part(train, kept), Part(train, held_out), test, classes, resize)
 
 
@@ -182,6 +188,21 @@ def _split(labels: Tensor, validation: float, name: str) -> tuple[Tensor, Tensor
     except ValueError:
         raise _too_few(labels, validation, name) from None
     return torch.from_numpy(kept), torch.from_numpy(held_out)
+
+
+def _fold(labels: Tensor, index: int, folds: int, name: str) -> tuple[Tensor, Tensor]:
+    """Shuffled rows for training, of all parts but one, and that one for validation."""
+    from sklearn.model_selection import StratifiedKFold
+
+    fewest = min(Counter(labels.tolist()).values())
+    if fewest < folds:
+        raise error(
+            "data", f"{name} has {fewest} images of a class, too few for {folds} folds",
+            help="one of each class in each fold at least",
+        )  # fmt: skip
+    parts = StratifiedKFold(folds, shuffle=True, random_state=0).split(labels.numpy(), labels.numpy())
+    kept, held_out = list(parts)[index]
+    return torch.from_numpy(np.random.default_rng(0).permutation(kept)), torch.from_numpy(held_out)
 
 
 def _too_few(labels: Tensor, validation: float, name: str) -> ArchError:

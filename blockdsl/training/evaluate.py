@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import torch
-from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from blockdsl.codegen import is_placed
@@ -17,6 +17,9 @@ from blockdsl.training.data import Data, Split, batches
 from blockdsl.training.loss import make_loss, probabilities
 from blockdsl.training.prepare import Preparation
 from blockdsl.training.runtime import is_convolutional, make_fabric
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
 
 class Evaluator:

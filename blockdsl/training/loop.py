@@ -64,7 +64,7 @@ def fit(
         ArchError: network and data do not fit, the device is missing, `out` cannot be written, or
             there is nothing to resume from.
     """
-    recipe = _overridden(recipe, epochs, precision, seed)
+    recipe = overridden(recipe, epochs, precision, seed)
     if resume and out is None:
         raise error("resume", "there is no output folder to resume from")
     if out is not None and not resume:
@@ -80,7 +80,10 @@ def fit(
     return Result(tuple(run.history), outcome, run.best, test, checkpoint)
 
 
-def _overridden(recipe: Recipe, epochs: int | None, precision: str | None, seed: int | None) -> Recipe:
+def overridden(
+    recipe: Recipe, epochs: int | None = None, precision: str | None = None, seed: int | None = None
+) -> Recipe:
+    """A recipe with some settings in place of its own (raises `ArchError` where one cannot be)."""
     given = {"epochs": epochs, "precision": precision, "seed": seed}
     try:
         recipe = recipe.with_({name: value for name, value in given.items() if value is not None})

@@ -8,9 +8,9 @@ from collections.abc import Callable, Collection, Mapping
 from contextlib import nullcontext
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
-from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from blockdsl.codegen import is_placed
@@ -23,6 +23,9 @@ from blockdsl.training.optim import Schedule, limit_filters, make_average, make_
 from blockdsl.training.prepare import Preparation
 from blockdsl.training.results import Epoch
 from blockdsl.training.runtime import is_convolutional, mixed_seed
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
 _LOOK = 50
 """Steps between looks at the loss: each one waits for the device."""

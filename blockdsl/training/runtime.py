@@ -5,14 +5,16 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from lightning_fabric import Fabric
 from torch import nn
 
 from blockdsl.diagnostics import error
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
 _PRECISION: dict[str, Any] = {"fp32": "32-true", "bf16": "bf16-mixed", "fp16": "16-mixed", "fp64": "32-true"}
 """Fabric's names. Its `64-true` rounds outputs to float32; its `32-true` leaves a float64 module alone."""
@@ -22,8 +24,13 @@ STRATEGIES = ("auto", "ddp")
 """Strategies that keep a whole network on each device, as the loop and its checkpoints expect."""
 
 
-def make_fabric(device: str, devices: int, strategy: str, precision: str) -> Fabric:
-    """Fabric on `auto`, `cpu`, `cuda`, `cuda:1` or `mps`, launched.
+def check_device(device: str, devices: int = 1, strategy: str = "auto") -> None:
+    """Refuse what this machine does not have.
+
+    Args:
+        device: `auto`, `cpu`, `cuda`, `cuda:1` or `mps`.
+        devices: how many of them; on a CPU so many processes, of which each takes a core at least.
+        strategy: `ddp`, which `auto` is too.
 
     Raises:
         ArchError: there is no such device here, or not so many, or the strategy is not known.
@@ -35,15 +42,38 @@ def make_fabric(device: str, devices: int, strategy: str, precision: str) -> Fab
             help="auto and ddp train a copy of the network on each device; no strategy shards one",
         )
     kind, _, index = device.partition(":")
-    if kind not in ("auto", "cpu", "cuda", "mps") or (index and not index.isdecimal()):
+    there = {
+        "cuda": torch.cuda.device_count(),
+        "mps": int(torch.backends.mps.is_available()),
+        "cpu": os.cpu_count() or 1,
+    }
+    if kind not in ("auto", *there) or (":" in device and not (kind == "cuda" and index.isdecimal())):
         raise error("device", f"there is no device {device}", help="devices are auto, cpu, cuda, cuda:N, mps")
-    there = {"cuda": torch.cuda.device_count(), "mps": int(torch.backends.mps.is_available())}
-    needed = int(index) + 1 if index else devices
-    if kind in there and there[kind] < needed:
-        raise error("device", f"{device} was asked for, this machine has {there[kind]} {kind} devices")
+    if index:
+        if devices > 1:
+            raise error("device", f"{device} is one device, {devices} are asked for", help=f"--device {kind}")
+        devices = int(index) + 1
+    kind = next(k for k in there if there[k]) if kind == "auto" else kind
+    if there[kind] < devices:
+        what = f"{device} was asked for" if index or devices == 1 else f"{devices} devices were asked for"
+        have = f"{there[kind]} {'cores' if kind == 'cpu' else f'{kind} devices'}"
+        raise error("device", f"{what}, this machine has {have}")
+
+
+def make_fabric(device: str, devices: int, strategy: str, precision: str) -> Fabric:
+    """Fabric on `auto`, `cpu`, `cuda`, `cuda:1` or `mps`, launched.
+
+    Raises:
+        ArchError: as `check_device`.
+    """
+    check_device(device, devices, strategy)
+    kind, _, index = device.partition(":")
+    # Half of what the start of a command costs, and not needed to refuse data that does not fit.
+    from lightning_fabric import Fabric
+
     fabric = Fabric(
         accelerator=kind,
-        devices=[int(index)] if index and kind == "cuda" else devices,
+        devices=[int(index)] if index else devices,
         strategy=strategy,
         precision=_PRECISION[precision],
     )

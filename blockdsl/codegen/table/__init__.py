@@ -31,7 +31,7 @@ def module_of(operation: Operation, *shapes: Shape) -> nn.Module:
     An operation registered by a user, which is not in the table, brings its own `module`.
 
     Raises:
-        ArchError: the operation has neither.
+        ArchError: the operation has neither, or its `module` returns something else.
     """
     make = TABLE.get(operation.name)
     if make is not None:
@@ -43,4 +43,10 @@ def module_of(operation: Operation, *shapes: Shape) -> nn.Module:
             help=f"give its class {type(operation).__name__} a method `module(self, *inputs)` "
             "that returns a torch.nn.Module",
         )
-    return operation.module(*shapes)
+    module: object = operation.module(*shapes)
+    if not isinstance(module, nn.Module):
+        returned = f"`{type(operation).__name__}.module` returns {type(module).__name__}"
+        raise error(
+            "operation", f"{operation.name} has no module: {returned}", help="return a torch.nn.Module"
+        )
+    return module
