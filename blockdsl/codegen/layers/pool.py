@@ -23,7 +23,8 @@ class Subsample2d(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W) -> (N, C, H', W')."""
-        total = F.avg_pool2d(x, self.kernel_size, self.stride, divisor_override=1)
+        # The mean and not divisor_override=1, which PyTorch leaves out of ONNX files without a word.
+        total = F.avg_pool2d(x, self.kernel_size, self.stride) * (self.kernel_size[0] * self.kernel_size[1])
         return total * self.weight[:, None, None] + self.bias[:, None, None]
 
     def extra_repr(self) -> str:
