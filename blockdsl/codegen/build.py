@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections import Counter, OrderedDict
+from collections import Counter
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
+from functools import cache
 
 import torch
 from torch import nn
 
 from blockdsl.codegen.containers import Block, Chain, Network
-from blockdsl.codegen.initial import WEIGHTED, Uninitialised, check_terms, initialise, term_for
+from blockdsl.codegen.initial import check_terms
 from blockdsl.codegen.layers.join import FractalMean, Sum
+from blockdsl.codegen.leaves import leaves_of
 from blockdsl.codegen.origin import Origin
-from blockdsl.codegen.table import module_of
 from blockdsl.codegen.tree import Node, tree
 from blockdsl.diagnostics import error
-from blockdsl.ir import Graph, Layer, Value
+from blockdsl.ir import Graph, Value
 from blockdsl.recipe.initial import He
 from blockdsl.recipe.term import Term
 
@@ -45,26 +45,15 @@ def build(
     terms = (init,) if isinstance(init, Term) else tuple(init or (He(),))
     check_terms(graph, terms)
     device = torch.get_default_device() if device is None else torch.device(device)
-    meta = device.type == "meta"
-    with torch.random.fork_rng(devices=[], enabled=seed is not None), torch.device("meta" if meta else "cpu"):
+    first = device if device.type == "meta" else torch.device("cpu")
+    with torch.random.fork_rng(devices=[], enabled=seed is not None):
         if seed is not None:
             torch.default_generator.manual_seed(seed)
-        leaves = {layer.id: _leaf(graph, layer, terms, meta) for layer in graph.layers() if layer.id}
+        leaves = leaves_of(graph, terms, first)
     _reuse_memory(graph, leaves)
     module = _assemble(graph, leaves)
     module.origin = Origin(graph)
-    return module.to(device=device, dtype=dtype)
-
-
-def _leaf(graph: Graph, layer: Layer, terms: Sequence[Term], meta: bool) -> nn.Module:
-    operation = layer.operation
-    weighted = operation.name in WEIGHTED
-    undrawn: AbstractContextManager[object] = Uninitialised() if weighted else nullcontext()
-    with undrawn:
-        module = module_of(operation, *graph.input_shapes(layer))
-    if weighted and not meta:
-        initialise(module, term_for(layer, terms))
-    return module
+    return module if dtype is None and device == first else module.to(device=device, dtype=dtype)
 
 
 _FRESH = frozenset({"CONV", "DWCONV", "DECONV", "UP", "FC", "BN", "SUM"})
@@ -93,30 +82,26 @@ def _assemble(graph: Graph, leaves: dict[int, nn.Module]) -> Chain | Network:
     joins = frozenset(i for i, m in leaves.items() if isinstance(m, FractalMean) and m.columns)
     root = tree(graph, joins)
     auxiliaries = {a.name: root.all_outputs().index(a.value) for a in graph.auxiliaries}
-    titles = {tuple(name.split(".")): _title(call.block) for name, call in graph.blocks.items()}
-    notes = {
-        tuple(name.split(".")): ", ".join(f"{k}={v}" for k, v in call.args.items())
-        for name, call in graph.blocks.items()
-    }
 
     def module(node: Node) -> nn.Module:
         if node.layer is not None:
             return leaves[node.layer.id]
-        children, program = parts(node), node.program()
-        title, note = titles.get(node.names), notes.get(node.names, "")
-        if program.is_chain:
-            return Chain(children, title=title or "Sequential", note=note)
-        return Block(children, program, title=title or _title(node.names[-1].rstrip("0123456789")), note=note)
+        call = graph.blocks.get(".".join(node.names))
+        note = ", ".join([f"{name}={value}" for name, value in call.args.items()]) if call else ""
+        if node.is_chain:
+            return Chain(parts(node), title=_title(call.block) if call else "Sequential", note=note)
+        title = _title(call.block if call else node.names[-1].rstrip("0123456789"))
+        return Block(parts(node), node.program(), title=title, note=note)
 
-    def parts(node: Node) -> OrderedDict[str, nn.Module]:
-        return OrderedDict((name, module(child)) for name, child in node.children.items())
+    def parts(node: Node) -> dict[str, nn.Module]:
+        return {name: module(child) for name, child in node.children.items()}
 
-    program = root.program()
-    if program.is_chain and not auxiliaries:
+    if root.is_chain and not auxiliaries:
         return Chain(parts(root), title="Network")
-    return Network(parts(root), program, auxiliaries=auxiliaries, draws=bool(joins))
+    return Network(parts(root), root.program(), auxiliaries=auxiliaries, draws=bool(joins))
 
 
+@cache
 def _title(name: str) -> str:
     """`dense_block` as `DenseBlock`."""
     return "".join(part[:1].upper() + part[1:] for part in name.split("_"))

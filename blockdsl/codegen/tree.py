@@ -48,7 +48,23 @@ class Node:
 
     def all_outputs(self) -> tuple[Value, ...]:
         """The regular outputs, then the heads."""
-        return (*self.outputs, *(v for v in self.heads if v not in self.outputs))
+        if not self.heads:
+            return tuple(self.outputs)
+        return tuple(self.outputs | self.heads)
+
+    @property
+    def is_chain(self) -> bool:
+        """Whether each child takes what the one before it yields, and the last one yields the output."""
+        flow = self.arguments()
+        if len(flow) != 1 or not (self.outputs or self.optional):
+            return False
+        for child in self.children.values():
+            if child.arguments() != flow or (child.optional and not self.optional):
+                return False
+            flow = child.all_outputs()
+            if len(flow) != 1:
+                return False
+        return flow == self.all_outputs()
 
     def program(self) -> Program:
         """The steps of a container, children in execution order."""
@@ -73,8 +89,10 @@ class Node:
 
     def arguments(self) -> tuple[Value, ...]:
         """What to hand over at a call: a layer may take one tensor twice, the draw comes last."""
-        values = self.inputs if self.layer is None else self.layer.inputs
-        return (*(v for v in values if v != DRAW), *([DRAW] if DRAW in self.inputs else []))
+        values = tuple(self.inputs) if self.layer is None else self.layer.inputs
+        if DRAW not in self.inputs:
+            return values
+        return (*[v for v in values if v != DRAW], DRAW)
 
 
 def tree(graph: Graph, joins: frozenset[int] = frozenset()) -> Node:

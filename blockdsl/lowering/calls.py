@@ -10,7 +10,7 @@ from blockdsl.lowering.binding import assign, declared, missing, tag_of
 from blockdsl.lowering.choices import Chooser
 from blockdsl.lowering.context import Context, Naming, Scope, Trace, place
 from blockdsl.lowering.kinds import AUX
-from blockdsl.lowering.layers import Layers
+from blockdsl.lowering.replay import Record, Replaying, key_of
 from blockdsl.lowering.values import BlockValue, Closure, Evaluated, Function, Kind, Tensors, shown
 from blockdsl.ops import Operation
 from blockdsl.ops.shape import Identity
@@ -25,7 +25,7 @@ def _is_tag(arg: nodes.Arg, context: Context) -> bool:
     return tag_of(arg) is not None and context.scope.find(arg.span.text) is None
 
 
-class Calls(Layers):
+class Calls(Replaying):
     """Applies what has a name. `plain` keeps the operations that were written without arguments."""
 
     def __init__(self, choose: Chooser) -> None:
@@ -152,19 +152,31 @@ class Calls(Layers):
         choosing = naming if same else Naming(context.choosing.next(call.name))
         given = self._given(block.params, call, context)
         trace = context.trace.calls[place(call.span)] = Trace()
+        asked = self.asked
         names = self._parameters(block.params, given, value.scope, {"in": stream}, context, choosing, trace)
         texts = {name: shown(names[name]) for name in given}
         block_call = BlockCall(block.name, texts, naming.path, call.span, context.call)
         name = module_name(naming.path)
         self.graph.blocks[name] = block_call
-        trace.scope = Scope(names, value.scope)
-        inner = Context(
-            trace.scope, naming, choosing, trace, block_call, context.depth + 1,
-            training_only=context.training_only,
-        )  # fmt: skip
-        result = self.body(block.body, stream, inner)
+        self.calls.append(block_call)
+        alike = same and asked == self.asked
+        key = key_of(value, names, given, self.graph, context) if alike else None
+        if record := self.recorded(key):
+            context.trace.calls[place(call.span)] = record.trace
+            result = self.replay(record, block_call, stream)
+        else:
+            trace.scope = Scope(names, value.scope)
+            inner = Context(
+                trace.scope, naming, choosing, trace, block_call, context.depth + 1,
+                training_only=context.training_only,
+            )  # fmt: skip
+            start = self.extent()
+            result = self.body(block.body, stream, inner)
+            record = Record(block_call, stream, result, trace, start, self.extent())
+            if key and record.depends_on_arguments_alone(value):
+                self.records[key] = record
         if len(result.values) == 1:
-            self.graph.points[name] = result.values[0]
+            self.point(name, result.values[0])
         return result
 
     def _given(
@@ -261,5 +273,5 @@ class Calls(Layers):
         if len(head.values) != 1:
             raise context.error("shape", f"a head yields one tensor, this yields {shown(head)}", call.span)
         self.graph.auxiliaries.append(Auxiliary(name, head.values[0], float(weight)))
-        self.graph.points[module_name(path)] = head.values[0]
+        self.point(module_name(path), head.values[0])
         return stream

@@ -8,6 +8,7 @@ from blockdsl import nodes
 from blockdsl.diagnostics import Mark
 from blockdsl.ir import Layer, Segment, Value
 from blockdsl.lowering.binding import assign
+from blockdsl.lowering.choices import Chooser
 from blockdsl.lowering.context import Context
 from blockdsl.lowering.evaluate import Evaluator
 from blockdsl.lowering.values import Tensors
@@ -23,7 +24,16 @@ MAX_NUMBERS = 10**12
 
 
 class Layers(Evaluator):
-    """Adds layers to the graph."""
+    """Adds layers and points to the graph; `points` has the names of the points in their order."""
+
+    def __init__(self, choose: Chooser) -> None:
+        super().__init__(choose)
+        self.points: list[str] = []
+
+    def point(self, name: str, value: Value) -> None:
+        """Give a tensor a name."""
+        self.graph.points[name] = value
+        self.points.append(name)
 
     def layer(
         self,
@@ -66,7 +76,7 @@ class Layers(Evaluator):
             len(self.graph), operation, inputs, outputs, path, span, context.call, context.training_only
         )
         self.graph.add(layer)
-        self.graph.points[layer.name] = Value(layer.id)
+        self.point(layer.name, Value(layer.id))
         return Tensors(tuple(Value(layer.id, port) for port in range(len(outputs))))
 
     def _refused(

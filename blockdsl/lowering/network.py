@@ -175,7 +175,7 @@ class Lowering(Calls):
             inner = context.but(naming=naming, choosing=choosing, repeated=False, at=at)
             result = self.apply(body, stream, inner)
         if len(result.values) == 1:
-            self.graph.points[module_name(path)] = result.values[0]
+            self.point(module_name(path), result.values[0])
         return result
 
     def _path_of(self, label: nodes.Label, body: nodes.Expr, context: Context) -> tuple[Segment, ...]:

@@ -1,0 +1,76 @@
+"""The modules of layers, initialised; what stands there many times is constructed once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+
+import torch
+from torch import nn
+
+from blockdsl.codegen.initial import WEIGHTED, Uninitialised, initialise, term_for
+from blockdsl.codegen.table import TABLE, module_of
+from blockdsl.ir import Graph
+from blockdsl.ops import Operation, Shape
+from blockdsl.recipe.term import Term
+
+_CONSTANT = frozenset({"BN", "LN"})
+"""Operations whose tensors begin as constants."""
+
+
+@torch.no_grad()
+def leaves_of(graph: Graph, terms: Sequence[Term], device: torch.device) -> dict[int, nn.Module]:
+    """The module of every layer but the input, by its id, initialised as `terms` say.
+
+    Weights are drawn layer after layer on `device`; on "meta" nothing is drawn.
+    """
+    firsts: dict[tuple[Operation, tuple[Shape, ...]], nn.Module] = {}
+    leaves: dict[int, nn.Module] = {}
+    with _on(device):
+        for layer in graph.layers():
+            if not layer.id:
+                continue
+            key = layer.operation, graph.input_shapes(layer)
+            first = firsts.get(key)
+            if first is None:
+                leaf = _constructed(*key)
+                if _can_be_copied(layer.operation, leaf):
+                    firsts[key] = leaf
+            else:
+                leaf = twin(first)
+            if layer.operation.name in WEIGHTED and device.type != "meta":
+                initialise(leaf, term_for(layer, terms))
+            leaves[layer.id] = leaf
+    return leaves
+
+
+def twin(module: nn.Module) -> nn.Module:
+    """A module like one without children, with copies of its tensors; its constructor takes longer."""
+    other: nn.Module = object.__new__(type(module))
+    own = vars(other)
+    own.update((key, v.copy() if isinstance(v, dict) else v) for key, v in vars(module).items())
+    for name, tensor in module._parameters.items():
+        if tensor is not None:
+            own["_parameters"][name] = nn.Parameter(tensor.detach().clone(), tensor.requires_grad)
+    for name, buffer in module._buffers.items():
+        if buffer is not None:
+            own["_buffers"][name] = buffer.clone()
+    return other
+
+
+def _on(device: torch.device) -> AbstractContextManager[object]:
+    """Where new tensors are; the mode that says so slows each call, and is left out where it says nothing."""
+    return nullcontext() if torch.get_default_device() == device else device
+
+
+def _constructed(operation: Operation, shapes: tuple[Shape, ...]) -> nn.Module:
+    undrawn: AbstractContextManager[object] = Uninitialised() if operation.name in WEIGHTED else nullcontext()
+    with undrawn:
+        return module_of(operation, *shapes)
+
+
+def _can_be_copied(operation: Operation, module: nn.Module) -> bool:
+    """Whether a twin is as good as a new module: one of ours, a single one, with nothing drawn that stays."""
+    if operation.name not in TABLE or module._modules:
+        return False
+    return operation.name in WEIGHTED | _CONSTANT or not (module._parameters or module._buffers)

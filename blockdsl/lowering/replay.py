@@ -1,0 +1,140 @@
+"""What a block added once it adds again under another name: each kind of unit is unfolded once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from blockdsl.ir import BlockCall, Graph, Layer, Value, module_name
+from blockdsl.lowering.choices import Chooser
+from blockdsl.lowering.context import Context, Trace
+from blockdsl.lowering.kinds import MAX_STEPS
+from blockdsl.lowering.layers import MAX_LAYERS, Layers
+from blockdsl.lowering.values import BlockValue, Evaluated, NoData, Tensors
+
+Key = tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """How far lowering has come: how many layers, points, calls, steps, questions and heads there are."""
+
+    layers: int
+    points: int
+    calls: int
+    steps: int
+    asked: int
+    heads: int
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A call of a block: what flowed in and out, and what was there before and after it."""
+
+    call: BlockCall
+    stream: Tensors
+    result: Tensors
+    trace: Trace
+    start: Extent
+    end: Extent
+
+    def depends_on_arguments_alone(self, value: BlockValue) -> bool:
+        """Whether it asked nothing, made no head, and saw what flowed in by no name of the file."""
+        if self.start.asked != self.end.asked or self.start.heads != self.end.heads:
+            return False
+        named = [other.values for other in value.scope.names.values() if isinstance(other, Tensors)]
+        return not any(tensor in tensors for tensors in named for tensor in self.stream.values)
+
+
+def key_of(
+    value: BlockValue, names: Mapping[str, Evaluated], given: Iterable[str], graph: Graph, context: Context
+) -> Key | None:
+    """What two calls must share to add the same; None where a network or a tensor is an argument."""
+    stream = names["in"]
+    assert isinstance(stream, Tensors)
+    key: list[Any] = [id(value.block), len(value.scope.names), context.depth, context.training_only, *given]
+    key += [graph.shape_of(tensor) for tensor in stream.values]
+    for name, argument in names.items():
+        if isinstance(argument, BlockValue):
+            key.append(id(argument.block))
+        elif isinstance(argument, NoData | tuple):
+            if name != "in":
+                return None
+        else:
+            key += [type(argument), argument]
+    return tuple(key)
+
+
+class Replaying(Layers):
+    """Remembers what calls of blocks added; `calls` are the block calls in their order."""
+
+    def __init__(self, choose: Chooser) -> None:
+        super().__init__(choose)
+        self.calls: list[BlockCall] = []
+        self.asked = 0
+        self.records: dict[Key, Record] = {}
+
+    def _ask(self, *question: Any) -> Any:
+        self.asked += 1
+        return super()._ask(*question)
+
+    def extent(self) -> Extent:
+        """How far lowering has come."""
+        heads = len(self.graph.auxiliaries)
+        return Extent(len(self.graph), len(self.points), len(self.calls), self.steps, self.asked, heads)
+
+    def recorded(self, key: Key | None) -> Record | None:
+        """The record of an earlier call, if what it added still fits in."""
+        record = self.records.get(key) if key else None
+        if record is None:
+            return None
+        layers, steps = record.end.layers - record.start.layers, record.end.steps - record.start.steps
+        fits = len(self.graph) + layers <= MAX_LAYERS and self.steps + steps <= MAX_STEPS
+        return record if fits else None
+
+    def replay(self, record: Record, call: BlockCall, stream: Tensors) -> Tensors:
+        """Add what a call added for another one, `call`; what flows out of it."""
+        self.steps += record.end.steps - record.start.steps
+        copy = _Copy(record, call, stream, len(self.graph))
+        for inner in self.calls[record.start.calls : record.end.calls]:
+            moved = copy.call(inner)
+            self.graph.blocks[module_name(moved.path)] = moved
+            self.calls.append(moved)
+        for node in range(record.start.layers, record.end.layers):
+            self.graph.add(copy.layer(self.graph.layer(node)))
+        before, name = len(module_name(record.call.path)), module_name(call.path)
+        for point in self.points[record.start.points : record.end.points]:
+            self.point(name + point[before:], copy.value(self.graph.points[point]))
+        return copy.tensors(record.result)
+
+
+class _Copy:
+    """What stands in one call for what stood in the one recorded."""
+
+    def __init__(self, record: Record, call: BlockCall, stream: Tensors, layers: int) -> None:
+        self.path, self.before = call.path, len(record.call.path)
+        self.calls = {id(record.call): call}
+        self.first, self.shift = record.start.layers, layers - record.start.layers
+        self.flow = dict(zip(record.stream.values, stream.values, strict=True))
+
+    def value(self, value: Value) -> Value:
+        if value.node >= self.first:
+            return Value(value.node + self.shift, value.port)
+        return self.flow.get(value, value)
+
+    def tensors(self, tensors: Tensors) -> Tensors:
+        return Tensors(tuple([self.value(value) for value in tensors.values]))
+
+    def call(self, call: BlockCall) -> BlockCall:
+        path, outer = self.path + call.path[self.before :], self.calls[id(call.outer)]
+        moved = self.calls[id(call)] = BlockCall(call.block, call.args, path, call.span, outer)
+        return moved
+
+    def layer(self, layer: Layer) -> Layer:
+        inputs = tuple([self.value(value) for value in layer.inputs])
+        path, call = self.path + layer.path[self.before :], self.calls[id(layer.call)]
+        return Layer(
+            layer.id + self.shift, layer.operation, inputs, layer.shapes, path, layer.span, call,
+            layer.training_only,
+        )  # fmt: skip

@@ -1,0 +1,110 @@
+"""A call that was copied from an earlier one adds what it would have added by itself."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from blockdsl.lowering import Program, lower
+from blockdsl.lowering.choices import ChoicePoint, Options
+from blockdsl.lowering.network import Lowering
+from blockdsl.lowering.replay import Key, Record
+from blockdsl.parser import parse
+from blockdsl.passes.freeze import freeze
+from blockdsl.printer import format_file
+from blockdsl.resources import find_source, names
+from blockdsl.source import Source
+
+
+class _Unfolding(Lowering):
+    """Lowers every call by itself."""
+
+    def recorded(self, key: Key | None) -> Record | None:
+        return None
+
+
+class _Counting(Lowering):
+    """Counts the calls that were copied."""
+
+    copies = 0
+
+    def replay(self, *call: Any) -> Any:
+        self.copies += 1
+        return super().replay(*call)
+
+
+def _second(point: ChoicePoint) -> int | float:
+    return len(point.domain.texts) - 1 if isinstance(point.domain, Options) else point.domain.high
+
+
+def _both(source: Source) -> tuple[Program, Program, int]:
+    file, counting = parse(source), _Counting(_second)
+    return lower(file, lowering=counting), lower(file, lowering=_Unfolding(_second)), counting.copies
+
+
+def _same(copied: Program, unfolded: Program) -> None:
+    assert list(copied.graph.layers()) == list(unfolded.graph.layers())
+    assert list(copied.graph.blocks.items()) == list(unfolded.graph.blocks.items())
+    assert list(copied.graph.points.items()) == list(unfolded.graph.points.items())
+    assert copied.graph.auxiliaries == unfolded.graph.auxiliaries
+    assert copied.graph.output == unfolded.graph.output
+    assert copied.decisions == unfolded.decisions
+    assert copied.lowering.steps == unfolded.lowering.steps
+
+
+@pytest.mark.parametrize("name", names("zoo"))
+def test_the_zoo_is_the_same_with_and_without_copies(name: str) -> None:
+    copied, unfolded, _ = _both(find_source(name))
+    _same(copied, unfolded)
+
+
+@pytest.mark.parametrize("name", names("search"))
+def test_spaces_are_the_same_with_and_without_copies(name: str) -> None:
+    copied, unfolded, _ = _both(find_source(name))
+    _same(copied, unfolded)
+
+
+def _text(text: str) -> tuple[Program, Program, int]:
+    copied, unfolded, copies = _both(Source("<text>", text))
+    _same(copied, unfolded)
+    return copied, unfolded, copies
+
+
+def test_each_kind_of_unit_is_unfolded_once() -> None:
+    *_, copies = _text(
+        "input 8x9x9\nblock conv(c) = CONV(c,3,p1)-RELU\nblock unit(c) = (ID + a:conv(c)-conv(c))-b:RELU\n"
+        "net unit(8)*5-POOL(2)-unit(8)*3"
+    )
+    assert copies == (1 + 4) + (1 + 2)  # the second conv of a first unit, and the further units
+
+
+COPIES = {
+    "a choice in the block": ("block u() = {RELU, TANH}\nnet RELU-u-u-u", 0),
+    "a choice of a name": ("let act = {RELU, TANH}\nblock u() = CONV(8,1)-act\nnet RELU-u-u-u", 0),
+    "a choice in a default": ("block u(c={4, 8}) = CONV(c,1)\nnet RELU-u-u-u", 0),
+    "a network as argument": ("block u(act) = CONV(8,1)-act\nnet RELU-u(RELU)-u(TANH)-u(RELU)", 0),
+    "a tensor as argument": (
+        "block u(a) = ID + a\nnet let a = in-CONV(8,1)\nlet b = a-u(a)\nb-u(a)-u(b)", 0
+    ),
+    "a tensor that the block sees": ("block u() = RELU + a\nnet let a = in-CONV(8,1)\na-u-u-u", 1),
+    "the input, which has a name": ("block u() = RELU\nnet u-u-u", 1),
+    "numbers": ("block u(n) = CONV(8,n,pad=same)\nnet RELU-u(1)-u(3)-u(1)-u(n=1)-u(3)", 3),
+    "shapes": ("block u() = CONV(in.c,in.h)-CONV(2,1)\nnet RELU-u-UP(9)-u-UP(9)-u", 1),
+    "heads": ("block u() = GAP-FC(3)\nnet RELU-AUX(one,u)-RELU-AUX(two,u)-RELU-u", 1),
+    "bundles": ("block u() = SPLIT(2)\nblock v() = SUM-CONV(8,1)\nnet RELU-u-v-u-v", 2),
+    "nothing added": ("block u() = ID\nnet RELU-u-RELU-u-u", 2),
+}  # fmt: skip
+"""What is repeated, and how many of its calls can be copies."""
+
+
+@pytest.mark.parametrize(("text", "expected"), COPIES.values(), ids=COPIES)
+def test_what_is_copied(text: str, expected: int) -> None:
+    *_, copies = _text(f"input 8x9x9\n{text}")
+    assert copies == expected
+
+
+@pytest.mark.parametrize("name", names("search"))
+def test_a_winner_is_written_the_same(name: str) -> None:
+    copied, unfolded, _ = _both(find_source(name))
+    assert format_file(freeze(copied)) == format_file(freeze(unfolded))
