@@ -76,7 +76,7 @@ def effects(choices: Sequence[Choice], done: Sequence[Ended], objective: Objecti
     y = np.array([math.log(value) if relative else value for _, value in rows])
     if len(rows) < ENOUGH or np.ptp(y) == 0:
         return None
-    known = [c if not c.path.startswith("train.") or objective.kind != "static" else None for c in choices]
+    known = [choice if choice.decides_on(objective) else None for choice in choices]
     x, columns = _indicators(known, [e for e, _ in rows])
     if x.shape[1] == 0:
         return None

@@ -12,6 +12,7 @@ from optuna.trial import create_trial
 from blockdsl.search.objectives import Objective
 from blockdsl.search.report.effects import ENOUGH
 from blockdsl.search.report.findings import Ended
+from blockdsl.search.report.levels import choices
 
 TOP, LEAST = 0.1, 5
 """The best share that importances are about; Optuna asks for at least five trials in it."""
@@ -27,7 +28,7 @@ def importances(done: Sequence[Ended], objective: Objective) -> dict[str, float]
 
     PED-ANOVA (Watanabe, Bansal & Hutter, IJCAI 2023, arXiv:2304.10255) in the version for choices that
     not every network comes to (arXiv:2601.20800), as in Optuna: how different the best networks'
-    decisions are from all networks'. The sum is 1.
+    decisions are from all networks'. The sum is 1. A choice that cannot change the objective has none.
 
     Returns:
         None where fewer than `ENOUGH` networks were measured, or all are alike.
@@ -35,6 +36,7 @@ def importances(done: Sequence[Ended], objective: Objective) -> dict[str, float]
     rows = [(e.trial, value) for e in done if (value := e.value(objective)) is not None]
     if len(rows) < ENOUGH or len({value for _, value in rows}) == 1:
         return None
+    able = [choice.path for choice in choices([trial for trial, _ in rows]) if choice.decides_on(objective)]
     study = optuna.create_study(direction=objective.direction)
     study.add_trials(
         [create_trial(value=value, params=t.params, distributions=t.distributions) for t, value in rows]
@@ -43,4 +45,4 @@ def importances(done: Sequence[Ended], objective: Objective) -> dict[str, float]
     with warnings.catch_warnings():
         # It says that a choice of one or two networks may be inaccurate; the page shows how many there are.
         warnings.simplefilter("ignore")
-        return get_param_importances(study, evaluator=evaluator)
+        return get_param_importances(study, evaluator=evaluator, params=able) or None

@@ -16,6 +16,8 @@ from optuna.distributions import (
 )
 from optuna.trial import FrozenTrial
 
+from blockdsl.search.objectives import Objective
+
 MANY = 8
 """A range of more numbers is looked at in thirds."""
 
@@ -42,6 +44,10 @@ class Choice:
 
     path: str
     levels: tuple[Level, ...]
+
+    def decides_on(self, objective: Objective) -> bool:
+        """Whether it can change an objective: how it is trained changes nothing that is known of a graph."""
+        return objective.kind != "static" or not self.path.startswith("train.")
 
     def level(self, params: dict[str, Any]) -> int | None:
         """The place of what was decided; None if this choice was not come to."""

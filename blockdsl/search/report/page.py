@@ -140,7 +140,9 @@ def _title(found: Findings, candidate: Any) -> str:
 
 def _tiles(found: Findings) -> list[tuple[str, str, str]]:
     """Figure, what it is, and a remark."""
-    tiles = [(str(len(found.measured)), "networks measured", f"of {len(found.ended)} proposed")]
+    count = len(found.measured)
+    word = "network measured" if count == 1 else "networks measured"
+    tiles = [(str(count), word, f"of {len(found.ended)} proposed")]
     for objective in found.objectives:
         known = [(v, e.number) for e in found.eligible if (v := e.value(objective)) is not None]
         if known:

@@ -146,7 +146,12 @@ def _effect_text(objective: Objective, model: Effects, effect: Effect) -> str:
         return f"{100 * effect.size:+.0f} ± {100 * effect.error:.0f}"
     if objective.name == "accuracy":
         return f"{100 * effect.size:+.2f} ± {100 * effect.error:.2f}"
-    return f"{effect.size:+.3g} ± {effect.error:.2g}"
+    return f"{effect.size:+{_digits(effect.size, 3)}} ± {effect.error:{_digits(effect.error, 2)}}"
+
+
+def _digits(value: float, digits: int) -> str:
+    """So many digits, and no powers of ten for what is merely large."""
+    return f".{digits}g" if abs(value) < 10**digits - 0.5 else ",.0f"
 
 
 def _mean(objective: Objective, members: Sequence[Ended]) -> str:
