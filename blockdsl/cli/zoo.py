@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Annotated
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from blockdsl import nodes
 
 NAME = "zoo"
+_YEARS = re.compile(r"(?P<only>\d{4})|(?P<first>\d{4})?-(?P<last>\d{4})?")
 _UNITS = {"k": 10**3, "m": 10**6, "g": 10**9}
 
 
@@ -36,7 +38,7 @@ class Entry:
 def command(
     name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="Show this one.")] = None,
     year: Annotated[
-        str | None, typer.Option("--year", metavar="2015|2012-2015", help="Published then.")
+        str | None, typer.Option("--year", metavar="2015|2012-2015|2012-|-2000", help="Published then.")
     ] = None,
     family: Annotated[
         str | None,
@@ -60,7 +62,7 @@ def command(
     years, limit = _years(year), _amount(max_params)
     rows: list[tuple[str, ...]] = []
     for entry in map(_entry, names("zoo")):
-        if (family and not entry.is_of(family)) or (years and entry.year not in years):
+        if (family and not entry.is_of(family)) or int(entry.year) not in years:
             continue
         row = (entry.name, entry.year, entry.title, entry.paper)
         if limit is None:
@@ -111,17 +113,17 @@ def _params(name: str) -> int:
     return load(name).summary().params
 
 
-def _years(text: str | None) -> set[str]:
-    """`2015` or `2012-2015` as years."""
-    if text is None:
-        return set()
-    first, _, last = text.partition("-")
-    try:
-        return {str(year) for year in range(int(first), int(last or first) + 1)}
-    except ValueError:
-        raise typer.BadParameter(
-            f"{text!r} is no year; write 2015 or 2012-2015", param_hint="--year"
-        ) from None
+def _years(text: str | None) -> range:
+    """`2015`, `2012-2015`, `2012-` or `-2000` as years; every year for None."""
+    found = _YEARS.fullmatch("-" if text is None else text)
+    first, last = (found["first"] or 0, found["last"] or 9999) if found else (1, 0)
+    if found and found["only"]:
+        first = last = found["only"]
+    years = range(int(first), int(last) + 1)
+    if not years or text == "-":
+        ways = "write 2015, 2012-2015, 2012- or -2000"
+        raise typer.BadParameter(f"{text!r} is no year and no range of years; {ways}", param_hint="--year")
+    return years
 
 
 def _amount(text: str | None) -> int | None:

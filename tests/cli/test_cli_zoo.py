@@ -19,6 +19,8 @@ def test_filters(capsys: Printed) -> None:
     of_2012 = listed(capsys, "--year", "2012")
     assert "alexnet" in of_2012 and "resnet50" not in of_2012
     assert listed(capsys, "--year", "2012-2013") == of_2012 | listed(capsys, "--year", "2013")
+    assert listed(capsys, "--year", "2012-") | listed(capsys, "--year", "-2011") == everything
+    assert listed(capsys, "--year", "-2000") == {"lenet5", "lenet5_1998"}  # LeCun et al. 1998
     residual, resnets = listed(capsys, "--family", "residual"), listed(capsys, "--family", "resnet")
     assert {"plain20", "se_resnet50", "resnet50"} <= residual < everything
     assert resnets == {name for name in everything if name.startswith("resnet")}
@@ -37,6 +39,11 @@ def test_one_network(capsys: Printed) -> None:
     ("options", "code", "words"),
     [
         (["--year", "then"], 2, "is no year"),
+        (["--year", "-"], 2, "is no year"),
+        (["--year", "2015-2012"], 2, "is no year"),
+        (["--year", "2012-13"], 2, "is no year"),
+        (["--year", "2012-2013-2014"], 2, "is no year"),
+        (["--year", "1812"], 1, "no network of the zoo is such"),
         (["--max-params", "many"], 2, "is no number"),
         (["--family", "nothing"], 1, "no network of the zoo is such"),
         (["alexnot"], 1, "did you mean alexnet?"),
