@@ -89,6 +89,32 @@ def whole_process(rounds: int) -> Figure:
     return Figure("summary of resnet50, whole process", ours, theirs, theirs / ours, ">= 8")
 
 
+def construction(rounds: int) -> list[Figure]:
+    """Text to a module, initialised and checked, against pytorchcv's constructor, in one warm process."""
+    from pytorchcv.models.fractalnet_cifar import fractalnet_cifar10
+    from pytorchcv.models.preresnet_cifar import preresnet1001_cifar10
+
+    figures = []
+    for name, theirs in (("preact_resnet1001", preresnet1001_cifar10), ("fractalnet_20", fractalnet_cifar10)):
+        ours, other = medians(rounds, module_of(find_source(name).text), theirs)
+        figures.append(Figure(f"{name} to a module, pytorchcv's", ours, other, ours / other, "<= 1.2"))
+    return figures
+
+
+def module_of(text: str) -> Callable[[], nn.Module]:
+    return lambda: blockdsl.parse(text).module()
+
+
+def checked_zoo(rounds: int) -> Figure:
+    """`blockdsl check zoo/*.arch` in one process; the ratio is to the ten seconds that it may take."""
+    files = [str(path) for path in sorted((ROOT / "zoo").glob("*.arch"))]
+    command = [sys.executable, "-m", "blockdsl.cli", "check", *files]
+    (seconds,) = medians(
+        rounds, lambda: subprocess.run(command, check=True, cwd=ROOT, stdout=subprocess.DEVNULL)
+    )
+    return Figure(f"check of the {len(files)} networks of the zoo, 10 s", seconds, 10, seconds / 10, "<= 1")
+
+
 def linear_growth(rounds: int) -> Figure:
     """Cost per layer of 10,000 layers in a row against resnet50's."""
 
@@ -148,6 +174,8 @@ def main() -> None:
         warm_summary(given.rounds),
         whole_process(max(3, given.rounds // 2)),
         linear_growth(max(3, given.rounds // 2)),
+        *construction(given.rounds),
+        checked_zoo(max(3, given.rounds // 4)),
         *training_steps(given.rounds),
     ]
     text = table(figures)
