@@ -1,0 +1,90 @@
+"""`blockdsl open`: a network becomes a space around it."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from blockdsl.cli.options import ExpressionOption, FileArgument, InputOption, dims, read
+from blockdsl.cli.output import replacing
+
+if TYPE_CHECKING:
+    from blockdsl.search.opened import Tried
+
+NAME = "open"
+
+
+def command(
+    file: FileArgument = None,
+    expression: ExpressionOption = None,
+    shape: InputOption = None,
+    width: Annotated[
+        str | None,
+        typer.Option(
+            "--width", metavar="0.5..2", help="Multiply all widths by one of these; 0.5,1,2 is a list."
+        ),
+    ] = None,
+    depth: Annotated[
+        str | None, typer.Option("--depth", metavar="1..4", help="Repeat what is repeated so many times.")
+    ] = None,
+    kernel: Annotated[
+        str | None,
+        typer.Option("--kernel", metavar="3,5", help="Kernels of these sizes, where the pad follows them."),
+    ] = None,
+    shortcut: Annotated[
+        bool, typer.Option("--shortcut", help="Sums with the input: with the shortcut, or without.")
+    ] = False,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", metavar="OUT", help="Write OUT.arch, not to the screen.")
+    ] = None,
+) -> None:
+    """Open choices in a network: write a search space that holds it.
+
+    What is opened, and what is not and why, is told beside. The space is tried first: the network itself
+    is in it.
+
+    `blockdsl open resnet20 --width 0.5..2 --depth 1..5 --shortcut -o space.arch`
+    """
+    from blockdsl.passes.opening import Opening, counts, kernels, multipliers
+    from blockdsl.search.opened import open_network, text_in
+
+    if not (width or depth or kernel or shortcut):
+        raise typer.BadParameter("say what to open: --width, --depth, --kernel, --shortcut")
+    opening = Opening(
+        multipliers(width) if width else None,
+        counts("--depth", depth) if depth else None,
+        kernels(kernel) if kernel else None,
+        shortcut,
+    )
+    tried = open_network(read(file, expression), opening, input=dims(shape))
+    text = text_in(tried, output.parent if output else Path())
+    if output is None:
+        sys.stdout.write(text)
+        _tell(tried)
+        return
+    with replacing(output) as part:
+        part.write_text(text, encoding="utf-8", newline="\n")
+    _tell(tried)
+    print(f"wrote {output}", file=sys.stderr)
+
+
+def _tell(tried: Tried) -> None:
+    """What was opened and what was not, on standard error, beside the text."""
+    from blockdsl.search.opened import DRAWS
+
+    def say(text: str) -> None:
+        print(text, file=sys.stderr)
+
+    for what, words in tried.opened.done.items():
+        say(f"opened {what:<8} {words}")
+    for what, reason in tried.opened.none.items():
+        say(f"no     {what:<8} {reason}")
+    for span, reason in sorted(tried.opened.kept, key=lambda kept: (kept[0].source.name, kept[0].start)):
+        text = " ".join(span.text.split())
+        say(f"kept   {span}: " + (f"`{text}`: {reason}" if len(text) < 60 else reason))
+    say(f"{tried.size}; the network itself is one of them")
+    if tried.refused:
+        say(f"{len(tried.refused)} of {DRAWS} draws do not go together, such as:\n{tried.refused[0]}")

@@ -1,0 +1,91 @@
+"""Replacing stretches of texts, so that the comments and the layout around them stay."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from blockdsl import nodes
+from blockdsl.lowering.context import Place, place
+from blockdsl.source import Span
+
+Number = int | float
+Make = Callable[["Edits"], str]
+
+
+@dataclass
+class Edits:
+    """Edits of several sources. `starts` gets, choice by choice as they are written, what the file had."""
+
+    made: dict[Place, tuple[Span, Make]] = field(default_factory=dict)
+    starts: list[Number] = field(default_factory=list)
+    lets: dict[Place, list[tuple[str, Make]]] = field(default_factory=dict)
+
+    def add(self, span: Span, make: Make) -> None:
+        """Write what `make` returns in place of a span; an empty span inserts."""
+        self.made[place(span)] = (span, make)
+
+    def choice(self, span: Span, text: str, start: Number) -> None:
+        """Write a choice in place of a span; `start` decides for what stands there."""
+
+        def make(edits: Edits) -> str:
+            edits.starts.append(start)
+            return text
+
+        self.add(span, make)
+
+    def let(self, home: nodes.Body, names: tuple[str, ...], make: Make) -> str:
+        """Bind what `make` writes before the result of a body; the name it gets, one that is free."""
+        at = Span(home.result.span.source, home.result.span.start, home.result.span.start)
+        known = self.lets.setdefault(place(at), [])
+        base = free(names, _words_around(home))
+        given = {name for name, _ in known}
+        name = free((base, *(f"{base}_{i}" for i in range(2, 999))), _words_around(home) | given)
+        known.append((name, make))
+        first = "" if home.lets else "\n    "
+        self.add(at, lambda e: first + "".join(f"let {n} = {m(e)}\n    " for n, m in known))
+        return name
+
+    def touches(self, span: Span) -> bool:
+        """Whether anything is edited in a span."""
+        return any(_inside(other, span) for other, _ in self.made.values())
+
+    def inner(self, span: Span) -> str:
+        """The text of a part that is edited around: as `text`, an edit of the part itself made too."""
+        whole = self.made.get(place(span))
+        return whole[1](self) if whole else self.text(span, inserted=False)
+
+    def text(self, span: Span, *, inserted: bool = True) -> str:
+        """The text of a span with the edits inside it made, from left to right; `inserted` texts as well."""
+        whole = span.source.text
+        inside = [
+            (s, m)
+            for s, m in self.made.values()
+            if _inside(s, span) and place(s) != place(span) and (inserted or s.start < s.end)
+        ]
+        inside.sort(key=lambda edit: (edit[0].start, -edit[0].end if edit[0].start != edit[0].end else -1e9))
+        parts, at = [], span.start
+        for edit, make in inside:
+            if edit.start < at:
+                continue  # inside one that was made, which writes it itself
+            parts += [whole[at : edit.start], make(self)]
+            at = edit.end
+        return "".join([*parts, whole[at : span.end]])
+
+
+def free(names: Iterable[str], words: set[str]) -> str:
+    """The first of some names that is none of the words."""
+    return next(name for name in names if name not in words)
+
+
+def _words_around(home: nodes.Body) -> set[str]:
+    """The words of the definition that a body belongs to, and before it to the last one."""
+    text = home.span.source.text
+    start = max(text.rfind("\nblock ", 0, home.span.start), text.rfind("\nnet ", 0, home.span.start)) + 1
+    return set(re.findall(r"\w+", text[start : home.span.end]))
+
+
+def _inside(span: Span, outer: Span) -> bool:
+    same = place(span)[0] == place(outer)[0]
+    return same and outer.start <= span.start and span.end <= outer.end

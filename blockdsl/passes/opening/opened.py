@@ -1,0 +1,250 @@
+"""The text of a file with its widths, depths, kernels and shortcuts opened."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+from blockdsl import nodes
+from blockdsl.diagnostics import error
+from blockdsl.lowering import Program
+from blockdsl.lowering.context import place
+from blockdsl.ops import Shape
+from blockdsl.parser import parse
+from blockdsl.passes.opening.demands import Role, Site
+from blockdsl.passes.opening.edits import Edits, Number, free
+from blockdsl.passes.opening.flatten import flattened
+from blockdsl.passes.opening.lines import whole_line, with_comment
+from blockdsl.passes.opening.names import Unit, unit_of
+from blockdsl.passes.opening.ranges import Values
+from blockdsl.passes.opening.shortcuts import open_shortcuts
+from blockdsl.passes.opening.visits import Found, Kernel, Visitor
+from blockdsl.passes.trees import bare, is_choice, walk
+from blockdsl.printer import format_file
+from blockdsl.source import Source, Span
+
+_NONE = {
+    "width": "no number of channels or features is written but that of the outputs",
+    "depth": "nothing is repeated by a number that is written",
+    "kernel": "no kernel of these sizes has a pad of half its size",
+    "shortcut": "no sum has the identity among its parts",
+}
+
+
+@dataclass(frozen=True)
+class Opening:
+    """What shall be opened, and to which values."""
+
+    width: Values | None = None
+    depth: Values | None = None
+    kernel: Values | None = None
+    shortcut: bool = False
+    multiple: int = 1
+    """Scaled widths are multiples of this."""
+
+
+@dataclass
+class Opened:
+    """A space.
+
+    Attributes:
+        text: the file.
+        starts: how to decide each choice, in the order of the text, for the network that was opened.
+        done: what was opened, in words, by what it is.
+        kept: what was not, where, and why.
+        none: what was asked for and is nowhere in the file, and why.
+    """
+
+    text: str = ""
+    starts: list[Number] = field(default_factory=list)
+    done: dict[str, str] = field(default_factory=dict)
+    kept: list[tuple[Span, str]] = field(default_factory=list)
+    none: dict[str, str] = field(default_factory=dict)
+
+
+def refuse_space(file: nodes.File) -> None:
+    """Refuse a file that is a space already.
+
+    Raises:
+        ArchError: it has choices or a `search` section.
+    """
+    open_already = [n for n in walk(file) if is_choice(n) or isinstance(n, nodes.Search)]
+    if open_already:
+        raise error(
+            "open", f"{file.span.source.name} is a space already", open_already[-1].span,
+            help="open a network, or write more choices by hand",
+        )  # fmt: skip
+
+
+def open_choices(program: Program, opening: Opening, *, input: Shape | None = None) -> Opened:
+    """The text of a program's file with choices in it.
+
+    Args:
+        program: of a file without choices.
+        opening: what to open.
+        input: the shape that was given beside a file that has none.
+
+    Raises:
+        ArchError: nothing of what is asked for can be opened.
+    """
+    file = program.file
+    unit = unit_of(file)
+    return _Opener(program, unit, opening, Visitor(program, unit).visit_file()).opened(input)
+
+
+class _Opener:
+    def __init__(self, program: Program, unit: Unit, opening: Opening, found: Found) -> None:
+        self.program, self.unit, self.opening, self.found = program, unit, opening, found
+        self.source = program.file.span.source
+        self.edits = Edits()
+        self.result = Opened()
+        words = set(re.findall(r"\w+", "".join(u.file.span.source.text for u in (*unit.used(), unit))))
+        self.width = free(("width", "multiplier", "width_2"), words)
+        self.wide = free(("wide", "scaled", "wide_2"), words)
+        self.scaled = False
+
+    def opened(self, input: Shape | None) -> Opened:
+        """Open what is asked for, and write the file."""
+        for role, values, open_sites in (
+            (Role.WIDTH, self.opening.width, self._open_widths),
+            (Role.DEPTH, self.opening.depth, self._open_depths),
+            (Role.KERNEL, self.opening.kernel, self._open_kernels),
+        ):
+            if values is not None:
+                sites = [site for site in self.found.sites.values() if site.role is role]
+                self._tell(role.value, open_sites(sites, values))
+                self.result.kept += [(s, w) for r, s, w in self.found.kept.values() if r is role]
+        if self.opening.shortcut:
+            self._tell("shortcut", ["with or without"] * open_shortcuts(self.found, self.edits))
+            self.result.kept += [(s, w) for r, s, w in self.found.kept.values() if r is None]
+        if not self.result.done:
+            why = "; ".join(self.result.none.values())
+            raise error("open", f"there is nothing of this kind to open in {self.source.name}", help=why)
+        self.result.text = self._written(input)
+        self.result.starts = self.edits.starts
+        return self.result
+
+    def _tell(self, what: str, opened: list[str]) -> None:
+        """Say what was opened in how many places, or that there are none."""
+        if opened:
+            words = " or ".join(dict.fromkeys(opened))
+            self.result.done[what] = f"{words}, at {len(opened)} place{'s' if len(opened) > 1 else ''}"
+        else:
+            self.result.none[what] = _NONE[what]
+
+    # --- widths, depths, kernels
+
+    def _open_widths(self, sites: list[Site], values: Values) -> list[str]:
+        multipliers = [site for site in sites if site.multiplier]
+        for site in multipliers:
+            self.edits.choice(site.expr.span, values.written(), values.decision(1))
+        if multipliers:
+            return [values.written()] * len(multipliers)
+        outputs = {place(site.expr.span) for site in self.found.outputs}
+        names = {name for site in self.found.outputs for name in _names(site.expr)}
+        for site in sites:
+            if place(site.expr.span) in outputs or names & _names(site.expr):
+                continue
+            self._scale(site.expr.span)
+            self.scaled = True
+        return [values.written()] * len(self.edits.made)
+
+    def _scale(self, span: Span) -> None:
+        self.edits.add(span, lambda edits: f"{self.wide}({edits.text(span)})")
+
+    def _open_depths(self, sites: list[Site], values: Values) -> list[str]:
+        opened = []
+        for site in sites:
+            expr = bare(site.expr)
+            if site.multiplier:
+                self.result.kept.append((expr.span, "it multiplies depths; make it a choice by hand"))
+            elif isinstance(expr, nodes.Number) and isinstance(expr.value, int):
+                around = values.around(expr.value)
+                self.edits.choice(expr.span, around.written(), around.decision(expr.value))
+                opened.append(around.written())
+            else:
+                self.result.kept.append((site.expr.span, "this depth is computed, not written"))
+        return opened
+
+    def _open_kernels(self, sites: list[Site], values: Values) -> list[str]:
+        opened = []
+        for site in sites:
+            expr = bare(site.expr)
+            if isinstance(expr, nodes.Number) and expr.value in values.numbers:
+                self.edits.choice(expr.span, values.written(), values.decision(expr.value))
+                opened.append(values.written())
+            elif expr.span.text != "1":
+                self.result.kept.append((expr.span, f"this kernel is none of {values.written()}"))
+        for found in self.found.kernels.values():
+            if found.size in values.numbers:
+                self._tie(found, values)
+                opened.append(values.written())
+            else:
+                self.result.kept.append((found.kernel.span, f"this kernel is none of {values.written()}"))
+        return opened
+
+    def _tie(self, found: Kernel, values: Values) -> None:
+        """Name a kernel that is a choice, so that its pad follows."""
+
+        def choice(edits: Edits) -> str:
+            edits.starts.append(values.decision(found.size))
+            return values.written()
+
+        name = self.edits.let(found.home, ("k", "kernel", "size"), choice)
+        self.edits.add(found.kernel.value.span, lambda _: name)
+        self.edits.add(found.pad.span, lambda _: f"pad={name}//2")
+
+    # --- the file
+
+    def _written(self, input: Shape | None) -> str:
+        for statement in self.program.file.statements:
+            match statement:
+                case nodes.Check() | nodes.Meta(key="error"):
+                    self.edits.add(whole_line(statement.span), lambda _: "")
+                case nodes.Meta(key="title", values=(nodes.String() as title, *_)):
+                    self.edits.add(title.span, lambda edits, s=title.span: s.text[:-1] + ', opened"')  # type: ignore[misc]
+        first = next(
+            s for s in self.program.file.statements if isinstance(s, nodes.Let | nodes.Block | nodes.Net)
+        )
+        at = with_comment(first.span).start
+        head = self._head(at)
+        added = self._added(input)
+        net = next(s for s in self.program.file.statements if isinstance(s, nodes.Net))
+        end = len(self.source.text)
+        between = self.edits.text(Span(self.source, at, net.span.start))
+        rest = self.edits.text(Span(self.source, net.span.start, end))
+        keyword = "" if net.keyword else "net "
+        search = "search\n    maximize accuracy\n    minimize params\n"
+        text = f"{head}{added}\n{between}{keyword}{rest}\n\n{search}"
+        return format_file(parse(Source(self.source.name, text, self.source.folder)))
+
+    def _head(self, end: int) -> str:
+        what = " and ".join(filter(None, (", ".join([*self.result.done][:-1]), [*self.result.done][-1])))
+        said = f"# {self.source.name} with its {what} opened by `blockdsl open`.\n"
+        uses = [s for s in self.program.file.statements if isinstance(s, nodes.Use)]
+        if any(self.edits.touches(u.file.span) for u in self.unit.used()):
+            for use in uses:
+                self.edits.add(whole_line(use.span), lambda _: "")
+            self.flat = True
+        else:
+            self.flat = False
+        return said + self.edits.text(Span(self.source, 0, end))
+
+    def _added(self, input: Shape | None) -> str:
+        lines = [""]
+        if input is not None and not any(isinstance(s, nodes.Input) for s in self.program.file.statements):
+            lines.append("input " + "x".join(map(str, input)) + "\n")
+        if self.scaled:
+            assert self.opening.width is not None
+            self.edits.starts.append(self.opening.width.decision(1))
+            lines.append(f"let {self.width} = {self.opening.width.written()}    # all widths times this")
+            by = self.opening.multiple
+            rounded = f"divisible({self.width}*c, {by})" if by > 1 else f"max(1, round({self.width}*c))"
+            lines.append(f"let {self.wide}(c) = {rounded}\n")
+        if self.flat:
+            lines += [f"{text}\n" for text in flattened(self.unit, self.edits)]
+        return "\n".join(lines)
+
+
+def _names(expr: nodes.Expr) -> set[str]:
+    return {node.steps[0].name for node in walk(expr) if isinstance(node, nodes.Path)}
