@@ -47,7 +47,7 @@ class Card:
         title: `The start`, `Trial 12`.
         scores: each objective beside the costs, and its value as text; empty where it was not measured.
         costs: how much of what, and how many times the start's.
-        picture: its SVG as a data URL; `height` is its natural one in pixels.
+        picture: its SVG as a data URL; `size` is its natural width and height in pixels.
         alike: how many choices are decided as in the start.
         text: its `.arch` file.
     """
@@ -57,7 +57,7 @@ class Card:
     scores: Sequence[tuple[str, str]]
     costs: Sequence[tuple[str, str, str]]
     picture: str
-    height: float
+    size: tuple[float, float]
     differences: Sequence[Difference]
     alike: int
     text: str
@@ -122,7 +122,7 @@ def winner_cards(found: Findings, start: Start, folder: Path) -> list[Card]:
 
 def scale(cards: Sequence[Card]) -> float:
     """The scale of all pictures, so that a network twice as deep looks so."""
-    tallest = max((card.height for card in cards), default=TALL)
+    tallest = max((card.size[1] for card in cards), default=TALL)
     return min(1.0, max(LEAST_SCALE, TALL / tallest))
 
 
@@ -174,13 +174,13 @@ def _decisions(candidate: Candidate) -> Mapping[str, str]:
     }
 
 
-def _picture(candidate: Candidate) -> tuple[str, float]:
-    """The network as `blockdsl render` draws it, top down, and its height in pixels.
+def _picture(candidate: Candidate) -> tuple[str, tuple[float, float]]:
+    """The network as `blockdsl render` draws it, top down, and its width and height in pixels.
 
     It is a data URL, so that the pictures' names and styles keep out of each other's way.
     """
     boxes = view(scene(candidate.program.graph, candidate.program.meta.title or ""))
     svg = drawn(to_dot(boxes, Style(direction="down", title=False)), "svg")
-    height = re.search(rb'height="([\d.]+)pt"', svg)
+    width, height = (float(points) for points in re.findall(rb'(?:width|height)="([\d.]+)pt"', svg)[:2])
     url = "data:image/svg+xml;base64," + base64.b64encode(svg).decode()
-    return url, _PIXELS * float(height[1]) if height else TALL
+    return url, (_PIXELS * width, _PIXELS * height)
