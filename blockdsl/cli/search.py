@@ -248,10 +248,11 @@ def _summary(
 def _why_early(status: Status, *, timeout: bool) -> str:
     if timeout:
         return "the time is up; the same command goes on"
-    reasons = status.reasons.most_common(1)
-    of = sum(status.reasons.values())
-    why = f"; {reasons[0][1]:,} of {of:,} that were refused: {reasons[0][0]}" if reasons else ""
-    return f"no new network worth training could be found{why}"
+    if not status.reasons:
+        return "no further network could be found"
+    reason, count = status.reasons.most_common(1)[0]
+    refused = sum(status.reasons.values())
+    return f"no further network worth a trial could be found; {count:,} of {refused:,} refused: {reason}"
 
 
 def _seconds(text: str | None) -> float | None:

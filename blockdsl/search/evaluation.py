@@ -86,6 +86,7 @@ class Evaluator:
 
     def check(self, program: Program) -> None:
         """Refuse what a first network shows to be wrong, whatever is chosen (raises `ArchError`)."""
+        training.check_device(self.setup.device)
         for objective in self.objectives:
             if objective.kind == "function":
                 self._function(objective.argument)

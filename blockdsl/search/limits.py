@@ -44,9 +44,43 @@ def broken(
     Raises:
         KeyError: a limit names what was not measured.
     """
-    names: dict[str, Any] = {**measured, **{kind: _by_word(kind, measured) for kind in CALLED}}
+    names = _names(measured)
     decided = [r for r in space.requires if not is_static(r.condition) and (trained or not _trains(r))]
     return tuple(text_of(r) for r in decided if not space.meets(candidate, r, names))
+
+
+def excess(space: Space, candidate: Candidate, measured: Mapping[str, float]) -> dict[str, float]:
+    """By how much a network is beyond each limit on measured figures: 0 or below for one that is met.
+
+    The difference of what a limit compares; of any other condition 1 or 0. (Samplers learn from it.)
+
+    Raises:
+        KeyError: as `broken`.
+    """
+    names = {**candidate.figures, **_names(measured)}
+    found = {}
+    for require in space.requires:
+        if not is_static(require.condition):
+            sides = _sides(require.condition)
+            values: list[Any] = [candidate.program.evaluate(side, names) for side in sides]
+            beyond = values[0] - values[1] if values else not space.meets(candidate, require, names)
+            found[text_of(require)] = float(beyond)
+    return found
+
+
+def _sides(condition: nodes.Expr) -> tuple[nodes.Expr, ...]:
+    """What a comparison wants to be small, and what large; nothing of another condition."""
+    match condition:
+        case nodes.Binary(op="<" | "<=", left=small, right=large):
+            return small, large
+        case nodes.Binary(op=">" | ">=", left=large, right=small):
+            return small, large
+    return ()
+
+
+def _names(measured: Mapping[str, float]) -> dict[str, Any]:
+    """What a condition may name."""
+    return {**measured, **{kind: _by_word(kind, measured) for kind in CALLED}}
 
 
 def _trains(require: nodes.Require) -> bool:

@@ -102,7 +102,10 @@ class Proposals:
         return self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
 
     def _ask(self) -> Trial:
-        return Trial(self.study, self.left.pop()) if self.left else self.study.ask()
+        if not self.left:
+            return self.study.ask()
+        self.running()  # A storage may know by their number only such trials as it has read.
+        return Trial(self.study, self.left.pop())
 
     def _useful(self, trial: Trial) -> Candidate | None:
         """The network of a trial; None if there is nothing to measure, and the trial was told why."""
@@ -130,6 +133,8 @@ class Proposals:
         """Tell a trial what is known of its network."""
         for step, value in other.intermediate_values.items():
             self.study._storage.set_trial_intermediate_value(trial._trial_id, step, value)
+        for limit, beyond in other.constraints.items():
+            trial.set_constraint(limit, beyond)
         again = Record(DUPLICATE, record.identity, other.number, record.measured, record.why, record.broken)
         self.tell(trial, again, other.state, other.values)
 

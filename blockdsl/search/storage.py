@@ -38,7 +38,7 @@ class Journal(JournalFileBackend):
                 os.fsync(file.fileno())
 
 
-_KNOWN = "a file such as studies.journal, or a URL such as sqlite:///studies.db, postgresql://…, redis://…"
+_KNOWN = "a file such as studies.journal, or a URL such as sqlite:///studies.db, postgresql://…, mysql://…"
 
 
 def folder_of(study: str, root: Path = Path("runs")) -> Path:

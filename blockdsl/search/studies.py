@@ -18,7 +18,7 @@ from blockdsl.lowering import ChoicePoint
 from blockdsl.ops.geometry import show
 from blockdsl.search.distributions import distribution, internal
 from blockdsl.search.domains import Value
-from blockdsl.search.limits import broken
+from blockdsl.search.limits import broken, excess
 from blockdsl.search.records import ATTRIBUTE as RECORD
 from blockdsl.search.records import DONE, MEASURED, Record
 from blockdsl.search.setup import ATTRIBUTE, SAME, Setup
@@ -171,6 +171,7 @@ def _kept(space: Space, trial: FrozenTrial, record: Record) -> FrozenTrial | Non
     try:
         known = {**record.measured, "seconds": record.seconds}
         late = broken(space, candidate, known) if record.outcome == DONE else ()
+        beyond = excess(space, candidate, known) if record.outcome == DONE else {}
     except (ArchError, KeyError):
         return None
     copy = optuna.trial.create_trial(
@@ -182,6 +183,8 @@ def _kept(space: Space, trial: FrozenTrial, record: Record) -> FrozenTrial | Non
         intermediate_values=trial.intermediate_values,
     )
     copy.number = trial.number
+    for limit, value in beyond.items():
+        copy.set_constraint(limit, value)
     return copy
 
 

@@ -133,7 +133,11 @@ class Worker:
             seconds=seconds,
             epochs=result.epochs,
         )
-        values = [measured[o.name] for o in self.objectives] if result.outcome == DONE else None
+        values = None
+        if result.outcome == DONE:
+            values = [measured[o.name] for o in self.objectives]
+            for limit, beyond in limits.excess(self.space, candidate, known).items():
+                trial.set_constraint(limit, beyond)
         self.proposals.tell(trial, record, values=values)
         if result.outcome == DONE and result.weights is not None:
             keep(self.study, self.order.folder, trial.number, result.weights)

@@ -27,7 +27,7 @@ def search(text: str, trials: int, **how: Any) -> Study:
     given = order(text, trials, **how)
     FOLDER.mkdir(parents=True, exist_ok=True)
     study = begin(connect(None, FOLDER), "s", given.setup, given.setup.space()).study
-    Worker(given).run()
+    Worker(dataclasses.replace(given, study=study.study_name)).run()
     return study
 
 

@@ -67,7 +67,7 @@ def test_killed_and_resumed(storage: str | None, kills: int, trials: int, seed: 
         # Some time after it has gone on, so that a trial more at the least has ended, or before.
         wanted = len(kept) + moments.choice([0, 1, 1, 2])
         while process.poll() is None and len(finished(storage)) < wanted:
-            time.sleep(0.02)
+            time.sleep(0.1)
         time.sleep(moments.uniform(0, 0.3))
         assert process.poll() is None, "it ended before it was killed"
         os.killpg(process.pid, signal.SIGKILL)

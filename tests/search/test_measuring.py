@@ -130,6 +130,16 @@ def test_a_limit_on_what_training_yields_decides_who_can_win() -> None:
     ] * 2
 
 
+def test_samplers_see_by_how_much_a_limit_is_missed() -> None:
+    goals = ("maximize accuracy", "require score(params) <= 9000 and accuracy > 2", "require accuracy >= 2")
+    for trial, record in records(search(text(*goals, "require 3000 > score(params)"), 2)).values():
+        assert trial.constraints == {
+            "score(params) <= 9000 and accuracy > 2": 1.0,
+            "accuracy >= 2": pytest.approx(2 - record.measured["accuracy"]),
+            "3000 > score(params)": record.measured["params"] - 3000,
+        }
+
+
 def test_a_limit_on_the_time_that_training_takes() -> None:
     found = by_outcome(search(text("maximize accuracy", "require seconds <= 0.0001"), 1))
     assert found["done"][0].broken == ["seconds <= 0.0001"]

@@ -80,15 +80,6 @@ def test_the_same_command_goes_on(capsys: pytest.CaptureFixture[str]) -> None:
     assert "9 trials: " in capsys.readouterr().out
 
 
-def test_seeds_do_not_replay() -> None:
-    drawn: list[list[dict[str, Any]]] = []
-    for trials in ("3", "6"):
-        before = sum(map(len, drawn))
-        search("--trials", trials, "--sampler", "random")
-        drawn.append([t.params for t in load(connect(None, folder_of("s-t")), "s-t").get_trials()[before:]])
-    assert drawn[0][:3] != drawn[1][:3]
-
-
 def test_best_writes_files_that_say_where_they_are_from() -> None:
     search("--trials", "60", "--sampler", "grid")
     assert run(["best", "s-t", "--pareto", "-o", "winners"]) == 0
@@ -132,18 +123,6 @@ def test_a_space_without_a_feasible_point_says_which_limit(capsys: pytest.Captur
         "       |             ^^^^^^^^^^^^\n"
         "  help: params range from 58 to 502\n"
     )
-
-
-@pytest.mark.long
-def test_a_changed_space_keeps_what_makes_sense(capsys: pytest.CaptureFixture[str]) -> None:
-    training = SPACE.replace("search", "train\n    epochs = 1\n    batch = 256\nsearch")
-    Path("s.arch").write_text(training)
-    assert run(["search", "s.arch", "--trials", "5", "--sampler", "random"]) == 0
-    Path("s.arch").write_text(training.replace("{ID,", "{ID, TANH,"))
-    capsys.readouterr()
-    assert run(["search", "s.arch", "--trials", "7", "--sampler", "random"]) == 0
-    assert "the space has changed; trials kept: 0, 1, 2, 3, 4; set aside: none" in capsys.readouterr().out
-    assert sum(o in MEASURED for o in outcomes("s-digits")) == 7
 
 
 def test_a_study_of_another_space_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
