@@ -14,6 +14,8 @@ from optuna.study import Study
 from blockdsl.cli import run
 from blockdsl.search.records import DUPLICATE, INFEASIBLE, PRUNED
 from blockdsl.search.report import report
+from blockdsl.search.report.findings import Findings
+from blockdsl.search.report.networks import Start, start_of
 from blockdsl.search.storage import connect, folder_of
 from tests.search.studies import CHAIN, add, candidates, filled, options_of, study_of
 from tests.search.test_effects import additive
@@ -230,6 +232,25 @@ def test_every_outcome_is_counted_and_a_duplicate_is_no_measurement(tmp_path: Pa
     assert points(front, "beyond a limit") == {13: (1, 0.99)}
     assert 14 not in {**points(front, "measured"), **points(front, "front")}
     assert "99.00%" not in [t.strip() for t in page.texts("b")]  # no tile is of a network beyond a limit
+
+
+def test_what_is_measured_meanwhile_is_not_half_on_the_page(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study, space = study_of(CHAIN)
+    networks = list(candidates(space))
+    filled(study, networks[:-1], additive)
+    before = page_of(study, tmp_path)
+
+    def late(found: Findings) -> Start:
+        add(study, networks[-1], {"accuracy": 0.999, "params": 1.0})
+        return start_of(found)
+
+    monkeypatch.setattr("blockdsl.search.report.page.start_of", late)
+    page = page_of(study, tmp_path)
+    assert len(study.trials) == 24
+    assert page.figures() == before.figures()
+    assert "99.90%" not in page.words()
 
 
 def test_only_networks_beyond_a_limit(tmp_path: Path) -> None:

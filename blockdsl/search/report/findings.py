@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
+import optuna
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
@@ -41,7 +42,8 @@ class Findings:
     """A study that is looked at, whether it goes on or not.
 
     Attributes:
-        study, setup, space, objectives: what was searched, and for what.
+        study: a copy in memory.
+        setup, space, objectives: what was searched, and for what.
         ended: every trial that ended, those included that were replaced.
         running: how many are being measured, or were when a command was stopped.
     """
@@ -85,13 +87,22 @@ class Findings:
 
 
 def findings(study: Study) -> Findings:
-    """Look at a study.
+    """Look at a study as it is now: what is measured while the page is written is not on it.
 
     Raises:
         ArchError: it was not begun by `blockdsl search`, or a file that its space uses is gone.
     """
+    study = _copied(study)
     setup = setup_of(study)
     space = setup.space()
     ended = [Ended(trial, record) for trial, record in records(study).values()]
     running = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
     return Findings(study, setup, space, setup.objectives(space), ended, len(running))
+
+
+def _copied(study: Study) -> Study:
+    copy = optuna.create_study(study_name=study.study_name, directions=study.directions)
+    for name, value in study.user_attrs.items():
+        copy.set_user_attr(name, value)
+    copy.add_trials(study.get_trials(deepcopy=False))
+    return copy

@@ -16,6 +16,7 @@ from blockdsl import __version__
 from blockdsl.diagnostics import error
 from blockdsl.render import graphviz
 from blockdsl.search.objectives import Objective
+from blockdsl.search.records import DONE, DUPLICATE, INFEASIBLE, PRUNED, REFUSED, SKIPPED
 from blockdsl.search.report import figures
 from blockdsl.search.report.effects import ENOUGH
 from blockdsl.search.report.findings import Findings, findings
@@ -26,15 +27,15 @@ from blockdsl.search.setup import SAME
 from blockdsl.search.status import value_text
 
 OUTCOMES = {
-    "done": "measured to the end",
-    "pruned": "given up early, since others were ahead by then",
+    DONE: "measured to the end",
+    PRUNED: "given up early, since others were ahead by then",
     "diverged": "the loss was not finite any more",
     "out of memory": "did not fit into memory",
     "crashed": "measuring it failed",
-    "duplicate": "the same network as an earlier trial; took its result, and cost nothing",
-    "infeasible": "beyond a limit that is known before training; replaced, and cost nothing",
-    "refused": "options that do not go together; replaced, and cost nothing",
-    "skipped": "a look without training said that it is not worth one",
+    DUPLICATE: "the same network as an earlier trial; took its result, and cost nothing",
+    INFEASIBLE: "beyond a limit that is known before training; replaced, and cost nothing",
+    REFUSED: "options that do not go together; replaced, and cost nothing",
+    SKIPPED: "a look without training said that it is not worth one",
 }
 """How a trial can end, in words."""
 TRIALS = 500
