@@ -117,7 +117,9 @@ def load(
         ArchError: the name is unknown, the data is missing or malformed, or nothing is left to train on.
     """
     if not 0 < share <= 1:
-        raise error("data", f"--share {share:g} leaves no images", help="above 0, and 1 at the most")
+        raise error(
+            "data", f"a share of {share:g} is no part of the images", help="above 0, and 1 at the most"
+        )
     kind, _, path = name.partition(":")
     train: Split
     test: Split | None

@@ -1,10 +1,13 @@
 """`blockdsl train`: what it prints of ensembles, carried weights and frozen layers."""
 
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import torch
 from safetensors.torch import load_file
 
 from blockdsl.cli import run
@@ -83,6 +86,17 @@ WRONG = [
     (["--precision", "fp8"], "error[train]: precision takes fp32, bf16, fp16 or fp64"),
     (["--strategy", "fsdp"], "error[device]: there is no strategy fsdp\n"
      "  help: auto and ddp train a copy of the network on each device; no strategy shards one"),
+    (["--devices", str(1 + (os.cpu_count() or 1))],
+     f"error[device]: {1 + (os.cpu_count() or 1)} devices were asked for, "
+     f"this machine has {os.cpu_count()} cores"),
+    (["--device", "cpu:5"], "error[device]: there is no device cpu:5\n"
+     "  help: devices are auto, cpu, cuda, cuda:N, mps"),
+    (["--device", "cuda:99"], "error[device]: cuda:99 was asked for, "
+     f"this machine has {torch.cuda.device_count()} cuda devices"),
+    (["--device", "cuda:0", "--devices", "2"], "error[device]: cuda:0 is one device, 2 are asked for\n"
+     "  help: --device cuda"),
+    (["--share", "0"], "error[data]: a share of 0 is no part of the images\n"
+     "  help: above 0, and 1 at the most"),
     (["--data", "mnst"], "error[data]: there is no data set named mnst\n  help: did you mean mnist?"),
     (["--resume", "--out", "none"], "error[resume]: there is no checkpoint none/last.pt\n"
      "  help: train without resuming first"),
@@ -109,3 +123,28 @@ def test_two_processes_speak_with_one_voice(folder: Path) -> None:
     assert len([line for line in lines if line.startswith("epoch ")]) == 1
     assert lines.count("wrote runs/net") == 1
     assert (folder / "runs/net/best.safetensors").is_file()
+
+
+def test_an_interrupted_run_says_how_it_goes_on(folder: Path) -> None:
+    command = [sys.executable, "-m", "blockdsl.cli", "train", "net.arch", *QUICK]
+    endless = subprocess.Popen(
+        [*command, "--epochs", "100000"],
+        cwd=folder,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert endless.stdout is not None
+    first = next(line for line in endless.stdout if line.startswith("epoch "))
+    endless.send_signal(signal.SIGINT)
+    out, _ = endless.communicate()
+    assert first.startswith("epoch   1 ") and endless.returncode == 130
+    last = [line for line in (first + out).splitlines() if line.startswith("epoch ")][-1].split()[1]
+    assert out.splitlines()[-1] == (
+        f"stopped after epoch {last}; the same command with --resume goes on from runs/net"
+    )
+    # One epoch more may have been saved by then.
+    resumed = [*command, "--epochs", str(int(last) + 2), "--resume"]
+    done = subprocess.run(resumed, cwd=folder, capture_output=True, text=True, check=True)
+    epochs = [int(line.split()[1]) for line in done.stdout.splitlines() if line.startswith("epoch ")]
+    assert epochs in ([int(last) + 1, int(last) + 2], [int(last) + 2])

@@ -247,6 +247,15 @@ def test_a_users_operation_brings_its_own_module(users_operation: Any) -> None:
     assert isinstance(module_of(kind(), (4,)), nn.Linear)
 
 
+def test_a_users_module_that_is_none_is_refused(users_operation: Any) -> None:
+    kind = users_operation("USERS", lambda shape: "a module")
+    with pytest.raises(ArchError) as caught:
+        module_of(kind(), (4,))
+    assert str(caught.value) == (
+        "error[operation]: USERS has no module: `Users.module` returns str\n  help: return a torch.nn.Module"
+    )
+
+
 def test_a_users_operation_without_a_module_is_refused(users_operation: Any) -> None:
     kind = users_operation("USERS", None)
     with pytest.raises(ArchError) as caught:

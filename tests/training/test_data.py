@@ -1,5 +1,6 @@
 """Data sets by name, and what they are turned into for a network."""
 
+import math
 import sys
 from types import ModuleType, SimpleNamespace
 
@@ -264,3 +265,34 @@ def test_vectors_of_another_length_are_refused(archive):
     name, _ = archive(x_train=np.zeros((40, 7)), x_test=None)
     with pytest.raises(ArchError, match=r"has vectors of 7, the network takes 9"):
         Preparation(load(name, (9,)))
+
+
+def test_folds_are_stratified_and_validate_on_every_image_once():
+    folds = [load("digits", (1, 8, 8), fold=(i, 5)) for i in range(5)]
+    validated = [row for data in folds for row in rows(data.validation)]
+    assert sorted(validated) == list(range(1797))
+    counts = torch.bincount(folds[0].train.whole.labels)
+    for data in folds:
+        assert rows(data.train) | rows(data.validation) == set(range(1797))
+        assert not rows(data.train) & rows(data.validation)
+        assert (torch.bincount(data.validation.labels) - counts / 5).abs().max() < 1
+        # Shuffled: a share of them has every class.
+        assert set(data.train.labels[:100].tolist()) == set(range(10))
+    assert rows(load("digits", (1, 8, 8), fold=(3, 5)).validation) == rows(folds[3].validation)
+
+
+def test_a_share_of_a_fold():
+    part, whole = (load("digits", (1, 8, 8), fold=(1, 3), share=share) for share in (0.25, 1.0))
+    assert len(part.train.labels) == math.ceil(len(whole.train.labels) / 4)
+    assert rows(part.train) <= rows(whole.train) and rows(part.validation) == rows(whole.validation)
+
+
+def test_more_folds_than_images_of_a_class():
+    with pytest.raises(ArchError, match="digits has 174 images of a class, too few for 175 folds"):
+        load("digits", (1, 8, 8), fold=(0, 175))
+
+
+@pytest.mark.parametrize("share", [0.0, -0.5, 1.5])
+def test_a_share_is_a_part(share):
+    with pytest.raises(ArchError, match=f"a share of {share:g} is no part of the images"):
+        load("digits", (1, 8, 8), share=share)
