@@ -8,6 +8,7 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 import blockdsl
+from blockdsl import nodes
 from blockdsl.analysis.canonical import canonical_hash
 from blockdsl.api import Architecture
 from blockdsl.codegen import build, check_module
@@ -18,6 +19,8 @@ from blockdsl.resources import find_source, names
 from blockdsl.source import Source
 
 ZOO = names("zoo")
+PARTS = {"inception_module_naive.arch", "inception_module_reduced.arch"}
+"""Parts of networks, which nobody trained by themselves."""
 
 
 @pytest.fixture(scope="module")
@@ -40,8 +43,33 @@ def test_its_checks_hold(network: Architecture) -> None:
 
 @every
 def test_it_says_where_it_is_from(network: Architecture) -> None:
+    """And what it reached on what; where no error was published, a note or the opening comment says so."""
     meta = network.program.meta
-    assert meta.title and meta.authors and meta.paper and meta.year and 1998 <= meta.year <= 2023
+    assert meta.title and meta.authors and meta.paper and meta.dataset
+    assert meta.year and 1998 <= meta.year <= 2023
+    assert network.program.file.span.text.startswith("# ")
+    assert meta.errors or meta.notes or network.program.file.span.source.name in PARTS
+
+
+@every
+def test_it_says_how_it_was_trained(network: Architecture) -> None:
+    file = network.program.file
+    trains = [statement for statement in file.statements if isinstance(statement, nodes.Train)]
+    if file.span.source.name in PARTS:
+        assert not trains
+    else:
+        (train,) = trains
+        assert "optimizer" in [setting.name for setting in train.settings]
+
+
+@every
+def test_it_checks_counts_and_shapes(network: Architecture) -> None:
+    checked = [check.condition.span.text for check in network.program.checks]
+    assert any(text.startswith("params ==") for text in checked)
+    assert any(text.startswith("macs ") for text in checked)
+    assert any(text.startswith(("shape(", "output ==")) for text in checked)
+    if network.ir.auxiliaries:
+        assert any("params_aux" in text for text in checked)
 
 
 @every
