@@ -72,6 +72,8 @@ def command(
         with replacing(output) as part:
             writer(architecture, module, part)
         print(f"wrote {output}")
+    else:
+        print("nothing is written; -o OUT.safetensors writes the weights")
 
 
 def _rows(report: Report, expand: bool) -> Iterator[tuple[str, str, str, str]]:

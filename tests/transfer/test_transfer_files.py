@@ -90,6 +90,13 @@ def test_weights_that_compile_starts_from(capsys: Printed) -> None:
     assert torch.equal(first["n1.num_batches_tracked"], state["features.1.num_batches_tracked"])
 
 
+def test_without_a_file_to_write_it_says_so(capsys: Printed) -> None:
+    torch.save(Small().state_dict(), "theirs.pth")
+    assert run(["weights", "net.arch", "--from", "theirs.pth"]) == 0
+    assert "nothing is written; -o OUT.safetensors" in capsys.readouterr().out
+    assert not list(Path().glob("*.safetensors"))
+
+
 def test_a_new_head_on_carried_weights(capsys: Printed) -> None:
     torch.save(Small().state_dict(), "theirs.pth")
     ask = ["weights", "net.arch", "--set", "classes=7", "--from", "theirs.pth", "-o", "ours.safetensors"]
