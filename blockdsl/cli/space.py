@@ -82,8 +82,22 @@ def _describe(space: Space, found: Survey) -> None:
         low, high = found.range_of(figure)
         rows.append((figure, f"{low:,} to {high:,}"))
     _columns(rows)
+    if reason := _unwritable(space):
+        print(f"\nits networks cannot be written as files:\n{reason}")
     for refused, times in found.refusals.most_common(3):
         print(f"\n{times} of {found.drawn} do not go together, such as:\n{found.refused[refused]}")
+
+
+def _unwritable(space: Space) -> ArchError | None:
+    """Why `freeze` will refuse the networks of a space, if it will."""
+    from blockdsl.passes.opening.flatten import flat, leaves_open
+
+    try:
+        if leaves_open(space.file):
+            flat(space.file)
+    except ArchError as reason:
+        return reason
+    return None
 
 
 def _shares(space: Space, found: Survey) -> Iterator[tuple[str, str]]:

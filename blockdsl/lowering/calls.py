@@ -89,11 +89,20 @@ class Calls(Replaying):
         return self.layer(made, stream.values, call.span, context, path=path, call=call)
 
     def argument(self, expr: nodes.Expr, context: Context) -> Evaluated:
-        """The value of an operation's argument; a lone unknown word is that word (`pad=same`)."""
-        if isinstance(expr, nodes.Path) and len(expr.steps) == 1 and expr.steps[0].index is None:
-            name = expr.steps[0].name
-            if context.scope.find(name) is None and ops.find(name) is None:
-                return name
+        """The value of an operation's argument; a lone unknown word is that word (`pad=same`).
+
+        So is one that is an option of a choice, or a side of an `if`.
+        """
+        match expr:
+            case nodes.Path() if self.is_unknown_word(expr, context):
+                return expr.steps[0].name
+            case nodes.Group(body=body):
+                return self.argument(body, context)
+            case nodes.Choice(options=options) if self.kind(expr, context) is Kind.DATA:
+                index, inner = self.decide(options, expr, context)
+                return self.argument(options[index], inner)
+            case nodes.If() if self.kind(expr, context) is Kind.DATA:
+                return self.argument(self.branch(expr, context), context)
         return self.evaluate(expr, context)
 
     def _branches(self, call: nodes.Call, stream: Tensors, context: Context) -> tuple[nodes.Call, Tensors]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from blockdsl import nodes
-from blockdsl.diagnostics import ArchError
+from blockdsl.diagnostics import ArchError, did_you_mean
 from blockdsl.lowering import arithmetic
 from blockdsl.lowering.context import Context, Scope, Trace, place
 from blockdsl.lowering.lookup import Lookup
@@ -17,6 +17,7 @@ from blockdsl.lowering.values import (
     Kind,
     NoData,
     Tensors,
+    cut,
     extent,
     shown,
 )
@@ -105,7 +106,7 @@ class Evaluator(Lookup):
                 return self.evaluate(self.branch(expr, context), context)
             case nodes.Choice(options=options):
                 index, inner = self.decide(options, expr, context)
-                return self.evaluate(options[index], inner)
+                return self._option(options[index], inner)
             case nodes.RangeChoice():
                 return self._number_of(expr, context)
             case nodes.Call():
@@ -165,6 +166,15 @@ class Evaluator(Lookup):
         frames = [Trace(Scope({loop.variable: value}, context.scope)) for value in values]
         context.trace.rounds[place(loop.span)] = list(zip(frames, values, strict=True))
         return [repeated.but(scope=frame.scope, trace=frame) for frame in frames]
+
+    def _option(self, option: nodes.Expr, context: Context) -> Evaluated:
+        """The value of what was chosen; a word that names nothing is told how words are written."""
+        if self.is_unknown_word(option, context):
+            name = option.span.text
+            if name != "in" and not name.isupper() and name not in self.coming:
+                help = did_you_mean(name, context.scope.known(), f'a word stands in quotes here: "{name}"')
+                raise context.error("name", f"unknown name {cut(name)}", option.span, help=help)
+        return self.evaluate(option, context)
 
     def branch(self, expr: nodes.If, context: Context) -> nodes.Expr:
         """The side of an `if` that its condition chooses."""

@@ -65,6 +65,13 @@ class Lookup(Deciding):
             help=did_you_mean(name, known) if len(name) > 1 else "",
         )
 
+    def is_unknown_word(self, expr: nodes.Expr, context: Context) -> bool:
+        """Whether an expression is one word that names nothing."""
+        if not isinstance(expr, nodes.Path) or len(expr.steps) > 1 or expr.steps[0].index is not None:
+            return False
+        name = expr.steps[0].name
+        return context.scope.find(name) is None and ops.find(name) is None
+
     def known(self, name: str, context: Context) -> bool:
         """Whether a name means anything here."""
         return context.scope.find(name) is not None or ops.find(name) is not None or name == AUX

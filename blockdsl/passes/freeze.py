@@ -14,9 +14,19 @@ from typing import Any
 from blockdsl import nodes
 from blockdsl.lowering import Program
 from blockdsl.lowering.context import Trace, place
-from blockdsl.lowering.values import Kind
+from blockdsl.lowering.values import Function, Kind
 from blockdsl.ops import Shape
-from blockdsl.passes.trees import bare, chain, grouped, is_choice, is_identity, literal, path, substitute
+from blockdsl.passes.trees import (
+    bare,
+    chain,
+    grouped,
+    inline,
+    is_choice,
+    is_identity,
+    literal,
+    path,
+    substitute,
+)
 from blockdsl.passes.variants import Definition, Variants
 from blockdsl.printer import format_expr
 from blockdsl.source import Source, Span
@@ -41,7 +51,7 @@ def freeze(
         settings: what was given for the file's `param`s.
 
     Raises:
-        ArchError: a function inside a block makes choices, which no text can hold apart.
+        ArchError: what was decided cannot be written without a choice.
     """
     file = _Freezer(program).file(settings or {})
     return _with_checks(_with_input(file, input), checks or {})
@@ -110,6 +120,7 @@ class _Freezer:
             replace(let, value=bare(self.expr(let.value, trace)))
             for let in body.lets
             if not self.variants.names_open(let.value, trace)
+            and not self.variants.is_open_function(let, trace)
         )
         return replace(body, lets=lets, result=bare(self.expr(body.result, trace)))
 
@@ -174,6 +185,8 @@ class _Freezer:
                 return chain(expr.span, [self.expr(part, trace) for part in parts])
             case nodes.Label(name=name) if trace in self.single:
                 return replace(self._parts(expr, trace), name=trace.labels.get(at, name))
+            case nodes.Call() if local := self.variants.local(expr, trace):
+                return self._written_out(expr, *local, trace)
             case nodes.Call() | nodes.Path() if called := self.variants.called(expr, trace):
                 name, arguments = called
                 if isinstance(expr, nodes.Path):
@@ -182,6 +195,18 @@ class _Freezer:
             case nodes.Call() | nodes.Path() if self.variants.never_called(expr, trace):
                 return path(expr.span, "ID")
         return self._parts(expr, trace)
+
+    def _written_out(self, call: nodes.Call, function: Function, frame: Trace, trace: Trace) -> nodes.Expr:
+        """What a function inside a block yielded, in place of its call."""
+        given = self.variants.arguments(call, function, trace)
+        values: dict[str, Any] = {}
+        for param in function.let.params or ():
+            if param.name in given:
+                values[param.name] = bare(self.expr(given[param.name], trace))
+            else:
+                values[param.name] = inline(bare(self.expr(param.default, frame)), values)
+        written: nodes.Expr = grouped(inline(bare(self.expr(function.let.value, frame)), values))
+        return written
 
     def _kind(self, expr: nodes.Expr, trace: Trace) -> Kind:
         return self.program.lowering.kind(expr, self.program.context.but(scope=trace.scope))

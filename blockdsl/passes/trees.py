@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import fields, replace
 from typing import Any
 
@@ -94,6 +94,28 @@ def literal(span: Span, value: Evaluated) -> Any:
         return nodes.String(span, value)
     assert isinstance(value, tuple), f"{value} is no data"
     return nodes.ListOf(span, tuple(bare(literal(span, item)) for item in value))
+
+
+def inline(node: Any, values: Mapping[str, Any]) -> Any:
+    """The node with names replaced by expressions.
+
+    Raises:
+        ArchError: an item of a name is taken, or a loop's variable has the name of something in a value.
+    """
+    if isinstance(node, tuple):
+        return tuple(inline(item, values) for item in node)
+    if isinstance(node, nodes.Path) and name_of(node) in values:
+        return grouped(values[name_of(node)])
+    clash = isinstance(node, nodes.Path) and node.steps[0].name in values
+    if isinstance(node, nodes.For):
+        clash = any(name_of(n) == node.variable for value in values.values() for n in walk(value))
+        values = {name: value for name, value in values.items() if name != node.variable}
+    if clash:
+        raise error("freeze", f"cannot write out the call that yields {node.span.text}", node.span)
+    if not isinstance(node, nodes.Node):
+        return node
+    changes = {f.name: inline(getattr(node, f.name), values) for f in fields(node) if f.name != "span"}
+    return replace(node, **changes)
 
 
 def substitute(node: Any, name: str, value: Evaluated) -> Any:

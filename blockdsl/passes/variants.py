@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import Any
 
 from blockdsl import nodes
-from blockdsl.diagnostics import error
 from blockdsl.lowering import Program
 from blockdsl.lowering.binding import assign
 from blockdsl.lowering.context import Place, Trace, place
@@ -95,11 +94,6 @@ class Variants:
             or not self._frame_open(value, frame)
         ):
             return None
-        if value.scope.outer is not None:
-            raise error(
-                "freeze", f"{_definition(value).name} makes choices and is defined inside a block",
-                _definition(value).span, help="define it at the top of the file",
-            )  # fmt: skip
         args = call.args if isinstance(call, nodes.Call) else ()
         names = [p.name for p in _definition(value).params or ()]
         given = {}
@@ -108,6 +102,28 @@ class Variants:
         dropped = {name for name, arg in given.items() if self.names_open(arg.value, trace)}
         kept = tuple(arg for arg in args if not any(given[name] is arg for name in dropped))
         return self._variant(value, frame, dropped), kept
+
+    def local(self, call: nodes.Call | nodes.Path, trace: Trace) -> tuple[Function, Trace] | None:
+        """The open function of a block that is called, and the frame of the call.
+
+        Its calls are decided differently in each instance of the block, so it is written out.
+        """
+        value = trace.scope.find(name_of(call)) if name_of(call) else None
+        frame = trace.calls.get(place(call.span))
+        if not isinstance(value, Function) or value.scope.outer is None or frame is None:
+            return None
+        return (value, frame) if self._frame_open(value, frame) else None
+
+    def arguments(self, call: nodes.Call, function: Function, trace: Trace) -> dict[str, nodes.Expr]:
+        """The written arguments of a call of a function, by parameter."""
+        names = [p.name for p in function.let.params or ()]
+        given = assign(call, names, self.program.context.but(scope=trace.scope))
+        return {name: arg.value for name, arg in given.items()}
+
+    def is_open_function(self, let: nodes.Let, trace: Trace) -> bool:
+        """Whether a `let` of a body is a function that makes choices."""
+        value = trace.scope.find(let.name)
+        return isinstance(value, Function) and value.let is let and self._definition_open(value)
 
     def never_called(self, call: nodes.Call | nodes.Path, trace: Trace) -> bool:
         """Whether an open definition is named where nothing came of it: what stands there is not used."""

@@ -10,6 +10,7 @@ from blockdsl.diagnostics import error
 from blockdsl.lowering import Program, lower
 from blockdsl.parser import parse
 from blockdsl.passes.freeze import freeze
+from blockdsl.passes.opening.flatten import flat, leaves_open
 from blockdsl.passes.relocate import relocate
 from blockdsl.passes.trees import literal
 from blockdsl.printer import format_file
@@ -33,7 +34,7 @@ def frozen_text(
     """
     checks = {"params": candidate.summary.params, "macs": candidate.summary.macs}
     settings = {name: _expression(name, value) for name, value in space.settings.items()}
-    file = freeze(candidate.program, checks, input=space.input, settings=settings)
+    file = freeze(_with_own_choices(space, candidate), checks, input=space.input, settings=settings)
     if folder is not None:
         file = relocate(file, folder)
     return "".join(f"# {line}".rstrip() + "\n" for line in comments) + format_file(file)
@@ -43,10 +44,20 @@ def frozen_program(space: Space, candidate: Candidate) -> Program:
     """The candidate's frozen file, lowered: what is trained, so that weights fit the file.
 
     Raises:
-        ArchError: as `frozen_text`; a file that it uses leaves choices open at its top.
+        ArchError: as `frozen_text`.
     """
     source = Source("<frozen>", frozen_text(space, candidate), space.source.folder)
     return lower(parse(source))
+
+
+def _with_own_choices(space: Space, candidate: Candidate) -> Program:
+    """The candidate's program; if a file that it uses makes choices at its top, as one file that does."""
+    if not leaves_open(space.file):
+        return candidate.program
+    known = candidate.assignment
+    return lower(
+        flat(space.file), input=space.input, settings=space.settings, choose=lambda point: known[point.path]
+    )
 
 
 def _expression(name: str, value: object) -> nodes.Expr:

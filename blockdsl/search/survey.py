@@ -64,8 +64,14 @@ class Survey:
             return self.count(space, refused)
 
     def count(self, space: Space, candidate: Candidate | ArchError) -> bool:
-        """Count a network, or why there is none; whether it meets all static limits."""
+        """Count a network, or why there is none; whether it meets all static limits.
+
+        Raises:
+            ArchError: a name is unknown: a slip, not options that do not go together.
+        """
         if isinstance(candidate, ArchError):
+            if candidate.diagnostic.kind == "name":
+                raise candidate
             self.refusals[candidate.diagnostic.message] += 1
             self.refused.setdefault(candidate.diagnostic.message, candidate)
             return False

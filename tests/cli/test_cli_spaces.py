@@ -130,3 +130,18 @@ def test_freeze_refuses(options: list[str], message: str, capsys: pytest.Capture
 def test_a_number_is_an_options_text_before_it_is_its_place(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["freeze", "-e", "input 4\nnet FC({2,1})", "--choose", "fc[1].features=1"]) == 0
     assert "FC(1)" in capsys.readouterr().out
+
+
+def test_space_tells_what_cannot_be_frozen(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("mine.arch").write_text("let w = {4,8}\nblock f = CONV(w,1)\n")
+    Path("net.arch").write_text('use "mine.arch"\ninput 3x8x8\nlet w = {1,2}\nnet f-CONV(w,1)\n')
+    assert run(["space", "net.arch", "--draws", "5"]) == 0
+    shown = capsys.readouterr().out
+    assert "its networks cannot be written as files:\nerror[open]: w is defined in two files" in shown
+    assert run(["freeze", "net.arch", "--first"]) == 1
+    assert "w is defined in two files" in capsys.readouterr().err
+
+
+def test_an_unknown_name_in_an_option_is_a_slip(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["space", "-e", "input 4\nlet kind = {plain, residual}\nnet RELU"]) == 1
+    assert "a word stands in quotes here" in capsys.readouterr().err

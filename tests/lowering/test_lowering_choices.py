@@ -172,3 +172,32 @@ def test_a_decision_outside_its_range_is_refused(value: float):
 def test_a_decision_for_no_option_is_refused(value: float):
     found = message("net {RELU,TANH}", choose=lambda point: value)
     assert found.splitlines()[0] == f"error[choice]: choice[1] has no option {value}"
+
+
+@pytest.mark.parametrize(
+    ("text", "chosen", "wanted"),
+    [
+        ("net CONV(4,3,pad={same, 1})", {}, "CONV(4,3,pad=same)"),
+        ("net CONV(4,3,pad={1, same})", {"conv[1].pad": 1}, "CONV(4,3,pad=same)"),
+        (
+            "net CONV(4,3,pad={1, {0, same}})",
+            {"conv[1].pad": 1, "conv[1].pad.choice[1]": 1},
+            "CONV(4,3,pad=same)",
+        ),
+        ("net CONV(4,3,pad=(if in.c == 3 then same else 1))", {}, "CONV(4,3,pad=same)"),
+        ("let same = 2\nnet CONV(4,3,pad={same, 1})", {}, "CONV(4,3,pad=2)"),
+    ],
+)
+def test_words_in_choices(text: str, chosen: dict[str, int], wanted: str) -> None:
+    found = program("input 3x8x8\n" + text, choose=Chooser(**chosen)).graph
+    assert str(found.layer(found.output.node).operation) == wanted
+
+
+def test_a_word_where_none_is_meant_tells_the_fix() -> None:
+    assert message("input 3x8x8\nlet kind = {plain, 2}\nnet RELU", choose=Chooser()) == (
+        "error[name]: unknown name plain\n"
+        "  --> t.arch:2:13\n"
+        "     2 | let kind = {plain, 2}\n"
+        "       |             ^^^^^\n"
+        '  help: a word stands in quotes here: "plain"'
+    )

@@ -157,7 +157,24 @@ def test_a_file_beside_stays_in_reach_of_another_folder(tmp_path: Path) -> None:
     assert canonical_hash(program.graph) == canonical_hash(whole.first().program.graph)
 
 
-def test_a_function_inside_a_block_that_chooses_is_refused() -> None:
-    whole = space("block f(c) = let w(i) = i*{1,2}\n CONV(w(c),1)\nnet f(4)")
-    with pytest.raises(ArchError, match="w makes choices and is defined inside a block"):
-        freeze(whole.first().program)
+def test_a_function_inside_a_block_that_chooses_is_written_out() -> None:
+    text = "block f(c) = let w(i) = i*{1,2}\n CONV(w(c),1)-CONV(w(c+1),1)\nnet f(4)"
+    whole = space(text)
+    chosen = dict.fromkeys(whole.first().assignment, 1)
+    wanted = "input 3x16x16 block f(c) = CONV(c*2,1)-CONV((c + 1)*2,1) net f(4)"
+    assert frozen(text, **chosen).split() == wanted.split()
+
+
+def test_choices_at_the_top_of_a_used_file(tmp_path: Path) -> None:
+    (tmp_path / "my.arch").write_text(
+        "let w = {4,8}\nlet act = {RELU,TANH}\nblock f(c) = CONV(c*w,1)-act  # twice\n"
+        "block g = SIGMOID\nblock unused = ABS\n"
+    )
+    (tmp_path / "net.arch").write_text(
+        'use "my.arch"\nuse "blocks/residual.arch"\ninput 3x8x8\nlet n = {1,2}\nnet f(1)*n-g-basic(8)'
+    )
+    whole = Space(find_source(tmp_path / "net.arch"))
+    for seed in range(8):
+        text = holds(whole, whole.sample(random.Random(seed)))
+        assert "use " not in text
+        assert "unused" not in text

@@ -71,6 +71,12 @@ SPACES = {
     "signs": "let a = {-2..2}\nnet CONV(8+a,1)-CONV(8-a,1)",
     "precedence": "let a = 2*{1+2, 4-1, 3}\nlet c = 2**{1,2}**2\nnet CONV(a,1)-CONV(c,1)",
     "words": 'net CONV(4,3,pad={"same", 1})-POOL(2,ceil={yes,no})',
+    "words without quotes": "net CONV(4,3,pad={same, 1, {0, same}})-MEAN(TANH, RELU)\n"
+    "train\n schedule = steps(at=[3], by={epoch, iteration})\n optimizer = sgd(lr=0.1)",
+    "function of a block that chooses": "block f(c) = let w(i, k={1,2}) = i*k*{1,2}\n"
+    " CONV(w(c),1)-CONV(w(c,3),1)-CONV(w({2,4}),1)\nnet f(4)-f(8)",
+    "function of a block that calls itself": "block f(n) = let w(i) = if i == 0 then 4 else w(i-1)*{1,2}\n"
+    " CONV(w(n),1)-CONV(w(1),1)\nnet f(1)-f(2)",
     "names that are taken": "block f_2 = RELU\nblock f = CONV({4,8},1)\nnet f-f-f_2",
     "blocks of blocks": "block g(c) = CONV(c,1)-{RELU,TANH}\nblock f(c) = g({c, 2*c})-g(c)\nnet f(4)-f(8)",
     "an argument used twice": "block f(u) = let w = {4,8}\n CONV(w,1)-u-CONV(w,1)-u\n"

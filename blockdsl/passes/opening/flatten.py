@@ -6,11 +6,12 @@ from collections.abc import Iterator
 
 from blockdsl import nodes
 from blockdsl.diagnostics import error
+from blockdsl.parser import parse
 from blockdsl.passes.opening.edits import Edits
-from blockdsl.passes.opening.lines import with_comment
-from blockdsl.passes.opening.names import Defined, Names, Thunk, Unit
-from blockdsl.passes.trees import walk
-from blockdsl.source import Span
+from blockdsl.passes.opening.lines import whole_line, with_comment
+from blockdsl.passes.opening.names import Defined, Names, Thunk, Unit, unit_of
+from blockdsl.passes.trees import has_choice, walk
+from blockdsl.source import Source, Span
 
 Statement = nodes.Block | nodes.Let | nodes.Param
 
@@ -36,6 +37,38 @@ def flattened(unit: Unit, edits: Edits) -> list[str]:
             taken[statement.name] = statement.span
             texts.append(edits.text(with_comment(statement.span)))
     return texts
+
+
+def leaves_open(file: nodes.File) -> bool:
+    """Whether a file that is used makes choices at its top, beside its blocks and functions."""
+    return any(
+        has_choice(s)
+        for unit in unit_of(file).used()
+        for s in unit.file.statements
+        if isinstance(s, nodes.Param) or (isinstance(s, nodes.Let) and s.params is None)
+    )
+
+
+def flat(file: nodes.File) -> nodes.File:
+    """The file with what it reaches of those that it uses as its own.
+
+    Raises:
+        ArchError: two files define the same name.
+    """
+    source, edits = file.span.source, Edits()
+    for use in file.statements:
+        if isinstance(use, nodes.Use):
+            edits.add(whole_line(use.span), lambda _: "")
+    first = next(s for s in file.statements if isinstance(s, nodes.Let | nodes.Block | nodes.Net))
+    at = with_comment(first.span).start
+    net = next(s for s in file.statements if isinstance(s, nodes.Net))
+    parts = [
+        edits.text(Span(source, 0, at)),
+        *flattened(unit_of(file), edits),
+        edits.text(Span(source, at, net.span.start)) + ("" if net.keyword else "net "),
+    ]
+    text = "\n".join(parts) + edits.text(Span(source, net.span.start, len(source.text)))
+    return parse(Source(source.name, text, source.folder))
 
 
 def _definitions(file: nodes.File) -> Iterator[Statement]:
