@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,6 +20,8 @@ from blockdsl.ops import Shape
 
 FAILURES = (RuntimeError, TypeError, ValueError, AttributeError, KeyError)
 """What tracing raises for something that it cannot express."""
+
+_COLOUR = re.compile(r"\x1b\[[\d;]*m")
 
 Trace = Callable[[nn.Module, tuple[Tensor, ...]], Any]
 
@@ -104,8 +107,11 @@ def _cannot(layer: Layer, kind: str, reason: BaseException) -> ArchError:
 
 
 def _first_line(reason: BaseException) -> str:
-    lines = [line.strip() for line in str(reason).splitlines() if line.strip()]
-    return lines[0] if lines else type(reason).__name__
+    """What went wrong at the bottom of it: exporters wrap their errors in advice, and colour it."""
+    while reason.__cause__ is not None:
+        reason = reason.__cause__
+    lines = [_COLOUR.sub("", line).strip() for line in str(reason).splitlines()]
+    return next(filter(None, lines), type(reason).__name__)
 
 
 def _example(module: nn.Module, shape: Shape) -> Tensor:

@@ -89,7 +89,7 @@ class _Data:
                 self.boxes.append(self._box(item, node_words(item), parent))
                 continue
             numbered = bool(item.path) and several[item.path[-1].name] > 1
-            words = Words(block_title(item, numbered), block_arguments(item))
+            words = Words(block_title(item, numbered, block), block_arguments(item))
             self.boxes.append(self._box(item, words, parent))
             self._inside(item, self.index[item])
 

@@ -66,13 +66,13 @@ def node_words(node: Node) -> Words:
     return Words(head, " · ".join(filter(None, (detail, *after))), " · ".join(before), node.label)
 
 
-def block_title(block: Block, numbered: bool, around: Block | None = None) -> str:
+def block_title(block: Block, numbered: bool, around: Block) -> str:
     """What a block is called: its label, or its name with the number where there are several.
 
     A choice is called by its path, without that of the block `around` it.
     """
     if block.choice:
-        prefix = f"{path_text(around.path)}." if around and around.path else ""
+        prefix = f"{path_text(around.path)}." if around.path else ""
         title = block.choice.replace(f" {prefix}", " ", 1)
     elif not block.path:
         title = "repeated" if block.times > 1 else f"{sum(1 for _ in block.nodes())} layers"

@@ -10,14 +10,14 @@ from blockdsl.cli import run
 from blockdsl.diagnostics import ArchError
 from blockdsl.export.traced import write_onnx, write_pt2
 from blockdsl.ops import Operation, Shape, operation, unregister
-from tests.export.tracing import agree
+from tests.export.tracing import agree, zoo
 
 NETS = ["lenet5_1998", "alexnet", "resnet18", "googlenet", "unet", "vit_b_16", "shufflenet_v2"]
 """What `make test` looks at; all of the zoo is in test_export_traced_zoo.py."""
 
 
 def test_files_run_alone(tmp_path: Path) -> None:
-    agree(NETS, tmp_path)
+    agree(zoo(NETS), tmp_path)
 
 
 def test_modes_stay_as_they_were(tmp_path: Path) -> None:

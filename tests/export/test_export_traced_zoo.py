@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from blockdsl.resources import names
-from tests.export.tracing import agree
+from tests.export.tracing import agree, zoo
 
 NAMES = names("zoo")
 GROUPS = 16
@@ -14,4 +14,4 @@ GROUPS = 16
 @pytest.mark.long
 @pytest.mark.parametrize("group", range(GROUPS))
 def test_zoo_traced(group: int, tmp_path: Path) -> None:
-    agree(NAMES[group::GROUPS], tmp_path)
+    agree(zoo(NAMES[group::GROUPS]), tmp_path)

@@ -10,7 +10,7 @@ at most twice as far.
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,14 +54,13 @@ class Wanted:
         return (self.single - self.exact).abs().max().item()
 
 
-def network(name: str) -> Architecture:
-    """A network of the zoo for a small input."""
-    return blockdsl.load(name, input=INPUTS[name]) if name in INPUTS else smallest(name)
+def zoo(names: Iterable[str]) -> dict[str, Architecture]:
+    """Networks of the zoo for small inputs."""
+    return {n: blockdsl.load(n, input=INPUTS[n]) if n in INPUTS else smallest(n) for n in names}
 
 
-def written(name: str, folder: Path) -> Wanted:
+def written(name: str, net: Architecture, folder: Path) -> Wanted:
     """Write a network as both kinds of file, with weights that keep its outputs finite."""
-    net = network(name)
     module = build(net.ir, device="meta").to_empty(device="cpu").eval()
     alone.fill(module)
     write_pt2(net.ir, module, folder / f"{name}.pt2")
@@ -75,11 +74,11 @@ def written(name: str, folder: Path) -> Wanted:
     return Wanted(x, exact, single, first)
 
 
-def agree(names: Iterable[str], tmp_path: Path) -> None:
+def agree(networks: Mapping[str, Architecture], tmp_path: Path) -> None:
     """Hold the files of networks to our modules."""
     with tempfile.TemporaryDirectory(dir=tmp_path) as place:
         folder = Path(place)
-        wanted = {name: written(name, folder) for name in names}
+        wanted = {name: written(name, net, folder) for name, net in networks.items()}
         kinds = {file.suffix for file in folder.iterdir()}
         assert kinds == {".pt2", ".onnx"}
         np.savez(folder / "inputs.npz", **{name: one.x.numpy() for name, one in wanted.items()})
