@@ -11,8 +11,9 @@ from blockdsl.search.sampling.goals import Goal, Record
 from blockdsl.search.sampling.pool import Pool
 from blockdsl.search.sampling.sources import Source
 
-POPULATION = 25
-TOURNAMENT = 8
+POPULATION, TOURNAMENT = 10, 5
+"""Small, for searches of tens of networks: Real et al. had thousands (benchmarks/search.py)."""
+
 TRIES = 200
 
 
