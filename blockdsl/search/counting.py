@@ -93,7 +93,7 @@ def count(space: Space, *, probes: int = PROBES, options: Values = values) -> Co
         number = None
     generator = random.Random(0)
     drawn = [_drawn(space, generator) for _ in range(min(probes, 2 * (number or probes)))]
-    if number is not None and all(key in counter.seen for keys in drawn for key in keys):
+    if number is not None and counter.is_sure and all(key in counter.seen for keys in drawn for key in keys):
         return Count(number)
     if number is not None and number <= ENUMERATED:
         return Count(sum(1 for _ in space.enumerate(options)))
@@ -129,6 +129,7 @@ class _Counter:
         self.space = space
         self.options = options
         self.seen: set[Key] = set()
+        self.is_sure = True
         self._known: dict[frozenset[tuple[str, Value]], frozenset[Key]] = {}
 
     def count(self, fixed: dict[str, Value], known: frozenset[Key]) -> int:
@@ -138,13 +139,22 @@ class _Counter:
         changes = {key: self.changes(key, fixed, base) for key in points}
         total = 1
         for component in self._components(points, changes, fixed, base):
-            key, others = component[0], (base - frozenset(component)) | known
+            key, others = self._root(component, changes), (base - frozenset(component)) | known
             own = 0
             for value, reached, times in changes[key]:
                 inner = reached - others - {key}
                 own += times * (self.count({**fixed, key[0]: value}, others | {key}) if inner else 1)
             total *= own
         return total
+
+    def _root(self, component: list[Key], changes: dict[Key, Changes]) -> Key:
+        """A choice of a component that none of its others makes go away: the values of one that goes away
+        stand for nothing there.
+        """
+        always = frozenset.intersection(*(r for key in component for _, r, _ in changes[key]))
+        root = next((key for key in component if key in always), None)
+        self.is_sure &= root is not None
+        return root or component[0]
 
     def _components(
         self, points: list[Key], changes: dict[Key, Changes], fixed: dict[str, Value], base: frozenset[Key]

@@ -30,6 +30,8 @@ def test_real_numbers_have_no_end(name: str) -> None:
         ("net CONV({1..1000},1)-CONV({8,16},{1,3})", 4_000),
         ("net {RELU, {RELU, {TANH, {RELU,TANH}}}}", 5),
         ("net {CONV({1..4},1), CONV({1..3},{1,3,5},pad=same)}*3", 13**3),
+        # Of w = 1 two, of w = 2 twice two, and without the optional one each.
+        ("let w = {1,2}\nnet CONV(w,1)-((if w == 2 then {RELU,TANH} else RELU)-{RELU,TANH})?", 3 + 5),
         ("let n = {1..3}\nnet CONV({2,4},1)*n-(RELU?)*n", 4 + 16 + 64),
     ],
 )
