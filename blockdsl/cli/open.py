@@ -27,6 +27,9 @@ def command(
             "--width", metavar="0.5..2", help="Multiply all widths by one of these; 0.5,1,2 is a list."
         ),
     ] = None,
+    each: Annotated[
+        bool, typer.Option("--each", help="Each width has a factor of its own; equal numbers share one.")
+    ] = False,
     depth: Annotated[
         str | None, typer.Option("--depth", metavar="1..4", help="Repeat what is repeated so many times.")
     ] = None,
@@ -58,6 +61,7 @@ def command(
         counts("--depth", depth) if depth else None,
         kernels(kernel) if kernel else None,
         shortcut,
+        each,
     )
     tried = open_network(read(file, expression), opening, input=dims(shape))
     text = text_in(tried, output.parent if output else Path())

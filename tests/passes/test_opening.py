@@ -19,13 +19,20 @@ from blockdsl.source import Source
 
 
 def opened(
-    name: str | Source, *, width: str = "", depth: str = "", kernel: str = "", shortcut: bool = False
+    name: str | Source,
+    *,
+    width: str = "",
+    depth: str = "",
+    kernel: str = "",
+    shortcut: bool = False,
+    each: bool = False,
 ) -> Tried:
     opening = Opening(
         multipliers(width) if width else None,
         counts("--depth", depth) if depth else None,
         kernels(kernel) if kernel else None,
         shortcut,
+        each,
     )
     return open_network(name if isinstance(name, Source) else find_source(name), opening)
 
@@ -116,6 +123,20 @@ def test_twice_as_wide() -> None:
     assert wide.params == (
         (25 + 1) * 12 + (12 * 25 + 1) * 32 + (32 * 25 + 1) * 240 + (240 + 1) * 168 + (168 + 1) * 10
     )
+
+
+def test_each_width_by_itself() -> None:
+    tried = opened("lenet5", width="0.5,1,2", each=True)
+    assert count(tried.space).number == 3**4
+    # The second convolution with 32 maps in place of 16.
+    wide = tried.space.reach(lambda point: 2 if point.path == "width_16" else 1).summary
+    assert wide.params == (
+        (25 + 1) * 6 + (6 * 25 + 1) * 32 + (32 * 25 + 1) * 120 + (120 + 1) * 84 + (84 + 1) * 10
+    )
+    # Widths that a name of the file scales are bound behind it: the stem and three stages.
+    assert count(opened("wrn_28_10", width="1,2", each=True).space).number == 2**4
+    # The stem and the first stage have one width.
+    assert count(opened("resnet18", width="1,2", each=True).space).number == 2**4
 
 
 def test_groups_and_heads_stay_whole() -> None:

@@ -11,15 +11,17 @@ from blockdsl.lowering import Program
 from blockdsl.lowering.context import place
 from blockdsl.ops import Shape
 from blockdsl.parser import parse
+from blockdsl.passes.opening.asked import Opening
 from blockdsl.passes.opening.demands import Role, Site
-from blockdsl.passes.opening.edits import Edits, Number, free
+from blockdsl.passes.opening.edits import Edits, Number
 from blockdsl.passes.opening.flatten import flattened
 from blockdsl.passes.opening.lines import whole_line, with_comment
-from blockdsl.passes.opening.names import Unit, unit_of
+from blockdsl.passes.opening.names import Opaque, Unit, unit_of
 from blockdsl.passes.opening.ranges import Values
 from blockdsl.passes.opening.shortcuts import open_shortcuts
 from blockdsl.passes.opening.visits import Found, Kernel, Visitor
-from blockdsl.passes.trees import bare, is_choice, walk
+from blockdsl.passes.opening.widths import Widths
+from blockdsl.passes.trees import bare, walk
 from blockdsl.printer import format_file
 from blockdsl.source import Source, Span
 
@@ -29,18 +31,6 @@ _NONE = {
     "kernel": "no kernel of these sizes has a pad of half its size",
     "shortcut": "no sum has the identity among its parts",
 }
-
-
-@dataclass(frozen=True)
-class Opening:
-    """What shall be opened, and to which values."""
-
-    width: Values | None = None
-    depth: Values | None = None
-    kernel: Values | None = None
-    shortcut: bool = False
-    multiple: int = 1
-    """Scaled widths are multiples of this."""
 
 
 @dataclass
@@ -60,20 +50,6 @@ class Opened:
     done: dict[str, str] = field(default_factory=dict)
     kept: list[tuple[Span, str]] = field(default_factory=list)
     none: dict[str, str] = field(default_factory=dict)
-
-
-def refuse_space(file: nodes.File) -> None:
-    """Refuse a file that is a space already.
-
-    Raises:
-        ArchError: it has choices or a `search` section.
-    """
-    open_already = [n for n in walk(file) if is_choice(n) or isinstance(n, nodes.Search)]
-    if open_already:
-        raise error(
-            "open", f"{file.span.source.name} is a space already", open_already[-1].span,
-            help="open a network, or write more choices by hand",
-        )  # fmt: skip
 
 
 def open_choices(program: Program, opening: Opening, *, input: Shape | None = None) -> Opened:
@@ -99,9 +75,8 @@ class _Opener:
         self.edits = Edits()
         self.result = Opened()
         words = set(re.findall(r"\w+", "".join(u.file.span.source.text for u in (*unit.used(), unit))))
-        self.width = free(("width", "multiplier", "width_2"), words)
-        self.wide = free(("wide", "scaled", "wide_2"), words)
-        self.scaled = False
+        values = opening.width or Values("--width", (1,))
+        self.widths = Widths(values, words, opening.each, opening.multiple)
 
     def opened(self, input: Shape | None) -> Opened:
         """Open what is asked for, and write the file."""
@@ -142,15 +117,18 @@ class _Opener:
             return [values.written()] * len(multipliers)
         outputs = {place(site.expr.span) for site in self.found.outputs}
         names = {name for site in self.found.outputs for name in _names(site.expr)}
+        scaled = 0
         for site in sites:
             if place(site.expr.span) in outputs or names & _names(site.expr):
                 continue
-            self._scale(site.expr.span)
-            self.scaled = True
-        return [values.written()] * len(self.edits.made)
-
-    def _scale(self, span: Span) -> None:
-        self.edits.add(span, lambda edits: f"{self.wide}({edits.text(span)})")
+            if self.opening.each and any(
+                isinstance(site.names.find(n)[0], Opaque) for n in _names(site.expr)
+            ):
+                self.result.kept.append((site.expr.span, "it differs from round to round of a loop"))
+                continue
+            self.widths.scale(site.expr.span, self.edits)
+            scaled += 1
+        return [values.written()] * scaled
 
     def _open_depths(self, sites: list[Site], values: Values) -> list[str]:
         opened = []
@@ -212,11 +190,21 @@ class _Opener:
         net = next(s for s in self.program.file.statements if isinstance(s, nodes.Net))
         end = len(self.source.text)
         between = self.edits.text(Span(self.source, at, net.span.start))
+        if self.widths.is_late:
+            between += "\n".join(["", *self.widths.lines(self.edits), ""])
         rest = self.edits.text(Span(self.source, net.span.start, end))
         keyword = "" if net.keyword else "net "
         search = "search\n    maximize accuracy\n    minimize params\n"
         text = f"{head}{added}\n{between}{keyword}{rest}\n\n{search}"
-        return format_file(parse(Source(self.source.name, text, self.source.folder)))
+        return self._formatted(text)
+
+    def _formatted(self, text: str) -> str:
+        """The text as `fmt` has it: rows that became too long take a second round to lose their columns."""
+        for _ in range(4):
+            before, text = text, format_file(parse(Source(self.source.name, text, self.source.folder)))
+            if text == before:
+                break
+        return text
 
     def _head(self, end: int) -> str:
         what = " and ".join(filter(None, (", ".join([*self.result.done][:-1]), [*self.result.done][-1])))
@@ -234,13 +222,8 @@ class _Opener:
         lines = [""]
         if input is not None and not any(isinstance(s, nodes.Input) for s in self.program.file.statements):
             lines.append("input " + "x".join(map(str, input)) + "\n")
-        if self.scaled:
-            assert self.opening.width is not None
-            self.edits.starts.append(self.opening.width.decision(1))
-            lines.append(f"let {self.width} = {self.opening.width.written()}    # all widths times this")
-            by = self.opening.multiple
-            rounded = f"divisible({self.width}*c, {by})" if by > 1 else f"max(1, round({self.width}*c))"
-            lines.append(f"let {self.wide}(c) = {rounded}\n")
+        if not self.widths.is_late:
+            lines += self.widths.lines(self.edits)
         if self.flat:
             lines += [f"{text}\n" for text in flattened(self.unit, self.edits)]
         return "\n".join(lines)
