@@ -27,12 +27,11 @@ def command(
 
     `blockdsl best residual-digits --pareto -o winners/`
     """
-    from blockdsl.search.storage import connect, folder_of
-    from blockdsl.search.studies import load
+    from blockdsl.search.storage import folder_of
+    from blockdsl.search.studies import find
     from blockdsl.search.winners import winners, write
 
-    folder = folder_of(study)
-    found = winners(load(connect(storage, folder), study), folder, count, pareto=pareto, out=out)
+    found = winners(find(study, storage), folder_of(study), count, pareto=pareto, out=out)
     for winner in found:
         files = " and ".join(str(path) for path in write(winner, out))
         print(f"trial {winner.trial.number}: {winner.scores}; wrote {files}")

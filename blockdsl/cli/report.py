@@ -29,15 +29,14 @@ def command(
     """
     from blockdsl.diagnostics import error
     from blockdsl.search.report import check_installed, report
-    from blockdsl.search.storage import connect, folder_of
-    from blockdsl.search.studies import load
+    from blockdsl.search.storage import folder_of
+    from blockdsl.search.studies import find
 
     if output.suffix != ".html":
         raise error("output", f"cannot write {output}: a report is a page", help="end it in .html")
     check_installed()
     check_writable(output)
-    folder = folder_of(study)
-    page = report(load(connect(storage, folder), study), folder)
+    page = report(find(study, storage), folder_of(study))
     with replacing(output) as part:
         part.write_text(page, encoding="utf-8", newline="\n")
     print(f"wrote {output}")

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from optuna.study import Study
 from optuna.trial import FrozenTrial
 
 from blockdsl.analysis.compare import MEASURED, Entry, Published
-from blockdsl.diagnostics import did_you_mean, error
+from blockdsl.diagnostics import error
 from blockdsl.search.ranking import ranked
 from blockdsl.search.records import Record
 from blockdsl.search.setup import Setup
 from blockdsl.search.space import Candidate
-from blockdsl.search.storage import JOURNAL, connect, folder_of
-from blockdsl.search.studies import bound, load, setup_of
+from blockdsl.search.studies import bound, find, setup_of
 
 
 def trials(name: str, storage: str | None = None, count: int | None = None) -> list[Entry]:
@@ -23,7 +21,7 @@ def trials(name: str, storage: str | None = None, count: int | None = None) -> l
     Raises:
         ArchError: there is no such study, or nothing in it was measured to the end.
     """
-    study = _study(name, storage)
+    study = find(name, storage)
     setup = setup_of(study)
     space = setup.space()
     found = [(trial, bound(space, trial)) for trial in ranked(study)[:count]]
@@ -31,17 +29,6 @@ def trials(name: str, storage: str | None = None, count: int | None = None) -> l
     if not entries:
         raise error("study", f"no trial of {name} was measured to the end and meets all limits")
     return entries
-
-
-def _study(name: str, storage: str | None) -> Study:
-    """The study, without making a folder where there is none."""
-    folder, root = folder_of(name), folder_of("any").parent
-    if storage is None and not (name and (folder / JOURNAL).exists()):
-        known = sorted(journal.parent.name for journal in root.glob(f"*/{JOURNAL}"))
-        listed = f"there is {', '.join(known)}" if known else "`blockdsl search` begins one"
-        what = f"there is no study {name} in {root}" if name else "the study has no name"
-        raise error("study", what, help=did_you_mean(name, known, listed))
-    return load(connect(storage, folder), name)
 
 
 def _entry(name: str, setup: Setup, trial: FrozenTrial, candidate: Candidate) -> Entry:

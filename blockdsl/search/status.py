@@ -81,7 +81,7 @@ def value_text(name: str, value: float) -> str:
         return f"{value:.2%}"
     if name.startswith("latency"):
         return f"{value:.2f} ms"
-    return f"{value:,.0f}" if value == int(value) else f"{value:.4g}"
+    return f"{value:,.0f}" if float(value).is_integer() else f"{value:.4g}"
 
 
 def trial_text(objectives: Sequence[Objective], trial: FrozenTrial, record: Record) -> str:

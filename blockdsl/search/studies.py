@@ -23,6 +23,7 @@ from blockdsl.search.records import ATTRIBUTE as RECORD
 from blockdsl.search.records import DONE, MEASURED, Record
 from blockdsl.search.setup import ATTRIBUTE, SAME, Setup
 from blockdsl.search.space import Candidate, Space
+from blockdsl.search.storage import JOURNAL, connect, folder_of
 
 
 @dataclass(frozen=True)
@@ -45,11 +46,12 @@ def begin(storage: BaseStorage, name: str, setup: Setup, space: Space) -> Contin
     Raises:
         ArchError: the study is of another space, or measures its networks in another way.
     """
-    wanted = [o.direction for o in setup.objectives(space)]
+    objectives = setup.objectives(space)
     last = latest(storage, name)
     if last is None:
-        study = optuna.create_study(storage=storage, study_name=name, directions=wanted)
-        study.set_user_attr(ATTRIBUTE, setup.written())
+        directions = [o.direction for o in objectives]
+        study = optuna.create_study(storage=storage, study_name=name, directions=directions)
+        _describe(study, setup, space)
         return Continued(study)
     study = optuna.load_study(storage=storage, study_name=last)
     old = setup_of(study)
@@ -58,7 +60,7 @@ def begin(storage: BaseStorage, name: str, setup: Setup, space: Space) -> Contin
         before = [str(o) for o in old.objectives(old.space())]
     except ArchError:
         before = []
-    now = [str(o) for o in setup.objectives(space)]
+    now = [str(o) for o in objectives]
     if before != now:
         raise _another(name, f"it has the objectives {', '.join(before)}; here are {', '.join(now)}")
     if old.text == setup.text:
@@ -67,11 +69,35 @@ def begin(storage: BaseStorage, name: str, setup: Setup, space: Space) -> Contin
     return _changed(storage, name, study, old, setup, space)
 
 
+def _describe(study: Study, setup: Setup, space: Space) -> None:
+    """Keep with a study what it is about; its objectives' names are for Optuna's own tools."""
+    study.set_user_attr(ATTRIBUTE, setup.written())
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        study.set_metric_names([o.name for o in setup.objectives(space)])
+
+
 def latest(storage: BaseStorage, name: str) -> str | None:
     """The newest generation of a study."""
     pattern = re.compile(re.escape(name) + r"(?: \((\d+)\))?")
     found = [(int(m[1] or 1), n) for n in optuna.get_all_study_names(storage) if (m := pattern.fullmatch(n))]
     return max(found)[1] if found else None
+
+
+def find(name: str, storage: str | None = None) -> Study:
+    """A study that is there already, by the storage it was searched with; nothing is made where it is not.
+
+    Raises:
+        ArchError: there is none of that name, or the storage cannot be opened.
+    """
+    folder = folder_of(name)
+    if storage is None and not (name and (folder / JOURNAL).exists()):
+        root = folder_of("any").parent
+        known = sorted(journal.parent.name for journal in root.glob(f"*/{JOURNAL}"))
+        listed = f"there is {', '.join(known)}" if known else "`blockdsl search` begins one"
+        what = f"there is no study {name} in {root}" if name else "the study has no name"
+        raise error("study", what, help=did_you_mean(name, known, listed))
+    return load(connect(storage, folder), name)
 
 
 def load(storage: BaseStorage, name: str) -> Study:
@@ -140,7 +166,7 @@ def _changed(
     new = optuna.create_study(
         storage=storage, study_name=f"{name} ({number + 1})", directions=study.directions
     )
-    new.set_user_attr(ATTRIBUTE, setup.written())
+    _describe(new, setup, space)
     new.add_trials(kept)
     return Continued(new, tuple(t.number for t in kept), tuple(aside), changed=True)
 

@@ -169,4 +169,5 @@ def test_objectives_that_are_none(capsys: pytest.CaptureFixture[str]) -> None:
 def test_an_unknown_study_says_what_exists(capsys: pytest.CaptureFixture[str]) -> None:
     assert search("--trials", "1") == 0
     assert run(["best", "s-u"]) == 1
-    assert capsys.readouterr().err.startswith("error[study]: there is no study s-u")
+    assert capsys.readouterr().err.startswith("error[study]: there is no study s-u in runs\n")
+    assert not Path("runs/s-u").exists()
