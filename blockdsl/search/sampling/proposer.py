@@ -17,8 +17,9 @@ from blockdsl.search.sampling.worth import Worth
 
 WINDOW = 300
 """Measurements that a model takes in at the most: the best, the newest, and some of the others."""
-TRIES = 60
-"""Draws into the pool before each proposal, where the space is not known whole."""
+TRIES = 16
+"""Draws into the pool before each proposal, where the space is not known whole. Each new network costs
+some milliseconds to lower; all that were drawn stay in the pool."""
 
 
 class Proposer:
