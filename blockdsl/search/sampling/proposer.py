@@ -15,11 +15,13 @@ from blockdsl.search.sampling.pool import Pool
 from blockdsl.search.sampling.sources import Source
 from blockdsl.search.sampling.worth import Worth
 
-WINDOW = 300
+WINDOW = 200
 """Measurements that a model takes in at the most: the best, the newest, and some of the others."""
 TRIES = 16
 """Draws into the pool before each proposal, where the space is not known whole. Each new network costs
 some milliseconds to lower; all that were drawn stay in the pool."""
+SCORED = 3_000
+"""Of a larger pool the newest, which are those around the best, and some of the others are looked at."""
 
 
 class Proposer:
@@ -71,6 +73,9 @@ class Proposer:
             raise error("search", "every network that could be found was measured", help="open more choices")
         if len(known) < 2:
             return self.book.entries[self.rng.choice(free)]
+        if len(free) > SCORED and not self.complete:
+            half = SCORED // 2
+            free = self.rng.sample(free[:-half], half) + free[-half:]
         running = rows([r.row for r in records if r.running])
         worth = self.worth.of(self._window(records), running, rows(free))
         return self.book.entries[free[int(np.argmax(worth))]]

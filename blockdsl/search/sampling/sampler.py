@@ -10,6 +10,7 @@ Without a space it is a sampler as any other: it models the parameters that a st
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any
 
 from optuna.distributions import BaseDistribution, CategoricalDistribution
@@ -17,6 +18,7 @@ from optuna.samplers import BaseSampler, RandomSampler
 from optuna.search_space import IntersectionSearchSpace
 from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial, TrialState
+from threadpoolctl import ThreadpoolController
 
 from blockdsl.diagnostics import ArchError
 from blockdsl.search.distributions import distribution, domain_of, external, internal
@@ -86,7 +88,7 @@ class ArchSampler(BaseSampler):
             shared = self._shared.calculate(study)
             return {name: given for name, given in shared.items() if not given.single()}
         try:
-            entry = self._proposer(study, self.source).propose(self._records(study, trial))
+            entry = self._proposed_by(self._proposer(study, self.source), self._records(study, trial))
         except ArchError:
             # Nothing new is left: the trial's choices are drawn, and may repeat one.
             return {}
@@ -118,7 +120,7 @@ class ArchSampler(BaseSampler):
         domains = {name: domain_of(given) for name, given in search_space.items()}
         proposer = self._proposer(study, Parameters(domains), tuple(sorted(domains.items(), key=str)))
         try:
-            entry = proposer.propose(self._records(study, trial, search_space))
+            entry = self._proposed_by(proposer, self._records(study, trial, search_space))
         except ArchError:
             return {}
         return {
@@ -146,6 +148,11 @@ class ArchSampler(BaseSampler):
             self._rows.clear()
         self._current = self._proposers[key]
         return self._current
+
+    def _proposed_by(self, proposer: Any, records: Sequence[Record]) -> Entry:
+        """A proposal on one thread: matrices of some hundred rows gain nothing from more."""
+        with _pools().limit(limits=1, user_api="blas"):
+            return proposer.propose(records)  # type: ignore[no-any-return]
 
     def _records(
         self, study: Study, trial: FrozenTrial, search_space: Mapping[str, BaseDistribution] | None = None
@@ -196,6 +203,11 @@ class ArchSampler(BaseSampler):
                 whole = float(trial.user_attrs.get("steps", step)) or 1.0
                 return Record(row, scores, min(1.0, max(1e-3, step / whole)), limits=trial.constraints)
         return Record(row, None, failed=trial.state.is_finished())
+
+
+@cache
+def _pools() -> ThreadpoolController:
+    return ThreadpoolController()
 
 
 def _any_seed() -> int:

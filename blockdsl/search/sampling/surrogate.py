@@ -12,7 +12,9 @@ from blockdsl.search.sampling.regression import Distances, GaussianProcess
 from blockdsl.search.sampling.warp import Warp
 
 ITERATIONS, FEWER, MANY = 12, 4, 60
-"""Steps of the fit of the kernel's parameters from the last ones on; fewer where there are many rows."""
+"""Steps of the fit of the kernel's parameters from the last ones on; fewer where there are many rows,"""
+OFTEN = 20
+"""and then only as often as the rows have grown by a twentieth: one row of many changes little."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,7 @@ class Surrogate:
 
     def __init__(self, book: Book) -> None:
         self.book, self.process = book, GaussianProcess()
+        self._age = 0
 
     def predict(self, done: Sequence[Observation], running: Rows, wanted: Rows) -> Prediction:
         """What is expected at wanted rows.
@@ -58,7 +61,7 @@ class Surrogate:
         fidelity = np.log2([o.fidelity for o in done])
         at = rows([o.row for o in done])
         among = self._distances(at, at, fidelity, fidelity)
-        self.process.fit(among, targets, iterations=ITERATIONS if len(done) < MANY else FEWER)
+        self.process.fit(among, targets, iterations=self._iterations(len(done)))
         if len(running):
             # What runs already counts as measured with the mean expected of it (kriging believer).
             whole = np.zeros(len(running))
@@ -71,6 +74,12 @@ class Surrogate:
         mean, deviation = self.process.predict(self._distances(asked, at, np.zeros(len(asked)), fidelity))
         count = len(wanted)
         return Prediction(mean[:count], deviation[:count], mean[count:], warp)
+
+    def _iterations(self, count: int) -> int:
+        if count < MANY:
+            return ITERATIONS
+        self._age += 1
+        return FEWER if self._age % (count // OFTEN) == 0 else 0
 
     def _distances(self, one: Rows, other: Rows, first: Array, second: Array) -> Distances:
         blocks = (squared_distances(block[one], block[other]) for block in self.book.blocks())
