@@ -39,7 +39,7 @@ bench: $(VENV)/.test
 
 # TABLE is nas-bench-macro_cifar10.json of github.com/xiusu/NAS-Bench-Macro; takes about an hour.
 bench-search: $(VENV)/.test benchmarks/digits_table.json
-	$(BIN)/python benchmarks/search.py $(TABLE) benchmarks/digits_table.json --out docs/benchmarks_search.md
+	$(BIN)/python benchmarks/search.py $(TABLE) benchmarks/digits_table.json --out docs/benchmarks.md
 
 # Every network of search/residual_stages.arch trained on the digits: an hour on one core.
 benchmarks/digits_table.json: $(VENV)/.test
