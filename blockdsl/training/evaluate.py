@@ -16,7 +16,7 @@ from blockdsl.source import Span
 from blockdsl.training.data import Data, Split, batches
 from blockdsl.training.loss import make_loss, probabilities
 from blockdsl.training.prepare import Preparation
-from blockdsl.training.runtime import is_convolutional, make_fabric
+from blockdsl.training.runtime import arranged, make_fabric
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -85,13 +85,6 @@ def summed(fabric: Fabric, values: Tensor) -> Tensor:
     total = fabric.all_reduce(fabric.to_device(values.float()), reduce_op="sum")
     assert isinstance(total, Tensor)
     return total.cpu().double()
-
-
-def arranged(x: Tensor, module: nn.Module) -> Tensor:
-    """Images in `channels_last` for networks with convolutions."""
-    if x.ndim == 4 and is_convolutional(module):
-        return x.contiguous(memory_format=torch.channels_last)
-    return x
 
 
 def predict(module: nn.Module, data: Data, recipe: Recipe, split: Split, *, device: str = "auto") -> Tensor:

@@ -18,11 +18,11 @@ from blockdsl.diagnostics import error
 from blockdsl.recipe import Recipe
 from blockdsl.training.checkpoint import load_state, load_weights, save_state, save_weights
 from blockdsl.training.data import Data, batches
-from blockdsl.training.evaluate import Evaluator, arranged, summed
+from blockdsl.training.evaluate import Evaluator, summed
 from blockdsl.training.optim import Schedule, limit_filters, make_average, make_optimizer
 from blockdsl.training.prepare import Preparation
 from blockdsl.training.results import Epoch
-from blockdsl.training.runtime import is_convolutional, mixed_seed
+from blockdsl.training.runtime import arranged, choose_layout, mixed_seed
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -50,8 +50,7 @@ class Run:
         self.preparation = Preparation(data, recipe.augment)
         self.evaluator = Evaluator(fabric, data, recipe, self.preparation)
         module.to(self.evaluator.dtype)
-        if is_convolutional(module):
-            module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        choose_layout(module)
         optimizer = make_optimizer(module, recipe)
         self.wrapped, self.optimizer = fabric.setup(module, optimizer, move_to_device=not is_placed(module))
         self.evaluator.check(module)

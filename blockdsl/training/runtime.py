@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
+from blockdsl.codegen import prefers_channels_last
+from blockdsl.codegen.origin import Origin
 from blockdsl.diagnostics import error
 
 if TYPE_CHECKING:
@@ -81,9 +83,24 @@ def make_fabric(device: str, devices: int, strategy: str, precision: str) -> Fab
     return fabric
 
 
-def is_convolutional(module: nn.Module) -> bool:
-    """Whether a network has 2-D convolutions, which run faster on `channels_last` tensors."""
-    return any(isinstance(m, nn.Conv2d | nn.ConvTranspose2d) for m in module.modules())
+def choose_layout(module: nn.Module) -> None:
+    """Lay weights out for `channels_last` images where a network's graph is faster, and right, with them."""
+    origin = getattr(module, "origin", None)
+    if isinstance(origin, Origin) and prefers_channels_last(origin.graph):
+        module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+
+def arranged(x: Tensor, module: nn.Module) -> Tensor:
+    """Images (N, C, H, W) in the layout of a network's weights; other tensors as they are.
+
+    Images of one channel are in both layouts at once, and a convolution goes by their strides: cloned,
+    they have those of the layout that is meant.
+    """
+    if x.ndim != 4:
+        return x
+    if any(w.ndim == 4 and not w.is_contiguous() for w in module.parameters()):
+        return x.contiguous(memory_format=torch.channels_last)
+    return x.clone(memory_format=torch.contiguous_format)
 
 
 def mixed_seed(*parts: int) -> int:
