@@ -56,7 +56,9 @@ def command(
     timeout: Annotated[
         str | None, typer.Option("--timeout", metavar="30m", help="Stop after so long: 90s, 30m, 8h.")
     ] = None,
-    sampler: Annotated[str, typer.Option("--sampler", help="auto, evolution, local, tpe, nsga2, gp, random, grid.")] = "auto",
+    sampler: Annotated[
+        str, typer.Option("--sampler", help="auto, evolution, local, tpe, nsga2, gp, random, grid.")
+    ] = "auto",
     pruner: Annotated[str, typer.Option("--pruner", help="none, asha, hyperband, median.")] = "none",
     prune_on: Annotated[
         str, typer.Option("--prune-on", help="accuracy or loss, whatever is optimised.")
