@@ -133,6 +133,8 @@ def test_an_interrupted_run_says_how_it_goes_on(folder: Path) -> None:
         text=True,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
+        # A shell's background jobs ignore the signal, and hand that down.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     assert endless.stdout is not None
     first = next(line for line in endless.stdout if line.startswith("epoch "))
