@@ -15,12 +15,14 @@ from blockdsl.codegen.layers.join import FractalMean, Sum
 from blockdsl.codegen.leaves import leaves_of
 from blockdsl.codegen.origin import Origin
 from blockdsl.codegen.tree import Node, tree
+from blockdsl.collecting import collecting_later
 from blockdsl.diagnostics import error
 from blockdsl.ir import Graph, Value
 from blockdsl.recipe.initial import He
 from blockdsl.recipe.term import Term
 
 
+@collecting_later()
 def build(
     graph: Graph,
     *,

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from blockdsl import nodes
+from blockdsl.collecting import collecting_later
 from blockdsl.diagnostics import did_you_mean, error
 from blockdsl.ir import Graph, Value, verify
 from blockdsl.lowering.choices import ChoicePoint, Chooser, refuse
@@ -85,6 +86,7 @@ class Program:
         return f"{step.name}{self.lowering.whole(step.index, self.context, 'an index')}"
 
 
+@collecting_later()
 def lower(
     file: nodes.File,
     *,
