@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 from blockdsl import nodes
 from blockdsl.analysis import Summary, run_checks, summarise
+from blockdsl.collecting import collecting_later
 from blockdsl.ir import Graph
 from blockdsl.lowering import Program, lower
 from blockdsl.ops import Shape
@@ -119,6 +120,7 @@ class Architecture:
             return run_checks(lower(self.program.file))
         return run_checks(self.program, self.summary())
 
+    @collecting_later()
     def module(
         self,
         *,
