@@ -10,12 +10,10 @@ from safetensors.torch import load_file
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from torch import nn
 
-import blockdsl
 from blockdsl.diagnostics import ArchError
 from blockdsl.recipe import Recipe, augment, terms
 from blockdsl.training import fit, load, predict
 from blockdsl.training.prepare import Preparation
-from blockdsl.training.runtime import arranged
 
 
 def lenet(dropout=0.0):
@@ -287,41 +285,6 @@ def test_precisions_train(images, precision):
     assert result.accuracy > 0.5
     kind = torch.float64 if precision == "fp64" else torch.float32
     assert all(p.dtype == kind for p in module.parameters())
-
-
-@pytest.mark.parametrize(("width", "last"), [(16, True), (4, False)])
-def test_networks_are_laid_out_as_their_graph_is_faster_and_right(images, width, last):
-    """PyTorch's channels last computes narrow strided convolutions wrongly on a CPU, and writes where it
-    should not: in such networks no tensor may come in that layout, images of one channel included.
-    """
-    w = width
-    text = f"input 1x8x8 net CONV({w},3,p1)-RELU-CONV({w},1)-CONV({2 * w},3,s2,p1)-RELU-GAP-FC(10)"
-    module = blockdsl.parse(text).module(seed=0)
-    layouts = set()
-    for layer in module.modules():
-        if isinstance(layer, nn.Conv2d):
-            layer.register_forward_hook(lambda _, args, y: layouts.add(y.is_contiguous()))
-    train(module, images, epochs=1)
-    assert layouts == {not last}
-    again = blockdsl.parse(text).module(seed=0)
-    train(again, images, epochs=1)
-    weights = again.state_dict()
-    assert all(torch.equal(value, weights[name]) for name, value in module.state_dict().items())
-
-
-def test_images_of_one_channel_take_the_layout_of_the_weights():
-    """Their strides alone say which layout they are in, and a convolution follows them."""
-    x = torch.rand(2, 8, 8, 1).permute(0, 3, 1, 2)
-    assert x.stride() == (64, 1, 8, 1)
-    narrow = nn.Conv2d(1, 4, 3)
-    assert arranged(x, narrow).stride() == (64, 64, 8, 1)
-    assert narrow(arranged(x, narrow)).is_contiguous()
-
-
-def test_a_network_from_elsewhere_keeps_its_layout(images):
-    module = small()
-    train(module, images, epochs=1)
-    assert module[0].weight.is_contiguous()
 
 
 # --- files ---------------------------------------------------------------------------------
