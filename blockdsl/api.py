@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     import torch
     from torch import nn
 
+    from blockdsl.render import Picture
+
 
 def load(
     path: str | Path, *, input: Shape | None = None, settings: Mapping[str, Any] | None = None
@@ -79,7 +81,10 @@ class Architecture:
 
     @property
     def graph(self) -> nx.MultiDiGraph:
-        """The graph as networkx has it: node ids in execution order, 0 the input."""
+        """The graph as networkx has it: node ids in execution order, 0 the input.
+
+        It is frozen, attributes included; `net.graph.copy()` is free to change.
+        """
         return self.program.graph.nx
 
     @property
@@ -156,10 +161,12 @@ class Architecture:
         name = f"{self.title}: " if self.title else ""
         return f"<{name}{shapes[0]} -> {shapes[1]}, {summary.params:,} parameters, {summary.macs:,} MACs>"
 
-    def picture(self, kind: str = "svg", **options: Any) -> bytes:
-        """The network drawn, as the content of a file: svg, png, pdf, dot, or html, a page to explore.
+    def picture(self, kind: str = "svg", **options: Any) -> Picture:
+        """The network drawn: svg, png, pdf, dot, or html, a page to explore.
 
-        `options` are those of `blockdsl.render.Options`: depth, opened, by, detail, direction, title.
+        What is returned is the content of the file as `bytes`; a notebook shows it, and
+        `net.picture().save("net.svg")` writes it. `options` are those of `blockdsl.render.Options`:
+        depth, opened, by, detail, direction, title.
 
         Raises:
             ArchError: the kind is unknown, an option is wrong, or Graphviz is missing.
@@ -167,8 +174,7 @@ class Architecture:
         from blockdsl.render import Options, draw
 
         chosen = Options(**options)
-        drawn = draw(self.program.file, kind, chosen, input=self.given_input, settings=self.settings)
-        return drawn.data
+        return draw(self.program.file, kind, chosen, input=self.given_input, settings=self.settings)
 
     def _repr_html_(self) -> str:
         from blockdsl.render import can_draw
@@ -176,8 +182,7 @@ class Architecture:
         table = self.summary()._repr_html_()
         if not can_draw():
             return table
-        picture = self.picture(title=False).decode()
-        return picture[picture.index("<svg") :] + table
+        return f"{self.picture(title=False)._repr_svg_()}{table}"
 
 
 @overload

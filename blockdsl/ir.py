@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from blockdsl.diagnostics import did_you_mean, error
+from blockdsl.frozen import FrozenDict
 from blockdsl.ops import Operation, Shape
 from blockdsl.source import Span
 
@@ -46,7 +47,7 @@ class BlockCall:
     """An instance of a block: which block, its arguments as text, where it was called and from where."""
 
     block: str
-    args: dict[str, str]
+    args: Mapping[str, str]
     path: tuple[Segment, ...]
     span: Span
     outer: BlockCall | None = None
@@ -119,25 +120,19 @@ class Graph:
 
     @property
     def nx(self) -> nx.MultiDiGraph:
-        """The graph as networkx has it, made when it is first asked for; layers are added by `add` alone.
+        """The graph as networkx has it, frozen (a `copy()` is not), made when it is first asked for.
 
         Each node carries `layer` and, for readers of plain networkx, `op`, `args`, `shape`, `path` and
         `span`; an edge carries `input` (which input it is) and `port` (which output of its source).
         """
         if self._nx is None:
-            # networkx takes longer to load than most files take to be read, checked and counted.
-            import networkx as nx
-
-            self._nx = nx.MultiDiGraph()
-            for layer in self.layers():
-                _add_node(self._nx, layer)
+            self._nx = _as_networkx(self)
         return self._nx
 
     def add(self, layer: Layer) -> Layer:
         """Add a node; its inputs must be there already."""
         self._layers[layer.id] = layer
-        if self._nx is not None:
-            _add_node(self._nx, layer)
+        self._nx = None
         return layer
 
     def layer(self, node: int) -> Layer:
@@ -186,19 +181,29 @@ class Graph:
         return len(self._layers)
 
 
-def _add_node(graph: nx.MultiDiGraph, layer: Layer) -> None:
-    operation = layer.operation
-    graph.add_node(
-        layer.id,
-        layer=layer,
-        op=operation.name,
-        args={name: getattr(operation, name) for name in operation.arguments},
-        shape=layer.shapes[0],
-        path=path_text(layer.path),
-        span=layer.span,
-    )
-    for index, value in enumerate(layer.inputs):
-        graph.add_edge(value.node, layer.id, input=index, port=value.port)
+def _as_networkx(graph: Graph) -> nx.MultiDiGraph:
+    """The graph for readers, frozen: its nodes, edges and all their attributes."""
+    # networkx takes longer to load than most files take to be read, checked and counted.
+    import networkx as nx
+
+    made = nx.MultiDiGraph()
+    for layer in graph.layers():
+        operation = layer.operation
+        made.add_node(layer.id)
+        made._node[layer.id] = FrozenDict(
+            layer=layer,
+            op=operation.name,
+            args=FrozenDict({name: getattr(operation, name) for name in operation.arguments}),
+            shape=layer.shapes[0],
+            path=path_text(layer.path),
+            span=layer.span,
+        )
+        for index, value in enumerate(layer.inputs):
+            key = made.add_edge(value.node, layer.id)
+            # The same dict of edges stands under the source and under the target.
+            made._adj[value.node][layer.id][key] = FrozenDict(input=index, port=value.port)
+    made.graph = FrozenDict()
+    return nx.freeze(made)
 
 
 def verify(graph: Graph) -> None:

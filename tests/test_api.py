@@ -1,12 +1,22 @@
 """The Python API: load, parse, look, build."""
 
+import copy
+import html
+import operator
+import pickle
+import re
+from collections.abc import Callable
 from pathlib import Path
+from xml.etree import ElementTree
 
 import networkx as nx
 import pytest
 import torch
 
 import blockdsl
+from blockdsl.export.graph_json import node_link
+from blockdsl.ir import verify
+from blockdsl.training.start import layers_until
 
 
 def test_a_name_of_the_zoo_or_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -87,6 +97,171 @@ def test_an_operation_of_ones_own_from_python_to_the_table() -> None:
         assert network.module()(torch.ones(1, 3)).tolist() == [[4.0, 4.0, 4.0]]
     finally:
         unregister("DOUBLED")
+
+
+REGISTERED = """
+import blockdsl
+from blockdsl import Operation, operation
+
+@operation("AGAIN")
+class Again(Operation):
+    factor: int = {default}
+
+    def macs(self, *inputs):
+        return self.factor
+"""
+
+
+def cell(default: int, module: str = "__main__") -> None:
+    """Run a notebook's cell that registers an operation."""
+    exec(REGISTERED.format(default=default), {"__name__": module})
+
+
+def test_a_cell_that_registers_an_operation_can_be_run_again() -> None:
+    from blockdsl.ops import unregister
+
+    try:
+        cell(2)
+        before = blockdsl.parse("AGAIN*3", input=(4,))
+        cell(5)
+        after = blockdsl.parse("AGAIN*3", input=(4,))
+        assert before.program.graph.layer(1).operation.macs((4,)) == 2
+        assert after.summary().macs == 15
+        # What was made before the cell ran again is as it was.
+        assert before.summary().macs == 6
+        verify(before.ir)
+        with pytest.raises(ValueError, match=r"AGAIN exists: __main__\.Again; give this one another name"):
+            cell(7, module="elsewhere")
+        assert blockdsl.parse("AGAIN", input=(4,)).summary().macs == 5
+    finally:
+        unregister("AGAIN")
+
+
+def test_an_operation_of_the_language_is_never_replaced() -> None:
+    with pytest.raises(ValueError, match=r"RELU exists: blockdsl\.ops\.activation\.ReLU"):
+
+        @blockdsl.operation("RELU")
+        class Relu(blockdsl.Operation):
+            """Another module's."""
+
+
+def test_a_class_of_another_name_does_not_take_an_operations_place() -> None:
+    from blockdsl.ops import unregister
+
+    try:
+        cell(2)
+        other = REGISTERED.format(default=1).replace("class Again", "class Other")
+        with pytest.raises(ValueError, match=r"AGAIN exists: __main__\.Again"):
+            exec(other, {"__name__": "__main__"})
+    finally:
+        unregister("AGAIN")
+
+
+CHANGES: dict[str, Callable[[nx.MultiDiGraph], object]] = {
+    "add a node": lambda g: g.add_node(99),
+    "add an edge": lambda g: g.add_edge(0, 2),
+    "remove a node": lambda g: g.remove_node(1),
+    "remove an edge": lambda g: g.remove_edge(0, 1),
+    "clear": lambda g: g.clear(),
+    "update": lambda g: g.update(edges=[(0, 2)]),
+    "relabel": lambda g: nx.relabel_nodes(g, {1: 7}, copy=False),
+    "a node's attribute": lambda g: g.nodes[1].__setitem__("op", "FC"),
+    "another attribute of a node": lambda g: g.nodes[1].update(colour="red"),
+    "an attribute of all nodes": lambda g: nx.set_node_attributes(g, "red", "colour"),
+    "remove an attribute": lambda g: g.nodes[1].pop("op"),
+    "an argument": lambda g: g.nodes[1]["args"].__setitem__("channels", 8),
+    "an edge's attribute": lambda g: g.edges[0, 1, 0].__setitem__("port", 1),
+    "an edge's attribute, by its source": lambda g: g[0][1][0].__setitem__("port", 1),
+    "an edge's attribute, by its target": lambda g: g.pred[1][0][0].clear(),
+    "an attribute of all edges": lambda g: nx.set_edge_attributes(g, 3, "port"),
+    "an attribute of the graph": lambda g: g.graph.setdefault("name", "mine"),
+    "merge attributes": lambda g: operator.ior(g.nodes[1], {"op": "FC"}),
+    "a layer": lambda g: setattr(g.nodes[1]["layer"], "id", 7),
+    "an operation": lambda g: setattr(g.nodes[1]["layer"].operation, "channels", 7),
+    "a block's argument": lambda g: g.nodes[1]["layer"].call.args.pop("c"),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_the_graph_cannot_be_changed(change: str) -> None:
+    network = blockdsl.parse("block unit(c) = CONV(c,3)-RELU\nnet unit(4)", input=(3, 8, 8))
+    before = copy.deepcopy(dict(network.graph.nodes(data=True))), list(network.graph.edges(data=True))
+    with pytest.raises((nx.NetworkXError, TypeError, AttributeError)):
+        CHANGES[change](network.graph)
+    assert (dict(network.graph.nodes(data=True)), list(network.graph.edges(data=True))) == before
+    assert network.graph.nodes[1]["op"] == "CONV"
+
+
+@pytest.mark.parametrize("change", [c for c in CHANGES if c.split()[-1] not in ("layer", "operation")])
+def test_a_copy_of_the_graph_is_free_to_change(change: str) -> None:
+    network = blockdsl.parse("CONV(4,3)-RELU-RELU", input=(3, 8, 8))
+    if change != "a block's argument":
+        CHANGES[change](network.graph.copy())
+    assert network.graph.nodes[1]["args"]["channels"] == 4
+    assert sorted(network.graph.edges(data="port")) == [(0, 1, 0), (1, 2, 0), (2, 3, 0)]
+
+
+def test_the_graph_is_what_networkx_and_pickle_take() -> None:
+    graph = blockdsl.load("googlenet").graph
+    assert nx.is_frozen(graph)
+    assert nx.is_frozen(pickle.loads(pickle.dumps(graph)))
+    assert nx.utils.graphs_equal(pickle.loads(pickle.dumps(graph)), graph)
+    assert nx.utils.graphs_equal(graph.copy(), graph)
+    assert not nx.is_frozen(graph.copy())
+    assert len(nx.dag_longest_path(graph)) > 60
+    assert nx.MultiDiGraph(graph).number_of_edges() == graph.number_of_edges()
+
+
+def test_the_library_reads_the_graph_and_never_changes_it(tmp_path: Path) -> None:
+    network = blockdsl.load("lenet5")
+    graph = network.graph
+    module = network.module()
+    network.summary(), network.check(), network.picture("dot")
+    node_link(network.ir)
+    blockdsl.dense(network, input=(1, 40, 40))
+    assert layers_until(network.ir, "pool[1]")[-1] == "pool1"
+    assert pickle.loads(pickle.dumps(module)) is not None
+    assert network.graph is graph
+    assert [data["op"] for _, data in graph.nodes(data=True)] == [
+        layer.operation.name for layer in network.ir.layers()
+    ]
+
+
+def test_a_picture_is_bytes_and_a_notebook_shows_it(tmp_path: Path) -> None:
+    network = blockdsl.load("lenet5")
+    drawn = {kind: network.picture(kind) for kind in ("svg", "png", "pdf", "dot", "html")}
+    begins = {"svg": b"<?xml", "png": b"\x89PNG", "pdf": b"%PDF", "dot": b"digraph", "html": b"<!doctype"}
+    for kind, picture in drawn.items():
+        assert isinstance(picture, bytes)
+        assert picture.startswith(begins[kind])
+        assert picture.data == picture and type(picture.data) is bytes
+        assert repr(picture) == f"<picture: {kind}, {len(picture):,} bytes>"
+        shown = {k: getattr(picture, f"_repr_{k}_")() for k in ("svg", "png", "pdf", "html")}
+        assert {k for k, text in shown.items() if text is not None} == {kind} - {"dot"}
+        again = pickle.loads(pickle.dumps(picture))
+        assert (again, again.kind, again.said) == (picture, kind, picture.said)
+    svg = drawn["svg"]._repr_svg_()
+    assert ElementTree.fromstring(svg).tag.endswith("svg") and svg.startswith("<svg")
+    (frame,) = re.findall(r'srcdoc="([^"]*)"', drawn["html"]._repr_html_())
+    assert html.unescape(frame).encode() == drawn["html"]
+
+
+def test_a_picture_is_saved_under_a_name_of_its_kind(tmp_path: Path) -> None:
+    picture = blockdsl.load("lenet5").picture()
+    assert picture.save(tmp_path / "net.svg").read_bytes() == picture
+    assert picture.save(str(tmp_path / "net.svg")) == tmp_path / "net.svg"
+    for name, word in (("net.png", 'net.picture("png")'), ("net", "end the name in .svg")):
+        with pytest.raises(blockdsl.ArchError) as refused:
+            picture.save(tmp_path / name)
+        assert word in str(refused.value)
+    assert [file.name for file in tmp_path.iterdir()] == ["net.svg"]
+
+
+def test_the_package_lists_its_public_names() -> None:
+    assert dir(blockdsl) == sorted(blockdsl.__all__)
+    for name in dir(blockdsl):
+        assert getattr(blockdsl, name).__doc__
+    assert dir(blockdsl) == sorted(blockdsl.__all__)  # also once they are loaded
 
 
 def test_a_name_that_the_package_does_not_have() -> None:

@@ -41,6 +41,21 @@ def test_a_message_is_the_one_that_is_shown(example: Example):
     assert str(refused.value) == example.message
 
 
+def test_the_first_cell_takes_the_stem_twice_and_not_the_raw_input():
+    """A cell's two inputs are what the cells before it yield; of the first cell both are the stem."""
+    (example,) = [e for e in PAGE if "block cells(prev" in e.text]
+    graph = lower(parse(Source("mynet.arch", example.text)), input=(3, 32, 32)).graph
+    assert [layer.name for layer in graph.layers() if 0 in {v.node for v in layer.inputs}] == ["conv1"]
+    stem = graph.points["conv1"].node
+    cells = [layer for layer in graph.layers() if layer.operation.name == "SUM"]
+    assert len(cells) == 3
+    made_by = [[graph.layer(graph.layer(v.node).inputs[0].node).name for v in c.inputs] for c in cells]
+    first, second, third = made_by
+    assert first == [graph.layer(stem).name] * 2
+    assert second == [cells[0].name, graph.layer(stem).name]
+    assert third == [cells[1].name, cells[0].name]
+
+
 def test_there_are_examples_of_every_part():
     headings = re.findall(r"^## (.*)$", TEXT, re.MULTILINE)
     without = {"One idea", "Operators", "Spelling", "Limits"}

@@ -4,6 +4,7 @@ import re
 import subprocess
 import sys
 import tomllib
+import venv
 import zipfile
 from pathlib import Path
 
@@ -46,6 +47,40 @@ def test_a_wheel_works_without_the_checkout(tmp_path: Path) -> None:
     )
     assert done.stdout.startswith(str(tmp_path / "site"))
     assert "60,965,224 parameters" in done.stdout
+
+
+CLIENT = """
+import blockdsl
+
+net = blockdsl.load("alexnet", input=(3, 227, 227))
+params: int = net.summary().params
+reveal_type(net.picture("svg").data)
+reveal_type(blockdsl.dense(net))
+wrong: str = net.summary().macs
+blockdsl.load(3)
+"""
+
+
+def test_an_installed_wheel_is_typed(tmp_path: Path) -> None:
+    """mypy reads the annotations of an installed package only where it ships `py.typed`."""
+    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    venv.create(tmp_path / "venv", symlinks=True)
+    (site,) = (tmp_path / "venv").glob("lib/python*/site-packages")
+    zipfile.ZipFile(wheel).extractall(site)
+    (tmp_path / "client.py").write_text(CLIENT, encoding="utf-8")
+    command = [sys.executable, "-m", "mypy", "--strict", "--no-incremental", "--no-error-summary",
+               "--python-executable", str(tmp_path / "venv/bin/python"), "client.py"]  # fmt: skip
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, env={"HOME": str(tmp_path)})
+    told = [line.partition(": ")[2] for line in done.stdout.splitlines()]
+    assert told == [
+        'note: Revealed type is "bytes"',
+        'note: Revealed type is "blockdsl.api.Architecture"',
+        'error: Incompatible types in assignment (expression has type "int", variable has type "str")'
+        "  [assignment]",
+        'error: Argument 1 to "load" has incompatible type "int"; expected "str | Path"  [arg-type]',
+    ], done.stdout + done.stderr
 
 
 def requirements() -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from blockdsl import nodes, ops
+from blockdsl.frozen import FrozenDict
 from blockdsl.ir import Auxiliary, BlockCall, Segment, module_name
 from blockdsl.lowering.binding import assign, declared, missing, tag_of
 from blockdsl.lowering.choices import Chooser
@@ -163,7 +164,7 @@ class Calls(Replaying):
         trace = context.trace.calls[place(call.span)] = Trace()
         asked = self.asked
         names = self._parameters(block.params, given, value.scope, {"in": stream}, context, choosing, trace)
-        texts = {name: shown(names[name]) for name in given}
+        texts = FrozenDict({name: shown(names[name]) for name in given})
         block_call = BlockCall(block.name, texts, naming.path, call.span, context.call)
         name = module_name(naming.path)
         self.graph.blocks[name] = block_call

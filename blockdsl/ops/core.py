@@ -162,15 +162,22 @@ def operation(name: str, *, inputs: int | None = 1, view: bool = False) -> Calla
     The class becomes a frozen dataclass. A field's annotation says what it takes: `int`, `float`,
     `bool`, `str`, or one of the types of `blockdsl.ops.values` (`Count`, `Size`, `Pad`, …).
 
+    A class of the same module and qualified name takes the place of the one that was registered before,
+    so that a notebook cell can be run again. Graphs that were made with the earlier class keep it.
+
     Raises:
-        ValueError: the name is taken or not uppercase, or an annotation is not understood.
+        ValueError: another class has the name, it is not uppercase, or an annotation is not understood.
     """
 
     def register(cls: type[_Op]) -> type[_Op]:
         if not name.isupper() or not name.isidentifier():
             raise ValueError(f"an operation's name is UPPERCASE, {name!r} is not")
-        if name in _registry:
-            raise ValueError(f"an operation named {name} exists: {_registry[name].__qualname__}")
+        earlier = _registry.get(name)
+        if earlier and (earlier.__module__, earlier.__qualname__) != (cls.__module__, cls.__qualname__):
+            raise ValueError(
+                f"an operation named {name} exists: {earlier.__module__}.{earlier.__qualname__}; "
+                "give this one another name"
+            )
         cls = dataclass(frozen=True)(cls)
         cls.name, cls.inputs, cls.view = name, inputs, view
         cls.family = cls.__module__.rpartition(".")[2]
@@ -187,7 +194,7 @@ def find(name: str) -> type[Operation] | None:
 
 
 def unregister(name: str) -> None:
-    """Forget a user's operation, so that a notebook cell can be run again."""
+    """Forget a user's operation, so that another class can be registered under its name."""
     _registry.pop(name, None)
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import PurePath
-from typing import Any, NamedTuple
+from html import escape
+from pathlib import Path, PurePath
+from typing import Any, Self
 
 from blockdsl import nodes
 from blockdsl.diagnostics import did_you_mean, error
@@ -41,11 +42,80 @@ class Options:
     title: bool = True
 
 
-class Picture(NamedTuple):
-    """A file's content; `said` tells what was folded away although it was not asked for."""
+class Picture(bytes):
+    """A picture as the content of its file; a notebook shows it.
 
-    data: bytes
+    Attributes:
+        kind: one of `KINDS`.
+        said: what was folded away although it was not asked for; empty if nothing was.
+    """
+
+    kind: str
     said: str
+
+    def __new__(cls, data: bytes, kind: str, said: str = "") -> Self:
+        """The picture of a file's content; bytes are made here and not in `__init__`."""
+        made = super().__new__(cls, data)
+        made.kind, made.said = kind, said
+        return made
+
+    def __getnewargs__(self) -> tuple[bytes, str, str]:  # type: ignore[override]
+        return self.data, self.kind, self.said
+
+    @property
+    def data(self) -> bytes:
+        """The content as plain bytes."""
+        return bytes(self)
+
+    def save(self, path: str | Path) -> Path:
+        """Write the picture to a file, which is replaced if it is there; the path.
+
+        Raises:
+            ArchError: the file's ending is another kind's.
+            OSError: the file cannot be written.
+        """
+        path = Path(path)
+        ending = path.suffix.removeprefix(".")
+        if ending != self.kind:
+            raise error(
+                "output", f"cannot write {path}: the picture is of the kind {self.kind}",
+                help=f'end the name in .{self.kind}, or draw another kind: net.picture("{ending or "png"}")',
+            )  # fmt: skip
+        # Written beside its place first, so that a full disk leaves no half a picture there.
+        part = path.with_name(f".{path.name}.part")
+        try:
+            part.write_bytes(self)
+            part.replace(path)
+        finally:
+            part.unlink(missing_ok=True)
+        return path
+
+    def __repr__(self) -> str:
+        return f"<picture: {self.kind}, {len(self):,} bytes>"
+
+    def __str__(self) -> str:
+        return repr(self)
+
+    def _repr_svg_(self) -> str | None:
+        if self.kind != "svg":
+            return None
+        text = self.decode()
+        return text[text.index("<svg") :]
+
+    def _repr_png_(self) -> bytes | None:
+        return self.data if self.kind == "png" else None
+
+    def _repr_pdf_(self) -> bytes | None:
+        return self.data if self.kind == "pdf" else None
+
+    def _repr_html_(self) -> str | None:
+        if self.kind != "html":
+            return None
+        # A frame of its own: the page's styles and scripts are none of the notebook's.
+        return (
+            f'<iframe srcdoc="{escape(self.decode())}" width="100%" height="600" '
+            'style="border: 0" title="The network"></iframe>'
+        )
 
 
 def check_kind(kind: str, name: str) -> None:
@@ -91,9 +161,9 @@ def draw(
     if kind == "html":
         from blockdsl.render.page import page
 
-        return Picture(page(shown, unfolded.program).encode(), "")
+        return Picture(page(shown, unfolded.program).encode(), kind)
     dot = to_dot(shown, Style(options.by, options.direction, options.title))
-    return Picture(graphviz.drawn(dot, kind), shown.said)
+    return Picture(graphviz.drawn(dot, kind), kind, shown.said)
 
 
 def as_scene(unfolded: Unfolded, *, detail: bool = False) -> Scene:
