@@ -18,15 +18,14 @@ from blockdsl.codegen.tree import Node, tree
 from blockdsl.collecting import collecting_later
 from blockdsl.diagnostics import error
 from blockdsl.ir import Graph, Value
-from blockdsl.recipe.initial import He
-from blockdsl.recipe.term import Term
+from blockdsl.recipe.initial import He, InitTerm
 
 
 @collecting_later()
 def build(
     graph: Graph,
     *,
-    init: Term | Sequence[Term] | None = None,
+    init: InitTerm | Sequence[InitTerm] | None = None,
     device: torch.device | str | None = None,
     dtype: torch.dtype | None = None,
     seed: int | None = None,
@@ -44,7 +43,7 @@ def build(
     """
     if seed is not None and not -(2**63) <= seed < 2**64:
         raise error("option", f"a seed has 64 bits at most, {seed} has more")
-    terms = (init,) if isinstance(init, Term) else tuple(init or (He(),))
+    terms = (init,) if isinstance(init, InitTerm) else tuple(init or (He(),))
     check_terms(graph, terms)
     device = torch.get_default_device() if device is None else torch.device(device)
     first = device if device.type == "meta" else torch.device("cpu")

@@ -8,18 +8,19 @@ from contextlib import AbstractContextManager, nullcontext
 import torch
 from torch import nn
 
-from blockdsl.codegen.initial import WEIGHTED, Uninitialised, initialise, term_for
+from blockdsl.codegen.initial import Uninitialised, initialise, term_for
 from blockdsl.codegen.table import TABLE, module_of
 from blockdsl.ir import Graph
 from blockdsl.ops import Operation, Shape
-from blockdsl.recipe.term import Term
+from blockdsl.ops.core import Drawn
+from blockdsl.recipe.initial import InitTerm
 
 _CONSTANT = frozenset({"BN", "LN"})
 """Operations whose tensors begin as constants."""
 
 
 @torch.no_grad()
-def leaves_of(graph: Graph, terms: Sequence[Term], device: torch.device) -> dict[int, nn.Module]:
+def leaves_of(graph: Graph, terms: Sequence[InitTerm], device: torch.device) -> dict[int, nn.Module]:
     """The module of every layer but the input, by its id, initialised as `terms` say.
 
     Weights are drawn layer after layer on `device`; on "meta" nothing is drawn.
@@ -32,14 +33,15 @@ def leaves_of(graph: Graph, terms: Sequence[Term], device: torch.device) -> dict
                 continue
             key = layer.operation, graph.input_shapes(layer)
             first = firsts.get(key)
+            drawn = layer.operation.drawn(*key[1])
             if first is None:
-                leaf = _constructed(*key)
-                if _can_be_copied(layer.operation, leaf):
+                leaf = _constructed(*key, drawn)
+                if _can_be_copied(layer.operation, leaf, drawn):
                     firsts[key] = leaf
             else:
                 leaf = twin(first)
-            if layer.operation.name in WEIGHTED and device.type != "meta":
-                initialise(leaf, term_for(layer, terms))
+            if drawn and device.type != "meta":
+                initialise(leaf, drawn, term_for(layer, terms))
             leaves[layer.id] = leaf
     return leaves
 
@@ -63,14 +65,17 @@ def _on(device: torch.device) -> AbstractContextManager[object]:
     return nullcontext() if torch.get_default_device() == device else device
 
 
-def _constructed(operation: Operation, shapes: tuple[Shape, ...]) -> nn.Module:
-    undrawn: AbstractContextManager[object] = Uninitialised() if operation.name in WEIGHTED else nullcontext()
+def _constructed(operation: Operation, shapes: tuple[Shape, ...], drawn: Sequence[Drawn]) -> nn.Module:
+    """The module; what it would draw by itself is left out where `init` draws all of its weights."""
+    names = {name for d in drawn for name in (d.weight, d.bias)}
+    all_drawn = bool(drawn) and names.issuperset(operation.weights(*shapes))
+    undrawn: AbstractContextManager[object] = Uninitialised() if all_drawn else nullcontext()
     with undrawn:
         return module_of(operation, *shapes)
 
 
-def _can_be_copied(operation: Operation, module: nn.Module) -> bool:
+def _can_be_copied(operation: Operation, module: nn.Module, drawn: Sequence[Drawn]) -> bool:
     """Whether a twin is as good as a new module: one of ours, a single one, with nothing drawn that stays."""
     if operation.name not in TABLE or module._modules:
         return False
-    return operation.name in WEIGHTED | _CONSTANT or not (module._parameters or module._buffers)
+    return bool(drawn) or operation.name in _CONSTANT or not (module._parameters or module._buffers)

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from blockdsl.ops.core import Operation, Shape, Window, operation
+from blockdsl.ops.core import Drawn, Operation, Shape, Window, operation
 from blockdsl.ops.geometry import divided, tokens
 from blockdsl.ops.values import Count, Probability
 
@@ -29,6 +29,11 @@ class Attention(Operation):
         d = inputs[0][1]
         weights: dict[str, Shape] = {"in_proj_weight": (3 * d, d), "out_proj.weight": (d, d)}
         return weights | ({"in_proj_bias": (3 * d,), "out_proj.bias": (d,)} if self.bias else {})
+
+    def drawn(self, *inputs: Shape) -> tuple[Drawn, ...]:
+        names = (("in_proj_weight", "in_proj_bias"), ("out_proj.weight", "out_proj.bias"))
+        shapes = self.weights(*inputs)
+        return tuple(Drawn.of(shapes[w], weight=w, bias=b if self.bias else "") for w, b in names)
 
     def macs(self, *inputs: Shape) -> int:
         """Four projections, the products of queries with keys and of weights with values."""

@@ -3,15 +3,20 @@
 
 from __future__ import annotations
 
+from itertools import accumulate
 from math import prod
 
-from blockdsl.ops.core import Operation, OpError, Shape, Window, operation
+from blockdsl.ops.core import Drawn, Operation, OpError, Shape, Window, operation
 from blockdsl.ops.geometry import divided, enlarging, extent, fit, image, same_pad, show, slide
 from blockdsl.ops.values import Count, Margin, Pad, Size, Table
 
 
 def _reach(kernel: Size, dilation: Size) -> Size:
     return extent(kernel[0], dilation[0]), extent(kernel[1], dilation[1])
+
+
+def _drawn(weights: dict[str, Shape], *, transposed: bool = False) -> Drawn:
+    return Drawn.of(weights["weight"], bias="bias" if "bias" in weights else "", transposed=transposed)
 
 
 class _Sliding(Operation):
@@ -34,6 +39,9 @@ class _Sliding(Operation):
         (kh, kw), (sh, sw), (ph, pw), (dh, dw) = self.kernel, self.stride, self.pad, self.dilation
         fit(self.name, (rows, columns), _reach(self.kernel, self.dilation), self.pad)
         return slide(rows, kh, sh, ph, dh), slide(columns, kw, sw, pw, dw)
+
+    def drawn(self, *inputs: Shape) -> tuple[Drawn, ...]:
+        return (_drawn(self.weights(*inputs)),)
 
     def macs(self, *inputs: Shape) -> int:
         """Every weight of a kernel once for each output position."""
@@ -105,6 +113,24 @@ class Conv(_Sliding):
         else:
             weight = (self.channels, inputs[0][0] // self.groups, *self.kernel)
         return {"weight": weight} | ({"bias": (self.channels,)} if self.bias else {})
+
+    def drawn(self, *inputs: Shape) -> tuple[Drawn, ...]:
+        """With a table, each output has the fan-in of its own row, and all the mean fan-out."""
+        if self.table is None:
+            return super().drawn(*inputs)
+        plane = prod(self.kernel)
+        fan_out = sum(map(len, self.table)) * plane / inputs[0][0]
+        ends = list(accumulate(map(len, self.table)))
+        return tuple(
+            Drawn(
+                "weight",
+                len(row) * plane,
+                fan_out,
+                "bias" if self.bias and not i else "",
+                (end - len(row), end),
+            )
+            for i, (row, end) in enumerate(zip(self.table, ends, strict=True))
+        )
 
 
 @operation("DWCONV")
@@ -178,6 +204,9 @@ class TransposedConv(Operation):
         weight = (inputs[0][0], self.channels // self.groups, *self.kernel)
         return {"weight": weight} | ({"bias": (self.channels,)} if self.bias else {})
 
+    def drawn(self, *inputs: Shape) -> tuple[Drawn, ...]:
+        return (_drawn(self.weights(*inputs), transposed=True),)
+
     def macs(self, *inputs: Shape) -> int:
         """Every weight of a kernel once for each input position."""
         return prod(self.weights(*inputs)["weight"]) * prod(inputs[0][1:])
@@ -208,6 +237,9 @@ class UpConv(Operation):
     def weights(self, *inputs: Shape) -> dict[str, Shape]:
         out = self.channels or inputs[0][0]
         return {"weight": (inputs[0][0], out, *self.factor)} | ({"bias": (out,)} if self.bias else {})
+
+    def drawn(self, *inputs: Shape) -> tuple[Drawn, ...]:
+        return (_drawn(self.weights(*inputs), transposed=True),)
 
     def macs(self, *inputs: Shape) -> int:
         """Every weight of a kernel once for each input position."""

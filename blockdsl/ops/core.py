@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import MISSING, dataclass, fields
 from fractions import Fraction
+from math import prod
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeVar, dataclass_transform, get_type_hints
 
 from blockdsl.ops.values import PAIRS, converter_of
@@ -49,6 +50,29 @@ class Window(NamedTuple):
 
     size: tuple[int, int] = (1, 1)
     stride: tuple[int | Fraction, int | Fraction] = (1, 1)
+
+
+class Drawn(NamedTuple):
+    """A weight that a recipe's `init` draws, with the fans that its distribution may depend on.
+
+    Attributes:
+        weight, bias: names in the module's `state_dict`; `bias` is empty where there is none.
+        fan_in, fan_out: inputs of one output, and outputs of one input.
+        rows: first and last + 1 along the first axis, where parts of the weight have other fans.
+    """
+
+    weight: str
+    fan_in: float
+    fan_out: float
+    bias: str = ""
+    rows: tuple[int, int] | None = None
+
+    @classmethod
+    def of(cls, shape: Shape, *, weight: str = "weight", bias: str = "", transposed: bool = False) -> Drawn:
+        """A weight (outputs, inputs, *kernel), or (inputs, outputs, *kernel) where it is transposed."""
+        positions = prod(shape[2:])
+        fan_in, fan_out = shape[1] * positions, shape[0] * positions
+        return cls(weight, *((fan_out, fan_in) if transposed else (fan_in, fan_out)), bias)
 
 
 class Argument(NamedTuple):
@@ -107,6 +131,10 @@ class Operation:
     def buffers(self, *inputs: Shape) -> dict[str, Shape]:
         """Tensors of the `state_dict` that are not trained."""
         return {}
+
+    def drawn(self, *inputs: Shape) -> tuple[Drawn, ...]:
+        """The weights that a recipe's `init` draws; all others begin as the module makes them."""
+        return ()
 
     def macs(self, *inputs: Shape) -> int:
         """Multiply-accumulates of convolutions and matrix products, for one sample."""

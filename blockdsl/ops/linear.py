@@ -6,7 +6,7 @@ from __future__ import annotations
 from math import prod
 from typing import ClassVar
 
-from blockdsl.ops.core import Operation, OpError, Shape, operation
+from blockdsl.ops.core import Drawn, Operation, OpError, Shape, operation
 from blockdsl.ops.geometry import channels, describe, divided, show, with_channels
 from blockdsl.ops.values import Count
 
@@ -33,6 +33,9 @@ class FullyConnected(Operation):
     def weights(self, *inputs: Shape) -> dict[str, Shape]:
         weight = (self.features, channels(inputs[0]))
         return {"weight": weight} | ({"bias": (self.features,)} if self.bias else {})
+
+    def drawn(self, *inputs: Shape) -> tuple[Drawn, ...]:
+        return (Drawn.of(self.weights(*inputs)["weight"], bias="bias" if self.bias else ""),)
 
     def macs(self, *inputs: Shape) -> int:
         """Inputs x outputs, once for each token."""

@@ -10,7 +10,7 @@ from blockdsl.diagnostics import did_you_mean
 from blockdsl.ops.core import Argument, arguments_of
 from blockdsl.ops.values import Count, Probability, Whole, one_of
 from blockdsl.recipe import terms
-from blockdsl.recipe.initial import He
+from blockdsl.recipe.initial import He, InitTerm
 from blockdsl.recipe.term import RecipeError, Term, sum_setting, term_setting, written
 from blockdsl.recipe.values import Positive
 
@@ -26,7 +26,7 @@ class Recipe:
     warmup: Annotated[Term, term_setting("warmup")] | None = None
     loss: Annotated[Term, term_setting("loss")] = _CROSS_ENTROPY
     augment: Annotated[tuple[Term, ...], sum_setting("augment")] = ()
-    init: Annotated[tuple[Term, ...], sum_setting("init")] = _HE
+    init: Annotated[tuple[InitTerm, ...], sum_setting("init")] = _HE
     batch: Count = 64
     """Images per optimizer step."""
     accumulate: Count = 1

@@ -1,52 +1,180 @@
-"""How the weights of a written network begin, in a few lines."""
+"""How the weights of a written network begin: the recipe's `init` as calls of `torch.nn.init`.
+
+The calls are made from the same data as the builder's (`blockdsl.recipe.draw`). Modules of a class whose
+weights begin alike are filled in one loop, the others by their names.
+"""
 
 from __future__ import annotations
 
-from blockdsl.lowering import Program
-from blockdsl.recipe import initial
-from blockdsl.recipe.term import Term
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from math import prod
+
+from torch import nn
+
+from blockdsl.codegen import module_path
+from blockdsl.codegen.initial import term_for
+from blockdsl.export.python.text import indented, literal
+from blockdsl.ir import Graph
+from blockdsl.ops import Shape
+from blockdsl.ops.core import Drawn
+from blockdsl.recipe.draw import BOTH, Draw, Scale
+from blockdsl.recipe.initial import InitTerm
 
 
-def initial_lines(program: Program) -> list[str]:
-    """The lines at the end of the network's `__init__`."""
-    init = program.recipe.init
-    terms = [init] if isinstance(init, Term) else list(init or [])
-    term = next((t for t in terms if not getattr(t, "at", ())), initial.He())
-    bias = float(getattr(term, "bias", 0.0))
-    operations = {layer.operation.name for layer in program.graph.layers()}
-    kinds = [k for k, names in _KINDS.items() if names & operations]
-    if not kinds:
-        return []
-    which = kinds[0] if len(kinds) == 1 else f"({', '.join(kinds)})"
-    return [
-        "",
-        "for module in self.modules():",
-        f"    if isinstance(module, {which}):",
-        f"        {_draw(term)}",
-        "        if module.bias is not None:",
-        f"            nn.init.{f'constant_(module.bias, {bias:g})' if bias else 'zeros_(module.bias)'}",
-    ]
+@dataclass(frozen=True)
+class Fill:
+    """One call of `torch.nn.init` on a tensor of a module; `arguments` may mention `module`."""
+
+    tensor: str
+    function: str
+    arguments: tuple[str, ...]
+    optional: bool = False
+
+    def __str__(self) -> str:
+        return f"nn.init.{self.function}({', '.join([f'module.{self.tensor}', *self.arguments])})"
+
+    def lines(self) -> list[str]:
+        """The call, asking first whether an optional tensor is there."""
+        return [f"if module.{self.tensor} is not None:", f"    {self}"] if self.optional else [str(self)]
 
 
-_KINDS = {
-    "nn.Conv2d": {"CONV", "DWCONV"},
-    "nn.ConvTranspose2d": {"DECONV", "UP"},
-    "nn.Linear": {"FC"},
-}
+Start = tuple[Fill, ...]
+"""How the tensors of one module begin."""
 
 
-def _draw(term: object) -> str:
-    match term:
-        case initial.Xavier(uniform=True):
-            return "nn.init.xavier_uniform_(module.weight)"
-        case initial.Xavier():
-            return "nn.init.xavier_normal_(module.weight)"
-        case initial.Normal(std=std):
-            return f"nn.init.normal_(module.weight, std={std:g})"
-        case initial.TruncatedNormal(std=std):
-            return f"nn.init.trunc_normal_(module.weight, std={std:g}, a={-2 * std:g}, b={2 * std:g})"
-        case initial.Uniform(limit=limit):
-            return f"nn.init.uniform_(module.weight, {-limit:g}, {limit:g})"
-        case initial.He(mode="fan_out"):
-            return 'nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")'
-    return 'nn.init.kaiming_normal_(module.weight, nonlinearity="relu")'
+def initial_lines(graph: Graph, terms: Sequence[InitTerm], network: nn.Module) -> list[str]:
+    """The lines at the end of the network's `__init__`; `network` is the built one, on any device."""
+    owners = _owners(graph, terms)
+    starts = {path: _start(network.get_submodule(path), *owner) for path, owner in owners.items()}
+    paths: dict[type[nn.Module], list[str]] = {}
+    for path in starts:
+        paths.setdefault(type(network.get_submodule(path)), []).append(path)
+    loops: dict[Start, list[type[nn.Module]]] = {}
+    for cls, members in paths.items():
+        instances = sum(isinstance(module, cls) for module in network.modules())
+        if instances == len(members):  # otherwise some belong to layers that `init` does not draw
+            start = Counter(starts[path] for path in members).most_common(1)[0][0]
+            loops.setdefault(start, []).append(cls)
+            starts = {p: s for p, s in starts.items() if p not in members or s != start}
+    return [*_loop(loops), *_by_name(starts)]
+
+
+def _owners(graph: Graph, terms: Sequence[InitTerm]) -> dict[str, tuple[list[Drawn], InitTerm]]:
+    """The drawn weights by the path of the module that holds them, named as that module names them."""
+    owners: dict[str, tuple[list[Drawn], InitTerm]] = {}
+    for layer in graph.layers():
+        for drawn in layer.operation.drawn(*graph.input_shapes(layer)):
+            path, _, weight = f"{module_path(layer)}.{drawn.weight}".rpartition(".")
+            local = drawn._replace(weight=weight, bias=drawn.bias.rpartition(".")[2])
+            owners.setdefault(path, ([], term_for(layer, terms)))[0].append(local)
+    return owners
+
+
+def _loop(loops: dict[Start, list[type[nn.Module]]]) -> list[str]:
+    """One pass over all modules, with a branch for the classes that begin alike."""
+    lines: list[str] = []
+    for start, classes in loops.items():
+        names = [
+            cls.__name__ if not cls.__module__.startswith("torch.") else f"nn.{cls.__name__}"
+            for cls in classes
+        ]
+        which = names[0] if len(names) == 1 else f"({', '.join(names)})"
+        lines += [f"    {'elif' if lines else 'if'} isinstance(module, {which}):"]
+        lines += indented((line for fill in start for line in fill.lines()), 2)
+    return ["", "for module in self.modules():", *lines] if lines else []
+
+
+def _by_name(starts: dict[str, Start]) -> list[str]:
+    """The modules that begin in a way of their own, those that begin alike together."""
+    alike: dict[Start, list[str]] = {}
+    for path, start in starts.items():
+        alike.setdefault(start, []).append(path)
+    lines: list[str] = []
+    for start, paths in alike.items():
+        calls = [line for fill in start for line in fill.lines()]
+        if len(paths) == 1:
+            lines += ["", f"module = self.get_submodule({literal(paths[0])})", *calls]
+        else:
+            lines += ["", f"for name in {literal(tuple(paths))}:", "    module = self.get_submodule(name)"]
+            lines += indented(calls)
+    return lines
+
+
+def _start(module: nn.Module, weights: Iterable[Drawn], term: InitTerm) -> Start:
+    fills: list[Fill] = []
+    for drawn in _merged(weights):
+        tensor = module.get_parameter(drawn.weight)
+        name = drawn.weight
+        if drawn.rows is not None:
+            name += f".detach()[{drawn.rows[0]}:{drawn.rows[1]}]"
+        whole = tuple(tensor.shape) if drawn.rows is None else None
+        fills.append(_fill(name, term.weight(), drawn, whole))
+        if bias := drawn.bias or ("bias" if getattr(module, "bias", "") is None else ""):
+            fills.append(_fill(bias, term.biases(), drawn, whole, optional=True))
+    return tuple(fills)
+
+
+def _merged(weights: Iterable[Drawn]) -> list[Drawn]:
+    """Neighbouring rows of one weight with the same fans as one."""
+    merged: list[Drawn] = []
+    for drawn in weights:
+        last = merged[-1] if merged else None
+        if last and last.rows and drawn.rows and drawn[:3] == last[:3] and drawn.rows[0] == last.rows[1]:
+            merged[-1] = last._replace(rows=(last.rows[0], drawn.rows[1]))
+        else:
+            merged.append(drawn)
+    return merged
+
+
+def _fill(name: str, draw: Draw, drawn: Drawn, shape: Shape | None, *, optional: bool = False) -> Fill:
+    """The call that fills a tensor; `shape` is the weight's, if the fans can be read off it."""
+    ways = {(drawn.fan_out, drawn.fan_in): True, (drawn.fan_in, drawn.fan_out): False}
+    swapped = ways.get(_fans_by_torch(shape)) if shape else None
+    if draw.function == "constant_":
+        value = draw.values(1, 1)["val"]
+        named = {0.0: "zeros_", 1.0: "ones_"}.get(value)
+        return Fill(name, named or draw.function, () if named else (_number(value),), optional)
+    if draw.scales and swapped is not None and (known := _named(draw, swapped)):
+        return Fill(name, *known, optional)
+    values = draw.values(drawn.fan_in, drawn.fan_out)
+    arguments = tuple(
+        f"{argument}={_scale(value, drawn.weight, swapped)}"
+        if isinstance(value, Scale) and swapped is not None and value.fan == "fan_in"
+        else f"{argument}={_number(values[argument])}"
+        for argument, value in draw.arguments
+    )
+    return Fill(name, draw.function, arguments, optional)
+
+
+def _fans_by_torch(shape: Shape) -> tuple[int, int]:
+    """The fans that `torch.nn.init` computes from a weight's shape."""
+    positions = prod(shape[2:])
+    return shape[1] * positions, shape[0] * positions
+
+
+def _named(draw: Draw, swapped: bool) -> tuple[str, tuple[str, ...]] | None:
+    """The function of `torch.nn.init` that scales by fans as this draw does."""
+    scale = draw.scales[-1]
+    form = "uniform" if draw.function == "uniform_" else "normal"
+    if not scale.root or scale.numerator != {"uniform": 6, "normal": 2}[form]:
+        return None
+    if scale.fan == BOTH:
+        return f"xavier_{form}_", ()
+    out = (scale.fan == "fan_out") != swapped
+    return f"kaiming_{form}_", (*(['mode="fan_out"'] if out else []), 'nonlinearity="relu"')
+
+
+def _scale(scale: Scale, weight: str, swapped: bool) -> str:
+    """A scale by the fan-in, counted from the weight itself."""
+    index = ":, 0" if swapped else "0"
+    sign, ratio = (
+        "-" if scale.sign < 0 else "",
+        f"{_number(scale.numerator)} / module.{weight}[{index}].numel()",
+    )
+    return f"{sign}({ratio}) ** 0.5" if scale.root else f"{sign}{ratio}"
+
+
+def _number(value: float) -> str:
+    return f"{value:.10g}"

@@ -37,6 +37,7 @@ class _File:
     def __init__(self, program: Program) -> None:
         self.program, self.graph = program, program.graph
         module = build(self.graph, device="meta")
+        self.module = module
         self.draws = isinstance(module, Network) and module._draws
         joins = _joins(self.graph) if self.draws else frozenset[int]()
         self.root = tree(self.graph, joins)
@@ -97,7 +98,7 @@ class _File:
         argument = f", classes: int = {classes}" if any("classes" in line for line in init) else ""
         body = [
             f"def __init__(self{argument}) -> None:",
-            *indented(["super().__init__()", *init, *initial_lines(self.program)]),
+            *indented(["super().__init__()", *init, *self._initial()]),
         ]
         if not writer.chain or self.draws:
             body += ["", *self._forward(plan, writer)]
@@ -109,6 +110,9 @@ class _File:
         self.classes.append(
             Class(name, [], [f"class {name}({base}):", *indented([docstring, "", *body])], writer.layers)
         )
+
+    def _initial(self) -> list[str]:
+        return initial_lines(self.graph, self.program.recipe.init, self.module)
 
     def _forward(self, plan: Plan, writer: Writer) -> list[str]:
         lines, outputs = statements(plan, writer.steps, names_of_inputs(plan))
