@@ -9,7 +9,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constr
 # One thread a process: tests run side by side.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: demo test test-long test-browser lint proof bench bench-search clean
+.PHONY: demo test test-long test-browser fuzz lint proof bench bench-search clean
 
 demo: $(VENV)/.package
 	cd / && "$(abspath $(BIN))/blockdsl" compile alexnet.arch
@@ -24,6 +24,11 @@ test-long: $(VENV)/.test
 # A Debian without it: apt-get install chromium chromium-driver
 test-browser: $(VENV)/.test
 	$(BIN)/python -m pytest -m browser
+
+# The property tests with new seeds for FUZZ_SECONDS; what repeats a failure is printed.
+FUZZ_SECONDS ?= 300
+fuzz: $(VENV)/.test
+	$(BIN)/python tests/fuzz.py $(FUZZ_SECONDS) -n $(JOBS)
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check

@@ -5,14 +5,18 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
+from decimal import Decimal
+from itertools import islice
 from math import prod
 from typing import TYPE_CHECKING
 
 import networkx as nx
 
+from blockdsl import nodes
 from blockdsl.diagnostics import ArchError
-from blockdsl.lowering import ChoicePoint, FloatRange
-from blockdsl.search.domains import Domain, EndlessError, Value, draw, first_value, values
+from blockdsl.lowering import ChoicePoint, FloatRange, Options
+from blockdsl.passes.trees import walk
+from blockdsl.search.domains import Domain, EndlessError, Value, first_value, size, value_at
 
 if TYPE_CHECKING:
     from blockdsl.search.space import Space
@@ -23,10 +27,13 @@ Key = tuple[str, Domain]
 Changes = list[tuple[Value, frozenset[Key], int]]
 
 MAX_VALUES_TRIED = 16
-"""A range with more values is looked at in its ends and middle to see what else depends on it."""
+"""Of a range with more values only the ends, the middle, and numbers that the file mentions are tried."""
 
 MAX_LOOKS = 10_000
 """Networks unfolded while counting."""
+
+MAX_LAYERS = 50_000
+"""Layers of the networks that draws unfold to test a count; ten times as many while counting."""
 
 PROBES = 200
 
@@ -44,17 +51,19 @@ class Count:
     def __str__(self) -> str:
         if self.number is None:
             return "no end of assignments, since a real number is open"
-        return f"{self.number:,} assignments" if self.exact else f"about {self.number:.2g} assignments"
+        if self.exact and self.number < 10**21:
+            return f"{self.number:,} assignments"
+        return f"about {Decimal(self.number):.2g} assignments"
 
 
-Values = Callable[[Domain], list[Value]]
-"""The values of a domain that are counted."""
+Size = Callable[[Domain], int]
+"""How many values of a domain are counted, from its first on."""
 
 
-def pinned(domain: Domain) -> list[Value]:
-    """The values of a domain; one for a range of real numbers without a step."""
+def pinned(domain: Domain) -> int:
+    """The size of a domain; 1 for a range of real numbers without a step."""
     endless = isinstance(domain, FloatRange) and domain.step is None
-    return [first_value(domain)] if endless else values(domain)
+    return 1 if endless else size(domain)
 
 
 def in_words(space: Space) -> str:
@@ -63,27 +72,28 @@ def in_words(space: Space) -> str:
     if number.number is not None or not (real := _real_numbers(space)):
         return str(number)
     names = " and ".join(real) if len(real) < 3 else f"the {len(real)} real numbers"
-    return f"{number}: {count(space, options=pinned)} for each value of {names}"
+    return f"{number}: {count(space, sizes=pinned)} for each value of {names}"
 
 
 def _real_numbers(space: Space) -> list[str]:
     """The paths of the ranges without an end that draws meet."""
     generator = random.Random(0)
-    keys = {key for _ in range(PROBES // 4) for key in _drawn(space, generator)}
+    keys = {key for drawn in _draws(space, generator, PROBES // 4, pinned) for key in drawn}
     return sorted(path for path, domain in keys if isinstance(domain, FloatRange) and domain.step is None)
 
 
-def count(space: Space, *, probes: int = PROBES, options: Values = values) -> Count:
-    """How many assignments a space has; with `options=pinned` how many there are beside real numbers.
+def count(space: Space, *, probes: int = PROBES, sizes: Size = size) -> Count:
+    """How many assignments a space has; with `sizes=pinned` how many there are beside real numbers.
 
     Conditional choices count only under the options that reach them; what does not depend on each
-    other multiplies. Choices that only two others together reach are not seen in that way: draws look
-    for such ones, and where there are some a small space is gone through, and the number for a large
-    one estimated from the draws
+    other multiplies. That is found by changing one choice at a time, so what several choices bring
+    about only together can be overlooked. Draws test it: what each of them reaches must be what the
+    count expects. Otherwise a small space is gone through, and the number for a large one is estimated
+    from the draws
     (Knuth, "Estimating the efficiency of backtrack programs", 1975: the mean of the product of the
     numbers of options met on the way).
     """
-    counter = _Counter(space, options)
+    counter = _Counter(space, sizes)
     number: int | None
     try:
         number = counter.count({}, frozenset())
@@ -92,60 +102,117 @@ def count(space: Space, *, probes: int = PROBES, options: Values = values) -> Co
     except _TooManyError:
         number = None
     generator = random.Random(0)
-    drawn = [_drawn(space, generator) for _ in range(min(probes, 2 * (number or probes)))]
-    if number is not None and counter.is_sure and all(key in counter.seen for keys in drawn for key in keys):
+    drawn = _draws(space, generator, min(probes, 4 * (number or probes)), sizes)
+    if number is not None and counter.is_sure and all(map(counter.expects, drawn)):
         return Count(number)
     if number is not None and number <= ENUMERATED:
-        return Count(sum(1 for _ in space.enumerate(options)))
-    return Count(
-        round(sum(prod(len(options(domain)) for _, domain in keys) for keys in drawn) / len(drawn)), False
-    )
+        listed = islice(space.enumerate(sizes), MAX_LOOKS)
+        if (gone_through := sum(1 for _ in listed)) < MAX_LOOKS:
+            return Count(gone_through)
+    return Count(sum(prod(sizes(domain) for _, domain in keys) for keys in drawn) // len(drawn), False)
 
 
-def _drawn(space: Space, generator: random.Random) -> set[Key]:
-    """The choices that a draw reaches, up to where it breaks down."""
-    return _reached(space, lambda point: draw(point.domain, generator))
+Drawn = dict[Key, Value]
+"""The choices that a draw reaches, with the values drawn."""
 
 
-def _reached(space: Space, decide: Callable[[ChoicePoint], Value]) -> set[Key]:
-    found: set[Key] = set()
+def _draws(space: Space, generator: random.Random, number: int, sizes: Size) -> list[Drawn]:
+    """Draws of what is counted, up to where they break down; fewer of networks with very many layers."""
+    drawn: list[Drawn] = []
+    layers = 0
+    while len(drawn) < number and layers < MAX_LAYERS:
+        found, size = _reached(space, lambda p: value_at(p.domain, generator.randrange(sizes(p.domain))))
+        drawn.append(found)
+        layers += size
+    return drawn
+
+
+def _reached(space: Space, decide: Callable[[ChoicePoint], Value]) -> tuple[Drawn, int]:
+    """The choices that a chooser reaches, and how many layers the network has."""
+    found: Drawn = {}
 
     def choose(point: ChoicePoint) -> Value:
-        found.add((point.path, point.domain))
-        return decide(point)
+        value = decide(point)
+        found[point.path, point.domain] = value
+        return value
 
     try:
-        space.reach(choose)
+        return found, len(space.reach(choose).program.graph)
     except ArchError:
         if not found:
             raise
-    return found
+        return found, MAX_LAYERS // PROBES
+
+
+@dataclass(frozen=True)
+class _Part:
+    """A component of the open choices: its root, what each value of that reaches, and what is outside."""
+
+    root: Key
+    changes: Changes
+    outside: frozenset[Key]
 
 
 class _Counter:
     """Counts by taking choices apart into components that do not depend on each other."""
 
-    def __init__(self, space: Space, options: Values) -> None:
+    def __init__(self, space: Space, sizes: Size) -> None:
         self.space = space
-        self.options = options
-        self.seen: set[Key] = set()
+        self.sizes = sizes
         self.is_sure = True
+        self.layers = 0
+        written = {n.value for n in walk(space.file) if isinstance(n, nodes.Number)}
+        self.landmarks = sorted({n + d for n in written for d in (-1, 0, 1)})
+        """The numbers of the file and their neighbours: what conditions compare with."""
+        self._parts: dict[tuple[frozenset[tuple[str, Value]], frozenset[Key]], list[_Part]] = {}
         self._known: dict[frozenset[tuple[str, Value]], frozenset[Key]] = {}
 
     def count(self, fixed: dict[str, Value], known: frozenset[Key]) -> int:
         """The assignments of what is open beside the `known` choices, some of which are `fixed`."""
-        base = self.reached(fixed)
-        points = sorted(base - known, key=lambda key: key[0])
-        changes = {key: self.changes(key, fixed, base) for key in points}
         total = 1
-        for component in self._components(points, changes, fixed, base):
-            key, others = self._root(component, changes), (base - frozenset(component)) | known
+        for part in self.parts(fixed, known):
+            below = part.outside | {part.root}
             own = 0
-            for value, reached, times in changes[key]:
-                inner = reached - others - {key}
-                own += times * (self.count({**fixed, key[0]: value}, others | {key}) if inner else 1)
+            for value, reached, times in part.changes:
+                more = reached - below
+                own += times * (self.count({**fixed, part.root[0]: value}, below) if more else 1)
             total *= own
         return total
+
+    def expects(self, drawn: Drawn) -> bool:
+        """Whether a draw reaches the choices that the count multiplied for its values."""
+        return self._expected({}, frozenset(), drawn) == set(drawn)
+
+    def _expected(self, fixed: dict[str, Value], known: frozenset[Key], drawn: Drawn) -> set[Key]:
+        found: set[Key] = set()
+        for part in self.parts(fixed, known):
+            found.add(part.root)
+            if part.root not in drawn:
+                continue
+            below, value = part.outside | {part.root}, drawn[part.root]
+            # A range whose values all do the same is counted by one of them.
+            reached = next((r for v, r, times in part.changes if v == value or times > 1), None)
+            stands_for = next((v for v, _, times in part.changes if times > 1), value)
+            if reached is not None and reached - below:
+                found |= self._expected({**fixed, part.root[0]: stands_for}, below, drawn)
+        return found
+
+    def parts(self, fixed: dict[str, Value], known: frozenset[Key]) -> list[_Part]:
+        """What is open beside the `known` choices, in components that do not depend on each other."""
+        key = frozenset(fixed.items()), known
+        if key not in self._parts:
+            base = self.reached(fixed)
+            points = sorted(base - known, key=lambda key: key[0])
+            changes = {key: self.changes(key, fixed, base) for key in points}
+            self._parts[key] = [
+                _Part(
+                    root := self._root(component, changes),
+                    changes[root],
+                    (base - frozenset(component)) | known,
+                )
+                for component in self._components(points, changes, fixed, base)
+            ]
+        return self._parts[key]
 
     def _root(self, component: list[Key], changes: dict[Key, Changes]) -> Key:
         """A choice of a component that none of its others makes go away: the values of one that goes away
@@ -189,26 +256,29 @@ class _Counter:
     def changes(self, key: Key, fixed: dict[str, Value], base: frozenset[Key]) -> Changes:
         """For each value of a choice, what is then reached, and how many values it stands for."""
         path, domain = key
-        options = self.options(domain)
-        if len(options) > MAX_VALUES_TRIED:
-            ends = [options[0], options[len(options) // 2], options[-1]]
-            if all(self.reached({**fixed, path: v}) == base for v in ends):
-                return [(options[0], base, len(options))]
+        number = self.sizes(domain)
+        if number > MAX_VALUES_TRIED:
+            tried = [value_at(domain, index) for index in (0, number // 2, number - 1)]
+            tried += [n for n in self.landmarks if not isinstance(domain, Options) and domain.allows(n)]
+            if all(self.reached({**fixed, path: v}) == base for v in tried):
+                return [(tried[0], base, number)]
+        if number > MAX_LOOKS:
+            raise _TooManyError
+        options = (value_at(domain, index) for index in range(number))
         return [(v, self.reached({**fixed, path: v}), 1) for v in options]
 
     def reached(self, fixed: dict[str, Value]) -> frozenset[Key]:
         """The choices that an assignment reaches, first options elsewhere; up to where it breaks down."""
         given = frozenset(fixed.items())
         if given not in self._known:
-            if len(self._known) == MAX_LOOKS:
+            if len(self._known) == MAX_LOOKS or self.layers > 10 * MAX_LAYERS:
                 raise _TooManyError
-            self._known[given] = frozenset(
-                _reached(
-                    self.space,
-                    lambda point: fixed[point.path] if point.path in fixed else self.options(point.domain)[0],
-                )
+            found, layers = _reached(
+                self.space,
+                lambda point: fixed[point.path] if point.path in fixed else first_value(point.domain),
             )
-            self.seen |= self._known[given]
+            self._known[given] = frozenset(found)
+            self.layers += layers
         return self._known[given]
 
 

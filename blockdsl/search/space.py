@@ -20,7 +20,7 @@ from blockdsl.parser import parse
 from blockdsl.passes.trees import walk
 from blockdsl.resources import find_source
 from blockdsl.search.counting import count
-from blockdsl.search.domains import Domain, Value, draw, first_value, values
+from blockdsl.search.domains import Domain, Value, draw, first_value, size, value_at, values
 from blockdsl.source import Source
 
 if TYPE_CHECKING:
@@ -142,44 +142,38 @@ class Space:
         """The network of first options and lower ends."""
         return self.reach(lambda point: first_value(point.domain))
 
-    def enumerate(self, options: Callable[[Domain], list[Value]] = values) -> Iterator[Candidate | ArchError]:
+    def enumerate(self, sizes: Callable[[Domain], int] = size) -> Iterator[Candidate | ArchError]:
         """Every assignment once, in order; what does not go together comes as its error.
 
         Args:
-            options: the values of a domain that are gone through, in order.
+            sizes: how many values of a domain are gone through, from its first on.
 
         Raises:
             ArchError: a real number is open, so that there is no end to it.
         """
-        prefix: list[Value] = []
+        prefix: list[int] = []
         while True:
-            seen: list[ChoicePoint] = []
-            taken: list[Value] = []
+            left: list[int] = []  # how many values of each choice come after the one taken
 
-            def choose(
-                point: ChoicePoint,
-                seen: list[ChoicePoint] = seen,
-                taken: list[Value] = taken,
-                prefix: list[Value] = prefix,
-            ) -> Value:
-                value = prefix[len(seen)] if len(seen) < len(prefix) else options(point.domain)[0]
-                seen.append(point)
-                taken.append(value)
-                return value
+            def choose(point: ChoicePoint, left: list[int] = left, prefix: list[int] = prefix) -> Value:
+                if len(left) == len(prefix):
+                    prefix.append(0)
+                index = prefix[len(left)]
+                left.append(sizes(point.domain) - index - 1)
+                return value_at(point.domain, index)
 
             try:
                 yield self.reach(choose)
             except ArchError as failed:
-                if not seen:
+                if not left:
                     raise
                 yield failed
-            while seen and taken[-1] == options(seen[-1].domain)[-1]:
-                seen.pop()
-                taken.pop()
-            if not seen:
+            while left and not left[-1]:
+                left.pop()
+            if not left:
                 return
-            left = options(seen[-1].domain)
-            prefix = [*taken[:-1], left[left.index(taken[-1]) + 1]]
+            prefix = prefix[: len(left)]
+            prefix[-1] += 1
 
     def count(self) -> int | None:
         """How many assignments there are (see `counting.count`); None for no end of them."""

@@ -187,7 +187,7 @@ def run(module: nn.Module, inputs: list[Tensor]) -> tuple[Tensor, ...]:
 
 
 @pytest.mark.parametrize("name", BUILT_IN)
-@settings(deadline=None, max_examples=25, derandomize=True)
+@settings(max_examples=25)
 @given(data=st.data())
 def test_module_is_what_the_operation_declares(name: str, data: st.DataObject) -> None:
     made, shapes = data.draw(case(name))
@@ -212,7 +212,7 @@ def test_module_is_what_the_operation_declares(name: str, data: st.DataObject) -
 
 
 @pytest.mark.parametrize("name", BUILT_IN)
-@settings(deadline=None, max_examples=5, derandomize=True)
+@settings(max_examples=5)
 @given(data=st.data())
 def test_samples_do_not_mix_in_evaluation(name: str, data: st.DataObject) -> None:
     made, shapes = data.draw(case(name))

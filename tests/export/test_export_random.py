@@ -29,7 +29,7 @@ def compound(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
 NETS = st.recursive(LEAVES, compound, max_leaves=10)
 
 
-@settings(max_examples=120, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@settings(max_examples=120, suppress_health_check=list(HealthCheck))
 @given(net=NETS, body=st.recursive(LEAVES.filter(lambda t: t[0].isupper()), compound, max_leaves=5))
 def test_any_network(net: str, body: str) -> None:
     agree(

@@ -227,7 +227,7 @@ def programs(draw: st.DrawFn) -> str:
     return "\n".join(lines)
 
 
-@settings(deadline=None, max_examples=250, suppress_health_check=list(HealthCheck))
+@settings(max_examples=250, suppress_health_check=list(HealthCheck))
 @given(programs(), st.randoms(use_true_random=False))
 @example("block f(n) = f(n)-f(n)\nnet f(1)", None)
 @example("let a = [0 for i in 1..100000]\nlet b = [a for i in 1..100000]\nnet FC(len(b))", None)

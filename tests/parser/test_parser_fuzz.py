@@ -35,7 +35,7 @@ def mutated(draw: st.DrawFn) -> str:
     return text
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.one_of(any_text, word_salad, mutated()))
 def test_a_tree_or_a_message(text: str) -> None:
     try:

@@ -4,7 +4,7 @@ import random
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from blockdsl.analysis import run_checks
@@ -72,7 +72,6 @@ def wider(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
     )
 
 
-@settings(deadline=None)
 @given(st.recursive(ATOMS, wider, max_leaves=6), st.randoms(use_true_random=False))
 def test_any_text(net: str, generator: random.Random) -> None:
     text = f"""block f = {{RELU, TANH}}-SIGMOID?

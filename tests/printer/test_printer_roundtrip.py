@@ -38,13 +38,13 @@ def test_every_text_is_kept(name: str) -> None:
     assert_kept(TEXTS[name])
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.sampled_from(sorted(PAGE.values())).flatmap(written))
 def test_the_page_is_kept_however_it_is_written_down(text: str) -> None:
     assert_kept(text)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(files)
 def test_any_tree_is_printed_so_that_it_reads_back(file: nodes.File) -> None:
     text = format_file(file)
@@ -53,13 +53,13 @@ def test_any_tree_is_printed_so_that_it_reads_back(file: nodes.File) -> None:
     assert_kept(text)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(files.map(format_file).flatmap(written))
 def test_any_tree_is_kept_however_it_is_written_down(text: str) -> None:
     assert_kept(text)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(expressions)
 def test_any_expression_prints_on_one_line_and_reads_back(expr: nodes.Expr) -> None:
     text = format_expr(expr)

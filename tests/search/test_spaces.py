@@ -45,7 +45,7 @@ SIZES = {
 
 @pytest.mark.parametrize("name", names("search"))
 def test_size(name: str) -> None:
-    assert count(Space.load(name), options=pinned) == Count(SIZES[name])
+    assert count(Space.load(name), sizes=pinned) == Count(SIZES[name])
 
 
 @pytest.mark.parametrize("name", names("search"))

@@ -9,7 +9,7 @@ from typing import Protocol
 from blockdsl.diagnostics import ArchError
 from blockdsl.lowering import ChoicePoint, FloatRange
 from blockdsl.search.counting import count
-from blockdsl.search.domains import Domain, Value, values
+from blockdsl.search.domains import Domain, Value, size, values
 from blockdsl.search.sampling.book import Entry
 from blockdsl.search.space import Space
 from blockdsl.source import Source as Text
@@ -71,7 +71,7 @@ class Parameters:
         """As `Source`."""
         if any(isinstance(d, FloatRange) and d.step is None for d in self.domains.values()):
             return None
-        return prod(len(values(d)) for d in self.domains.values())
+        return prod(size(d) for d in self.domains.values())
 
     def everything(self) -> Iterator[Entry]:
         """As `Source`."""
