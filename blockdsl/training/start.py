@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from blockdsl.codegen import module_path
 from blockdsl.diagnostics import error
 from blockdsl.ir import Graph
-from blockdsl.transfer import carry, read_state
+from blockdsl.transfer import carry, check_values, read_state
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,8 @@ def carry_weights(module: nn.Module, graph: Graph, path: Path) -> Start:
     state, own = read_state(path), module.state_dict()
     if state.keys() == own.keys():
         tensors = {name: tensor for name, tensor in state.items() if tensor.shape == own[name].shape}
+        for name, tensor in tensors.items():
+            check_values(name, tensor, counts=not own[name].is_floating_point())
     else:
         tensors, report = carry(state, graph, partial=True)
         cut = {name for name, _ in report.sliced}

@@ -3,5 +3,6 @@
 from blockdsl.transfer.carry import Report, carry
 from blockdsl.transfer.files import read_map, read_state
 from blockdsl.transfer.own import load_weights
+from blockdsl.transfer.tensors import State, check_values
 
-__all__ = ["Report", "carry", "load_weights", "read_map", "read_state"]
+__all__ = ["Report", "State", "carry", "check_values", "load_weights", "read_map", "read_state"]

@@ -15,6 +15,7 @@ from blockdsl.ops import Shape
 from blockdsl.transfer.align import align
 from blockdsl.transfer.partial import common, cuts
 from blockdsl.transfer.pieces import COUNTER, Piece, own_pieces, pieces, size
+from blockdsl.transfer.tensors import check_values, plain_state
 
 
 @dataclass
@@ -47,8 +48,10 @@ def carry(
             more outputs than ours down to ours; both are reported.
 
     Raises:
-        ArchError: the two are not the same network, or more than one assignment is possible.
+        ArchError: the two are not the same network, or more than one assignment is possible; or a
+            tensor is none that can be a weight: sparse, without data, integer, not finite.
     """
+    state = plain_state(state)
     owned = own_pieces(graph)
     ours = [piece for piece, _ in owned]
     theirs = pieces((name, tuple(tensor.shape)) for name, tensor in state.items())
@@ -103,11 +106,14 @@ def _take(
             if not shape or foreign[1:] != shape[1:] or foreign[0] < shape[0]:
                 raise error("weights", f"{own} and {other} have other sizes")
             tensor, cut = tensor[: shape[0]], True
+        check_values(theirs, tensor)
         carried[name] = tensor.reshape(shape)
     if "running_mean" in own.tensors:
         # Files of before 2018 are without the counter.
-        seen = state.get(".".join([*other.path, COUNTER]), torch.tensor(0))
-        carried[".".join([*own.path, COUNTER])] = seen
+        counter = ".".join([*other.path, COUNTER])
+        seen = state.get(counter, torch.tensor(0))
+        check_values(counter, seen, counts=True)
+        carried[".".join([*own.path, COUNTER])] = seen.reshape(())
     (report.sliced if cut else report.matched).append((own.name, other.name))
 
 

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from blockdsl.diagnostics import error
+from blockdsl.transfer.tensors import State, plain_state
 
 NESTED = ("state_dict", "model", "model_state_dict", "state_dict_ema")
 """Where a checkpoint of a training run keeps the weights, among other things."""
@@ -23,27 +24,31 @@ _DAMAGED = (
 """What torch's reader raises in front of files that were cut off or changed, found by changing some."""
 
 
-def read_state(path: Path) -> dict[str, Tensor]:
+def read_state(path: Path) -> State:
     """The state dict in a `.safetensors` or a torch file, which is read without running anything in it.
 
     A checkpoint may have it under `state_dict` or `model`, and `module.` before its names.
 
+    What is returned has `ordered`: False for `.safetensors`, whose names are sorted.
+
     Raises:
-        ArchError: the file is missing, of another kind, or holds more than tensors.
+        ArchError: the file is missing, of another kind, or holds more than dense tensors.
     """
     if not path.is_file():
         raise error("file", f"{path} does not exist")
     return _safe(path) if path.suffix == ".safetensors" else _tensors(path, _unpickled(path))
 
 
-def _safe(path: Path) -> dict[str, Tensor]:
+def _safe(path: Path) -> State:
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
     try:
-        return load_file(path)
+        state = plain_state(load_file(path), str(path))
     except (SafetensorError, OSError) as failed:
         raise error("file", f"{path} is no safetensors file: {failed}") from None
+    state.ordered = False
+    return state
 
 
 def _unpickled(path: Path) -> Any:
@@ -60,19 +65,18 @@ def _unpickled(path: Path) -> Any:
         raise error("file", f"{path} cannot be read as weights: {reason}") from None
 
 
-def _tensors(path: Path, loaded: Any) -> dict[str, Tensor]:
+def _tensors(path: Path, loaded: Any) -> State:
     """The tensors of a checkpoint."""
     while isinstance(loaded, Mapping):
         inner = next((loaded[key] for key in NESTED if isinstance(loaded.get(key), Mapping)), None)
         if inner is None:
             break
         loaded = inner
-    found = loaded.items() if isinstance(loaded, Mapping) else ()
-    state = {str(name): value for name, value in found if isinstance(value, Tensor)}
-    if not state:
+    if not isinstance(loaded, Mapping) or not any(isinstance(value, Tensor) for value in loaded.values()):
         raise error("file", f"{path} holds no state dict")
+    state = plain_state(loaded, str(path))
     while all(name.startswith("module.") for name in state):
-        state = {name.removeprefix("module."): value for name, value in state.items()}
+        state = State((name.removeprefix("module."), value) for name, value in state.items())
     return state
 
 
