@@ -24,11 +24,17 @@ def read_source(path: str | Path, shown: str | None = None) -> Source:
     """Read a local file as UTF-8.
 
     Raises:
-        ArchError: it does not exist, cannot be read, is too large or no text.
+        ArchError: it is no .arch file, does not exist, cannot be read, is too large or no text.
     """
     file = Path(path)
     name = shown or str(path)
+    if file.suffix != ".arch":
+        raise error(
+            "file", f"{name} is no .arch file", help="a network is read from a file that ends in .arch"
+        )
     try:
+        if file.exists() and not file.is_file():
+            raise error("file", f"{name} is no regular file")
         if file.stat().st_size > MAX_BYTES:
             raise error(
                 "file",

@@ -91,11 +91,27 @@ def _conditions(condition: nodes.Expr) -> Iterator[nodes.Expr]:
 
 def _hold(program: Program, condition: nodes.Expr, names: dict[str, object]) -> None:
     if not isinstance(condition, nodes.Binary) or condition.op not in COMPARISONS:
-        if program.evaluate(condition, names) is not True:
+        value = program.evaluate(condition, names)
+        if not isinstance(value, bool):
+            raise error(
+                "value",
+                f"a check is a condition, this is {_shown(value)}",
+                condition.span,
+                help=f"compare it: {condition.span.text} == {_shown(value)}",
+            )
+        if not value:
             raise error("check", "the check does not hold", Mark(condition.span))
         return
     actual = program.evaluate(condition.left, names)
     stated = program.evaluate(condition.right, names)
+    if condition.op not in ("==", "!=") and not (_is_number(actual) and _is_number(stated)):
+        raise error(
+            "value",
+            f"{condition.op} compares numbers, not {_shown(actual)} and {_shown(stated)}",
+            Mark(condition.left.span, _shown(actual)),
+            Mark(condition.right.span, _shown(stated)),
+            help="== and != compare shapes",
+        )
     if COMPARISONS[condition.op](actual, stated):
         return
     raise error(
@@ -107,11 +123,17 @@ def _hold(program: Program, condition: nodes.Expr, names: dict[str, object]) -> 
     )
 
 
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
 _WORDS = {"==": "", "!=": "other than ", "<=": "at most ", ">=": "at least ", "<": "below ", ">": "above "}
 
 
 def _shown(value: object) -> str:
-    if isinstance(value, int) and not isinstance(value, bool):
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
         return f"{value:,}"
     if isinstance(value, tuple):
         return "x".join(map(str, value))

@@ -10,10 +10,11 @@ from blockdsl import nodes
 from blockdsl.diagnostics import ArchError, did_you_mean
 from blockdsl.lowering.context import Context
 from blockdsl.lowering.values import BlockValue, Closure, Evaluated, Tensors, cut, shown
-from blockdsl.ops import TAGS, Argument, OpError
+from blockdsl.ops import TAGS, Argument, Operation, OpError
+from blockdsl.ops.core import checked
 from blockdsl.source import Span
 
-TAG = re.compile(r"([a-z])(\d{1,18}(?:x\d{1,18})?)")
+TAG = re.compile(r"([a-z])([0-9]{1,18}(?:x[0-9]{1,18})?)")
 
 
 class _Checked(Protocol):
@@ -171,7 +172,10 @@ def declared(
             ) from None
     try:
         made = make(**values)
-        made.check()
+        if isinstance(made, Operation):
+            checked(made)
+        else:
+            made.check()
         return made
     except OpError as refused:
         place = given[refused.argument].span if refused.argument in given else call.span

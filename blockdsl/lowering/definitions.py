@@ -130,6 +130,10 @@ def _use(
     within: tuple[str, ...],
 ) -> None:
     name = use.path.value
+    if not name.endswith(".arch"):
+        raise error(
+            "file", f"{name} is no .arch file", use.path.span, help="use takes files that end in .arch"
+        )
     try:
         found = find_used(name, use.span.source.folder)
     except OSError:  # no name that a file could have

@@ -121,7 +121,14 @@ class Evaluator(Lookup):
                     "value", "a loop in round brackets repeats a network", expr.span,
                     help="a list of numbers stands in square brackets: [2*i for i in 1..4]",
                 )  # fmt: skip
-        raise AssertionError(f"no data: {expr}")
+            case nodes.Optional(body=body):
+                raise context.error(
+                    "value", "? makes a network optional, here is none", expr.span,
+                    help="a choice of values stands in braces: {8, 16}",
+                )  # fmt: skip
+        raise context.error(
+            "value", f"a value stands here, not {shown(self.evaluate(expr, context))}", expr.span
+        )
 
     def _list(self, items: tuple[nodes.Expr, ...], expr: nodes.Expr, context: Context) -> tuple[Any, ...]:
         values = tuple([value for item in items for value in self._items(item, context)])

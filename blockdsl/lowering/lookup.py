@@ -56,6 +56,8 @@ class Lookup(Deciding):
             return context.error(
                 "name", f"{name} is not bound yet", span, help="names are bound in the order of the lines"
             )
+        if ops.find(name) is not None:
+            return context.error("value", f"{name} is an operation; a value stands here", span)
         known = [*context.scope.known(), *arithmetic.FUNCTIONS, *ops.all_operations(), AUX]
         what = "operation" if name.isupper() and len(name) > 1 else "name"
         return context.error(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from blockdsl.ops.core import Operation, OpError, Shape, Window, operation
 from blockdsl.ops.geometry import channels, describe, divided, image
-from blockdsl.ops.values import Count, Probability
+from blockdsl.ops.values import Count, NotNegative, Probability
 
 
 def _affine(shape: Shape, wanted: bool = True) -> dict[str, Shape]:
@@ -25,7 +25,7 @@ class BatchNorm(Operation):
     0.99 is 0.01 here). `frozen=yes` uses the running statistics in training too.
     """
 
-    eps: float = 1e-5
+    eps: NotNegative = 1e-5
     momentum: Probability = 0.1
     affine: bool = True
     frozen: bool = False
@@ -51,7 +51,7 @@ class LayerNorm(Operation):
     positions together it is GN(1).
     """
 
-    eps: float = 1e-5
+    eps: NotNegative = 1e-5
     affine: bool = True
 
     def weights(self, *inputs: Shape) -> dict[str, Shape]:
@@ -66,7 +66,7 @@ class GroupNorm(Operation):
     """
 
     groups: Count = 32
-    eps: float = 1e-5
+    eps: NotNegative = 1e-5
     affine: bool = True
 
     def shape(self, *inputs: Shape) -> Shape:
@@ -86,7 +86,7 @@ class InstanceNorm(Operation):
     Without affine weights unless asked for, and without running statistics, as in PyTorch.
     """
 
-    eps: float = 1e-5
+    eps: NotNegative = 1e-5
     affine: bool = False
 
     def shape(self, *inputs: Shape) -> Shape:
@@ -141,7 +141,7 @@ class LocalResponseNorm(Operation):
 class RMSNorm(Operation):
     """Root mean square normalisation, over what LN runs over (Zhang & Sennrich 2019)."""
 
-    eps: float = 1e-6
+    eps: NotNegative = 1e-6
     affine: bool = True
 
     def weights(self, *inputs: Shape) -> dict[str, Shape]:
@@ -156,7 +156,7 @@ class GlobalResponseNorm(Operation):
     images and on tokens.
     """
 
-    eps: float = 1e-6
+    eps: NotNegative = 1e-6
 
     def shape(self, *inputs: Shape) -> Shape:
         if len(inputs[0]) == 1:
@@ -179,7 +179,7 @@ class L2Norm(Operation):
     """
 
     scale: float | None = None
-    eps: float = 1e-12
+    eps: NotNegative = 1e-12
 
     def weights(self, *inputs: Shape) -> dict[str, Shape]:
         return {} if self.scale is None else {"weight": (channels(inputs[0]),)}

@@ -41,6 +41,28 @@ def real(value: Any) -> float:
     return float(value)
 
 
+def positive(value: Any) -> float:
+    """A number above 0."""
+    try:
+        number = real(value)
+    except ValueError:
+        number = 0.0
+    if not 0 < number < float("inf"):
+        raise ValueError("takes a number above 0")
+    return number
+
+
+def not_negative(value: Any) -> float:
+    """A number, 0 or more."""
+    try:
+        number = real(value)
+    except ValueError:
+        number = -1.0
+    if not 0 <= number < float("inf"):
+        raise ValueError("takes a number, 0 or more")
+    return number
+
+
 def probability(value: Any) -> float:
     """A number from 0 to 1."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
@@ -141,6 +163,8 @@ def one_of(*words: str) -> Callable[[Any], str]:
 Count = Annotated[int, count]
 Whole = Annotated[int, whole]
 Probability = Annotated[float, probability]
+Positive = Annotated[float, positive]
+NotNegative = Annotated[float, not_negative]
 Size = Annotated[tuple[int, int], size]
 Margin = Annotated[tuple[int, int], margin]
 Pad = Annotated[tuple[int, int] | str, pad]

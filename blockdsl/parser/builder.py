@@ -24,6 +24,8 @@ _KEPT = {
 }  # fmt: skip
 _SUFFIXES = {"k": 10**3, "M": 10**6, "G": 10**9}
 _MAX_DIGITS = 18
+RESERVED = frozenset({"in", "if", "then", "else", "not", "and", "or", "for", "yes", "no", "true", "false"})
+"""Words that no block, parameter, label or `let` can be called."""
 
 
 class Builder:
@@ -60,6 +62,18 @@ class Builder:
             return Span(self.source, child.start_pos, child.end_pos)
         return child.span  # type: ignore[no-any-return]
 
+    def _bound(self, name: Token) -> str:
+        """A name that the file defines."""
+        if str(name) in RESERVED:
+            meaning = "is what flows into a block" if name == "in" else "is a word of the language"
+            raise error(
+                "name",
+                f"{name} cannot be a name of the file's own: it {meaning}",
+                self._of(name),
+                help=f"give it another name, such as {name}_",
+            )
+        return str(name)
+
     # --- the file and its statements
 
     def start(self, span: Span, *items: Any) -> nodes.File:
@@ -79,14 +93,14 @@ class Builder:
         return nodes.Param(span, param.name, param.default)
 
     def let(self, span: Span, name: Token, value: nodes.Expr) -> nodes.Let:
-        return nodes.Let(span, str(name), None, value)
+        return nodes.Let(span, self._bound(name), None, value)
 
     def function(self, span: Span, name: Token, params: _Params, value: nodes.Expr) -> nodes.Let:
-        return nodes.Let(span, str(name), params.items, value)
+        return nodes.Let(span, self._bound(name), params.items, value)
 
     def block(self, span: Span, name: Token, *rest: Any) -> nodes.Block:
         params = rest[0].items if len(rest) == 2 else ()
-        return nodes.Block(span, str(name), params, rest[-1])
+        return nodes.Block(span, self._bound(name), params, rest[-1])
 
     def net(self, span: Span, body: nodes.Body) -> nodes.Net:
         return nodes.Net(span, body)
@@ -116,7 +130,7 @@ class Builder:
         return _Params(span, params)
 
     def parameter(self, span: Span, name: Token, default: nodes.Expr | None = None) -> nodes.Param:
-        return nodes.Param(span, str(name), default)
+        return nodes.Param(span, self._bound(name), default)
 
     # --- operators
 
@@ -149,7 +163,7 @@ class Builder:
         return nodes.If(span, *parts)
 
     def label(self, span: Span, name: Token, body: nodes.Expr) -> nodes.Label:
-        return nodes.Label(span, str(name), body)
+        return nodes.Label(span, self._bound(name), body)
 
     def optional(self, span: Span, body: nodes.Expr) -> nodes.Optional:
         return nodes.Optional(span, body)
@@ -194,7 +208,7 @@ class Builder:
 
     def loop(self, span: Span, body: nodes.Expr, name: Token, _in: Token, *rest: Any) -> nodes.For:
         last = rest[1] if len(rest) == 2 else None
-        return nodes.For(span, body, str(name), rest[0], last)
+        return nodes.For(span, body, self._bound(name), rest[0], last)
 
     def list(self, span: Span, *items: nodes.Expr) -> nodes.ListOf:
         return nodes.ListOf(span, items)

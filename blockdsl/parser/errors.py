@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 
 from lark import Token
 from lark.exceptions import UnexpectedCharacters, UnexpectedInput, UnexpectedToken
@@ -110,6 +111,8 @@ def _strange_character(source: Source, position: int) -> ArchError:
     place = Span(source, position, position + 1)
     if char == '"':
         return error("syntax", 'the text that begins here has no closing "', place)
+    if not char.isascii() and (digit := unicodedata.digit(char, None)) is not None:
+        return error("syntax", f"`{char}` means nothing here", place, help=f"write the digit {digit}")
     number = _NUMBER_AND_LETTERS.match(source.text, position)
     if number:
         place = Span(source, position, number.end())

@@ -7,7 +7,7 @@ import re
 from blockdsl import nodes
 from blockdsl.parser.builder import number_value
 
-_WRITTEN = re.compile(r"(-(?:\s|#[^\n]*\n)*)?(\d[\d_]*(?:\.\d+)?(?:[eE][+-]?\d+)?[kMG]?)")
+_WRITTEN = re.compile(r"(-(?:\s|#[^\n]*\n)*)?([0-9][0-9_]*(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?[kMG]?)")
 
 
 def number_text(number: nodes.Number) -> str:

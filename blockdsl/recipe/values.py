@@ -5,29 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Annotated, Any
 
-from blockdsl.ops.values import one_of, real
-
-
-def positive(value: Any) -> float:
-    """A number above 0."""
-    try:
-        number = real(value)
-    except ValueError:
-        number = 0.0
-    if not 0 < number < float("inf"):
-        raise ValueError("takes a number above 0")
-    return number
-
-
-def not_negative(value: Any) -> float:
-    """A number, 0 or more."""
-    try:
-        number = real(value)
-    except ValueError:
-        number = -1.0
-    if not 0 <= number < float("inf"):
-        raise ValueError("takes a number, 0 or more")
-    return number
+from blockdsl.ops.values import NotNegative, Positive, one_of, positive
 
 
 def patience(value: Any) -> int:
@@ -60,10 +38,10 @@ def names(value: Any) -> tuple[str, ...]:
     return values
 
 
-Positive = Annotated[float, positive]
-NotNegative = Annotated[float, not_negative]
 Patience = Annotated[int, patience]
 Rising = Annotated[tuple[float, ...], rising]
 Rates = Annotated[tuple[float, ...], rates]
 Names = Annotated[tuple[str, ...], names]
 By = Annotated[str, one_of("epoch", "iteration", "run")]
+
+__all__ = ["By", "Names", "NotNegative", "Patience", "Positive", "Rates", "Rising"]

@@ -96,3 +96,24 @@ def test_checks_speak_of_the_file_as_it_is_written() -> None:
 def test_a_file_without_an_input_is_checked_with_the_given_one() -> None:
     network = blockdsl.parse("net RELU-FLATTEN-FC(10)\ncheck params == 10*4 + 10", input=(1, 2, 2))
     assert network.check() == 1
+
+
+@pytest.mark.parametrize(
+    ("condition", "expected"),
+    [
+        ("memory < (1,8)", "error[value]: < compares numbers, not 1,856 and 1x8"),
+        ("output <= 4x8x8", "error[value]: <= compares numbers, not 4x8x8 and 4x8x8"),
+        ("params > yes", "error[value]: > compares numbers, not 16 and yes"),
+        ("params == 16?", "error[value]: ? makes a network optional, here is none"),
+        ("16? == params", "error[value]: ? makes a network optional, here is none"),
+        ("RELU", "error[value]: RELU is an operation; a value stands here"),
+        ("params == CONV(3,1)", "error[value]"),
+        ("params", "error[value]: a check is a condition, this is 16"),
+    ],
+)
+def test_what_is_no_condition_is_refused_at_its_place(condition: str, expected: str) -> None:
+    net = blockdsl.parse(f"input 3x8x8\nnet CONV(4,1)\ncheck {condition}\n")
+    with pytest.raises(ArchError) as refused:
+        net.check()
+    assert str(refused.value).startswith(expected)
+    assert "--> <text>:3:" in str(refused.value)

@@ -1,0 +1,75 @@
+"""Operations of the user's: what registration refuses, and mistakes in their methods."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+import blockdsl
+from blockdsl.ops.core import Operation, Shape, operation, unregister
+
+RESERVED = sorted(name for name in dir(Operation) if not name.startswith("__"))
+
+
+@pytest.fixture(autouse=True)
+def forgotten() -> Iterator[None]:
+    yield
+    unregister("MINE")
+
+
+@pytest.mark.parametrize("field", RESERVED)
+def test_an_argument_called_like_something_of_the_base_is_refused(field: str) -> None:
+    cls = type("Mine", (Operation,), {"__annotations__": {field: int}, field: 3, "__module__": __name__})
+    with pytest.raises(ValueError, match=f"^MINE: no argument can be called {field}, which has a meaning"):
+        operation("MINE")(cls)
+
+
+def register(**methods: Any) -> None:
+    operation("MINE")(type("Mine", (Operation,), {**methods, "__module__": __name__}))
+
+
+def refused() -> blockdsl.ArchError:
+    with pytest.raises(blockdsl.ArchError) as caught:
+        blockdsl.parse("input 3x8x8 net RELU-MINE-RELU").summary()
+    return caught.value
+
+
+@pytest.mark.parametrize("method", ["shape", "shapes", "weights", "buffers", "macs", "window", "drawn"])
+def test_a_method_that_raises_is_named_with_its_error(method: str) -> None:
+    def broken(self: Operation, *inputs: Shape) -> Any:
+        return {}["no such key"]
+
+    register(**{method: broken})
+    problem = refused()
+    named = "shape" if method == "shapes" else method
+    assert f"{named}() of MINE raised KeyError: 'no such key'" in str(problem)
+    assert "<text>:1:22" in str(problem)
+    assert isinstance(problem.__cause__, KeyError)
+
+
+def test_a_check_that_raises_is_named_with_its_error() -> None:
+    register(check=lambda self: 1 / 0)
+    assert "check() of MINE raised ZeroDivisionError: division by zero" in str(refused())
+
+
+@pytest.mark.parametrize(
+    "shape", [None, 3, [3, 8, 8], (3, 8.0, 8), (3, 0, 8), (3, -1), "3x8x8", (True,)], ids=str
+)
+def test_a_shape_that_is_none_is_shown(shape: Any) -> None:
+    register(shape=lambda self, *inputs: shape)
+    assert f"shape() of MINE returned {shape!r}" in str(refused())
+
+
+@pytest.mark.parametrize(
+    ("method", "value"),
+    [
+        ("weights", [("w", (3,))]),
+        ("weights", {"w": 3}),
+        ("buffers", {"b": (0,)}),
+        ("macs", 1.5),
+        ("macs", -1),
+    ],
+)
+def test_other_answers_of_no_use_are_shown(method: str, value: Any) -> None:
+    register(**{method: lambda self, *inputs: value})
+    assert f"{method}() of MINE returned {value!r}" in str(refused())
