@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cache
+from keyword import iskeyword
+from unicodedata import normalize
 
 from blockdsl.codegen.containers import Block, Chain, Network, Program, Step
 from blockdsl.ir import Graph, Layer, Segment, Value
@@ -21,13 +24,24 @@ _RESERVED = frozenset(dir(Chain())) | frozenset(dir(Block({}, _EMPTY))) | frozen
 def attributes(path: tuple[Segment, ...]) -> tuple[str, ...]:
     """The attribute names that lead to a module: `stage1`, `unit1`, `conv1`.
 
-    A name that modules have for themselves (`train`, `forward`) gets an underscore behind it; from the
-    `MAX_DEPTH`-th on, names are joined by one.
+    A name that modules have for themselves (`train`, `forward`) and a keyword of Python (`None`, `class`)
+    get an underscore behind them. Python renames `__x` inside of classes, so that becomes `_dunder__x`.
+    From the `MAX_DEPTH`-th on, names are joined by an underscore.
     """
     names = [f"{s.name}{'' if s.index is None else s.index}" for s in path]
     if len(names) > MAX_DEPTH:
         names[MAX_DEPTH - 1 :] = ["_".join(names[MAX_DEPTH - 1 :])]
-    return tuple(f"{n}_" if n in _RESERVED else n for n in names)
+    return tuple(map(_legal, names))
+
+
+@cache
+def _legal(name: str) -> str:
+    """A name as an attribute of a module; different names stay different."""
+    name = normalize("NFKC", name)  # as Python reads it
+    if name.startswith(("__", "_dunder__")):
+        name = f"_dunder{name}"
+    stem = name.rstrip("_")
+    return f"{name}_" if stem in _RESERVED or iskeyword(stem) else name
 
 
 @dataclass

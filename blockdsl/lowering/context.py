@@ -135,7 +135,7 @@ class Context:
         other.__dict__.update(self.__dict__, **changes)
         return other
 
-    def with_names(self, **names: Evaluated) -> Context:
+    def with_names(self, /, **names: Evaluated) -> Context:
         """This context with more names in sight."""
         return self.but(scope=Scope(dict(names), self.scope))
 

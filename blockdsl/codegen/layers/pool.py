@@ -32,7 +32,7 @@ class Subsample2d(nn.Module):
         return f"{len(self.weight)}, kernel_size={self.kernel_size}, stride={self.stride}"
 
 
-class Mean(nn.Module):
+class MeanOver(nn.Module):
     """Mean over one axis."""
 
     def __init__(self, dim: int, keepdim: bool = False) -> None:
@@ -48,7 +48,7 @@ class Mean(nn.Module):
         return f"dim={self.dim}, keepdim={self.keepdim}"
 
 
-class Max(Mean):
+class MaxOver(MeanOver):
     """Maximum over one axis."""
 
     def forward(self, x: Tensor) -> Tensor:

@@ -33,19 +33,19 @@ def _subsample(op: ops.Subsample, shape: Shape) -> nn.Module:
 
 
 def _global_avg(op: ops.GlobalAvgPool, shape: Shape) -> nn.Module:
-    return nn.AdaptiveAvgPool2d(1) if len(shape) == 3 else layers.Mean(1)
+    return nn.AdaptiveAvgPool2d(1) if len(shape) == 3 else layers.MeanOver(1)
 
 
 def _global_max(op: ops.GlobalMaxPool, shape: Shape) -> nn.Module:
-    return nn.AdaptiveMaxPool2d(1) if len(shape) == 3 else layers.Max(1)
+    return nn.AdaptiveMaxPool2d(1) if len(shape) == 3 else layers.MaxOver(1)
 
 
 def _channel_mean(op: ops.ChannelMean, shape: Shape) -> nn.Module:
-    return layers.Mean(1, keepdim=True)
+    return layers.MeanOver(1, keepdim=True)
 
 
 def _channel_max(op: ops.ChannelMax, shape: Shape) -> nn.Module:
-    return layers.Max(1, keepdim=True)
+    return layers.MaxOver(1, keepdim=True)
 
 
 TABLE: dict[str, Maker] = {

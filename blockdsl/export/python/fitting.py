@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from blockdsl.export.python.modules import Name
+from blockdsl.export.python.names import unique
 from blockdsl.export.python.parameters import DEFAULTS, PLAIN, ROLES, WIDTHS, Parameter
 from blockdsl.export.python.text import literal
 
@@ -125,14 +126,11 @@ class Scope:
         return self._add(name, [fill if v is MISSING else v for v in row])
 
     def _add(self, name: str, values: list[Any]) -> str:
-        used = {p.name for p in self.params} | self.taken
-        unique = (
-            name if name not in used else next(f"{name}{i}" for i in range(2, 99) if f"{name}{i}" not in used)
-        )
+        name = unique(name, {p.name for p in self.params} | self.taken)
         if any(isinstance(v, float) for v in values):
             values = [float(v) if _number(v) else v for v in values]
-        self.params.append(Parameter(unique, values))
-        return unique
+        self.params.append(Parameter(name, values))
+        return name
 
     def listed(self, name: str, rows: list[list[Any]]) -> str:
         """A new parameter that holds a value for each child of a run."""

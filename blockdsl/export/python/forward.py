@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from blockdsl.codegen.tree import DRAW
 from blockdsl.export.python.grouping import Plan
+from blockdsl.export.python.names import METHOD, is_free
 from blockdsl.export.python.structure import Ref
 from blockdsl.export.python.text import indented
 
@@ -169,9 +170,7 @@ def _name(values: _Values, index: int, step: Step, operands: list[str]) -> str:
     kept = values.reads.get(ref, 0) > 1 and values.last[ref] - index > 5
     if ref in values.branches and values.branches[ref] not in alive_names:
         return values.branches[ref]
-    if kept and step.name not in alive_names:
-        return step.name
-    if step.training:
+    if (kept or step.training) and is_free(step.name, {*alive_names, *METHOD}):
         return step.name
     for operand in operands:
         words: list[str] = re.findall(r"(?<![.\w])[a-z]\w*(?![\w(.])", operand)

@@ -6,10 +6,14 @@ import re
 import textwrap
 from typing import Any
 
+import torch
+from torch import nn
+
 from blockdsl.analysis import summarise
 from blockdsl.codegen import build, module_path
 from blockdsl.codegen.containers import Network
 from blockdsl.codegen.tree import Node, tree
+from blockdsl.diagnostics import error
 from blockdsl.export.python.classes import Class, Writer
 from blockdsl.export.python.definitions import Definition, definition_of, number
 from blockdsl.export.python.fitting import Scope
@@ -17,6 +21,7 @@ from blockdsl.export.python.forward import names_of_inputs, statements
 from blockdsl.export.python.grouping import Plan, order, plans, titled, told, variant
 from blockdsl.export.python.initial import initial_lines
 from blockdsl.export.python.layers import sources
+from blockdsl.export.python.names import METHOD, unique
 from blockdsl.export.python.structure import Reader, as_runs
 from blockdsl.export.python.text import WIDTH, indented, wrapped
 from blockdsl.ir import Graph
@@ -30,7 +35,33 @@ def python_source(program: Program) -> str:
     Raises:
         ArchError: a layer cannot be written down; it is named with its place.
     """
-    return _File(program).text()
+    file = _File(program)
+    text = file.text()
+    _prove(text, file.classes[-1].name, file.module)
+    return text
+
+
+def _prove(text: str, name: str, built: nn.Module) -> None:
+    """Run a written file and make its network, which must have the tensors of the built one.
+
+    Raises:
+        ArchError: it does not run, or has others; nothing should be written then.
+    """
+    found: dict[str, Any] = {"__name__": "written"}
+    try:
+        with torch.device("meta"):
+            exec(compile(text, "<written>", "exec"), found)
+            network = found[name]()
+        state = {key: tensor.shape for key, tensor in network.state_dict().items()}
+        problem = "" if state == {k: t.shape for k, t in built.state_dict().items()} else "has other tensors"
+    except Exception as failure:
+        problem = f"fails with {type(failure).__name__}: {failure}"
+    if problem:
+        raise error(
+            "output",
+            f"the network cannot be written as Python: the written file {problem}",
+            help="this is a mistake of blockdsl, please report it; the other formats are not concerned",
+        )
 
 
 class _File:
@@ -69,15 +100,18 @@ class _File:
 
     def _unique(self, name: str) -> str:
         name = name if not name[:1].isdigit() else f"Net{name}"
-        options = [name, *(f"{name}{'' if not name[-1].isdigit() else '_'}{i}" for i in range(2, 1000))]
-        chosen = next(o for o in options if o not in self.names)
+        chosen = unique(
+            name or "Block", self.names, numbered=lambda n, i: f"{n}{'_' if n[-1].isdigit() else ''}{i}"
+        )
         self.names.add(chosen)
         return chosen
 
     def _write(self, plan: Plan, base: Plan | None) -> None:
         definition = definition_of(plan.full)
         name = self._unique(variant(told(plan), plan, base) if base else told(plan))
-        writer = Writer(plan, name, definition, Scope(len(plan.instances), _offers(plan, definition)))
+        writer = Writer(
+            plan, name, definition, Scope(len(plan.instances), _offers(plan, definition), self.names | METHOD)
+        )
         writer.parts()
         cls = writer.finish()
         self.classes.append(cls)
