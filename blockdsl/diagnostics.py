@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 
 from blockdsl.source import Span
+from blockdsl.visible import visible
 
 
 @dataclass(frozen=True)
@@ -83,6 +84,7 @@ _MAX_LENGTH = 500
 
 
 def _bounded(text: str) -> str:
+    text = visible(text, keep="\n")
     return text if len(text) <= _MAX_LENGTH else text[: _MAX_LENGTH - 1] + "…"
 
 
@@ -96,7 +98,7 @@ def _shortened(calls: tuple[str, ...]) -> list[str]:
 def _excerpt(marks: tuple[Mark, ...]) -> list[str]:
     if not marks:
         return []
-    lines = [f"  --> {marks[0].span}"]
+    lines = [f"  --> {visible(str(marks[0].span))}"]
     width = max(max(len(str(mark.span.line)) for mark in marks), 2)
     shown: tuple[str, int] = (marks[0].span.source.name, 0)
     cut = 0
@@ -104,7 +106,7 @@ def _excerpt(marks: tuple[Mark, ...]) -> list[str]:
         source, number = mark.span.source, mark.span.line
         if (source.name, number) != shown:
             if source.name != shown[0]:
-                lines.append(f"  --> {mark.span}")
+                lines.append(f"  --> {visible(str(mark.span))}")
             cut = _cut(mark.span)
             lines.append(f"{number:>{width + 4}} | {_printable(source.line(number)[cut : cut + _MAX_WIDTH])}")
             shown = (source.name, number)
@@ -120,7 +122,7 @@ def _cut(span: Span) -> int:
 
 
 def _printable(text: str) -> str:
-    return "".join(c if c.isprintable() or c == "\t" else "�" for c in text).expandtabs(_TAB)
+    return "".join("�" if c != visible(c, keep="\t") else c for c in text).expandtabs(_TAB)
 
 
 def _carets(mark: Mark, cut: int) -> str:
@@ -129,4 +131,4 @@ def _carets(mark: Mark, cut: int) -> str:
     begin = max(cut, column - 1)
     before = len(text[cut:begin].expandtabs(_TAB))
     end = min(column - 1 + mark.span.end - mark.span.start, len(text), cut + _MAX_WIDTH)
-    return " " * before + "^" * max(1, end - begin) + (f" {mark.text}" if mark.text else "")
+    return " " * before + "^" * max(1, end - begin) + (f" {visible(mark.text)}" if mark.text else "")

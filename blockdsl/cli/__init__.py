@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -13,8 +14,13 @@ def run(arguments: Sequence[str]) -> int:
 
     No input of a user ends in a traceback.
     """
-    from blockdsl.diagnostics import ArchError
+    from blockdsl.diagnostics import ArchError, error
 
+    if sys.stderr is None:  # closed by the caller: there is nobody to tell
+        sys.stderr = io.StringIO()
+    if sys.stdout is None:
+        print(error("output", "standard output is closed"), file=sys.stderr)
+        return 1
     try:
         from blockdsl.cli.app import app
 

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from blockdsl.visible import visible
+
 if TYPE_CHECKING:
     from rich.table import Table
 
@@ -32,6 +34,7 @@ def show_summary(summary: Summary, *, expand: bool = False) -> None:
 
 def show_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Print a table of words."""
+    rows = [[visible(text) for text in row] for row in rows]
     if sys.stdout.isatty():
         from rich.console import Console
 

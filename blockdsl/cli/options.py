@@ -56,6 +56,8 @@ def read_file(file: str) -> Source:
 def _standard_input() -> Source:
     from blockdsl.resources import MAX_BYTES
 
+    if sys.stdin is None:
+        raise error("file", "standard input is closed")
     raw = sys.stdin.buffer.read(MAX_BYTES + 1)
     if len(raw) > MAX_BYTES:
         raise error("file", f"standard input is larger than {MAX_BYTES // 1_000_000} MB")

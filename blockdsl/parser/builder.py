@@ -16,6 +16,7 @@ from blockdsl import nodes
 from blockdsl.diagnostics import error
 from blockdsl.parser.errors import MAX_NESTING, too_deep
 from blockdsl.source import Source, Span
+from blockdsl.visible import visible
 
 _KEPT = {
     "NAME", "CALLED", "INDEXED", "NUMBER", "STRING", "DIMS", "YES", "TRUE", "NO", "FALSE", "IN", "LOG",
@@ -174,7 +175,7 @@ class Builder:
         return nodes.Number(span, self._number(token))
 
     def string(self, span: Span, token: Token) -> nodes.String:
-        return nodes.String(span, token[1:-1])
+        return nodes.String(span, visible(token[1:-1]))
 
     def dims(self, span: Span, token: Token) -> nodes.Dims:
         values = token.split("x")

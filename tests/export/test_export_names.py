@@ -16,8 +16,8 @@ HOSTILE = [
     "self", "super", "range", "len", "print", "list", "float", "id", "__init__", "__class__", "__x",
     "_", "__", "torch", "nn", "F", "f", "x", "y", "Tensor", "tensor", "Network", "module", "name", "i",
     "draw", "model", "forward", "training", "weight", "bias", "children", "add_module", "state_dict",
-    "parameters", "append", "forward_", "None_", "_dunder__x", "Conv", "conv", "Sequential", "Mean", "Sum", "classes",
-    "annotations",
+    "parameters", "append", "forward_", "None_", "_dunder__x", "Conv", "conv", "Sequential", "Mean", "Sum",
+    "classes", "annotations",
 ]  # fmt: skip
 
 POSITIONS = {

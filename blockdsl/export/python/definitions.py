@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from blockdsl.export.python.text import WIDTH
 from blockdsl.ops.geometry import show
 from blockdsl.source import Source
+from blockdsl.visible import visible
 
 if TYPE_CHECKING:
     from blockdsl.export.python.grouping import Plan
@@ -59,7 +60,7 @@ def definition_of(container: Container) -> Definition:
     if not found:
         return Definition()
     comment = " ".join(line.lstrip("# ").rstrip() for line in found[1].splitlines())
-    return Definition(comment.replace('"', "'").replace("\\", "/"), found[2])
+    return Definition(visible(comment).replace('"', "'").replace("\\", "/"), found[2])
 
 
 def _source(container: Container) -> Source | None:
