@@ -13,13 +13,16 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from blockdsl.api import Architecture, dense, load, parse
     from blockdsl.codegen import multiscale, place
+    from blockdsl.comparison import Comparison, compare
     from blockdsl.diagnostics import ArchError
     from blockdsl.ops import Operation, operation
 
 __all__ = [
     "ArchError",
     "Architecture",
+    "Comparison",
     "Operation",
+    "compare",
     "dense",
     "load",
     "multiscale",
@@ -32,7 +35,9 @@ __version__ = "0.1.0"
 _HOMES = {
     "ArchError": "blockdsl.diagnostics",
     "Architecture": "blockdsl.api",
+    "Comparison": "blockdsl.comparison",
     "Operation": "blockdsl.ops",
+    "compare": "blockdsl.comparison",
     "dense": "blockdsl.api",
     "load": "blockdsl.api",
     "multiscale": "blockdsl.codegen",

@@ -82,6 +82,15 @@ def plain(summary: Summary, *, expand: bool = False) -> str:
     return "\n".join([title_line(summary), "", body[0], rule, *body[1:], rule, *foot])
 
 
+def text_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table of words as text, as wide as its content needs."""
+    widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
+    return "\n".join(
+        "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip()
+        for row in [header, *rows]
+    )
+
+
 def _aligned(line: Sequence[str], widths: list[int]) -> str:
     left = [text.ljust(width) for text, width in zip(line[:3], widths[:3], strict=True)]
     right = [text.rjust(width) for text, width in zip(line[3:], widths[3:], strict=True)]

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -13,12 +12,7 @@ from blockdsl.cli.display import show_table
 from blockdsl.cli.options import read_file
 from blockdsl.cli.output import check_writable, replacing
 
-if TYPE_CHECKING:
-    from blockdsl.analysis.compare import Entry
-
 NAME = "compare"
-STUDY = "study:"
-_MOST_TITLES = 8
 
 
 def command(
@@ -34,7 +28,11 @@ def command(
     ] = None,
     metric: Annotated[
         str | None,
-        typer.Option("--error", metavar="METRIC", help="top-1, top-5 or test; else what most of them have."),
+        typer.Option(
+            "--error",
+            metavar="METRIC",
+            help="top-1, top-5, or a data set such as CIFAR-10. The chart has what most of them have.",
+        ),
     ] = None,
     best: Annotated[
         int | None, typer.Option("--best", metavar="N", min=1, help="Of a study the best N trials, not all.")
@@ -44,61 +42,38 @@ def command(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Compare what networks cost, and the errors that were published, of one network, one crop if known.
+    """Compare what networks cost in inference, and the errors that were published.
 
-    Of a study's trials the error is the measured one, on the study's validation images.
+    The errors are those of a single network, with one crop of the image if that is known; each kind of
+    error has a column of its own. Of a study's trials the error is the measured one, on the study's
+    validation images.
 
-    `blockdsl compare alexnet vgg16 googlenet resnet50 densenet121 -o chart.svg`
+    `blockdsl compare alexnet vgg16 googlenet resnet50 densenet121 --error top-1 -o chart.svg`
 
     `blockdsl compare study:residual-digits lenet5_1998 -o chart.svg`
     """
-    from blockdsl.analysis.compare import HEADER, METRICS, common_metric, rows
-    from blockdsl.diagnostics import did_you_mean, error
-    from blockdsl.render.chart import CHARTS, chart
+    from blockdsl.analysis.compare import METRICS
+    from blockdsl.api import architecture
+    from blockdsl.comparison import compare
+    from blockdsl.render.chart import check_kind
 
     kind = output.suffix.removeprefix(".") if output else ""
-    if output and kind not in CHARTS:
-        reason = f".{kind} is no kind of chart" if kind else "it has no ending"
-        known = f"end it in .{', .'.join(CHARTS[:-1])} or .{CHARTS[-1]}"
-        raise error("output", f"cannot write {output}: {reason}", help=did_you_mean(kind, CHARTS, known))
-    if metric is not None and metric not in (*METRICS, "test"):
-        raise error("option", f"--error is top-1, top-5 or test, not {metric}")
     if output:
+        check_kind(kind, output)
         check_writable(output)
-    if (best or storage) and not any(file.startswith(STUDY) for file in files):
-        raise error("option", "--best and --storage are about a study", help=f"name it: {STUDY}NAME")
-    entries = [one for file in files for one in _entries(file, storage, best)]
+    networks = [architecture(read_file(file)) if file == "-" else file for file in files]
+    comparison = compare(*networks, best=best, storage=storage)
+    asked = comparison.metric(metric) if metric else None
     if as_json:
-        print(json.dumps([one.to_dict() for one in entries], indent=2, ensure_ascii=False))
+        print(comparison.to_json())
     else:
-        show_table(HEADER, rows(entries, metric))
-    if not output:
-        return
-    chosen = metric or common_metric(entries) or METRICS[0]
-    picture = chart(entries, chosen, kind)
-    with replacing(output) as part:
-        part.write_bytes(picture)
-    missing = [one for one in entries if one.quoted(chosen) is None]
-    _say(f"no {chosen} error is published in", [one.title for one in missing if not one.study])
-    _say("no accuracy was measured in", [one.title for one in missing if one.study])
-    print(f"wrote {output}", file=sys.stderr)
-
-
-def _entries(file: str, storage: str | None, best: int | None) -> list[Entry]:
-    """A file's network, or the trials of a study."""
-    if file.startswith(STUDY):
-        from blockdsl.search.compared import trials
-
-        return trials(file.removeprefix(STUDY), storage, best)
-    from blockdsl.analysis.compare import entry
-    from blockdsl.api import architecture
-
-    network = architecture(read_file(file))
-    name = Path(network.program.file.span.source.name).stem
-    return [entry(name, network.title, network.summary(), network.program.meta.errors)]
-
-
-def _say(what: str, titles: list[str]) -> None:
-    if titles:
-        shown = titles if len(titles) <= _MOST_TITLES else [*titles[:_MOST_TITLES], "…"]
-        print(f"note: {what} {', '.join(shown)}", file=sys.stderr)
+        show_table(*comparison.table(asked))
+    drawn = (asked or comparison.metric() or METRICS[0]) if output else asked
+    if output and drawn:
+        picture = comparison.chart(kind, drawn)
+        with replacing(output) as part:
+            part.write_bytes(picture)
+    for note in comparison.notes(drawn):
+        print(f"note: {note}", file=sys.stderr)
+    if output:
+        print(f"wrote {output}", file=sys.stderr)

@@ -40,9 +40,9 @@ def show_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 
         Console(highlight=False).print(_rich_table(header, rows))
         return
-    widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
-    for row in [header, *rows]:
-        print("  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip())
+    from blockdsl.analysis.table import text_table
+
+    print(text_table(header, rows))
 
 
 @contextmanager

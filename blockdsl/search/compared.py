@@ -39,7 +39,7 @@ def _entry(name: str, setup: Setup, trial: FrozenTrial, candidate: Candidate) ->
         words = f"validation %, {setup.data}, {how}; trial {trial.number} of {name}"
         errors = {MEASURED: Published(round(100 * (1 - record.measured["accuracy"]), 4), words)}
     return Entry(
-        f"{name}:{trial.number}",
+        f"study:{name}:{trial.number}",
         f"trial {trial.number}",
         candidate.summary,
         errors,

@@ -25,4 +25,5 @@ def test_the_zoo_is_in_the_gallery(name: str) -> None:
 def test_the_chart_is_there() -> None:
     picture = ElementTree.parse(DOCS / "images" / "complexity.svg")
     texts = {"".join(text.itertext()).strip() for text in picture.iter("{http://www.w3.org/2000/svg}text")}
-    assert {"AlexNet", "VGG-19", "GoogLeNet", "ResNet-152", "Inception v4"} <= texts
+    assert {"alexnet", "vgg19", "googlenet", "resnet152", "inception_v4"} <= texts
+    assert "top-1 accuracy [%], as published" in texts

@@ -46,7 +46,7 @@ CASES = [
     ),
     (
         ["compare", "alexnet", "--error", "top-3"],
-        "error[option]: --error is top-1, top-5 or test, not top-3",
+        "error[option]: none of these networks has a published top-3 error\n  help: did you mean top-5?",
     ),
     (
         ["compare", "unet", "lenet5", "-o", "chart.svg"],
