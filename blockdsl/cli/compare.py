@@ -11,6 +11,7 @@ import typer
 from blockdsl.cli.display import show_table
 from blockdsl.cli.options import read_file
 from blockdsl.cli.output import check_writable, replacing
+from blockdsl.visible import visible
 
 NAME = "compare"
 
@@ -74,6 +75,6 @@ def command(
         with replacing(output) as part:
             part.write_bytes(picture)
     for note in comparison.notes(drawn):
-        print(f"note: {note}", file=sys.stderr)
+        print(f"note: {visible(note)}", file=sys.stderr)
     if output:
         print(f"wrote {output}", file=sys.stderr)

@@ -16,6 +16,7 @@ from typing import Any
 
 from blockdsl.analysis.compare import Entry, table
 from blockdsl.diagnostics import did_you_mean, error
+from blockdsl.visible import visible
 
 CHARTS = ("svg", "png", "pdf", "html")
 
@@ -80,7 +81,9 @@ def html_table(entries: Sequence[Entry]) -> str:
     """The table of a comparison, for a page or a notebook."""
     header, rows = table(entries)
     head = "".join(f"<th>{escape(name)}</th>" for name in header)
-    lines = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
+    lines = "".join(
+        "<tr>" + "".join(f"<td>{escape(visible(cell))}</td>" for cell in row) + "</tr>" for row in rows
+    )
     return f"<table><thead><tr>{head}</tr></thead><tbody>{lines}</tbody></table>"
 
 

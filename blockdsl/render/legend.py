@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from blockdsl.visible import visible
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
@@ -76,7 +78,7 @@ def short(names: Sequence[str], longest: int) -> list[str]:
     ['net', '…th/net.arch']
     """
     found: list[str] = []
-    for name in names:
+    for name in map(visible, names):
         text = name if len(name) <= longest else "…" + name[1 - longest :]
         count = 1
         while text in found:

@@ -3,6 +3,7 @@
 import random
 from itertools import combinations, cycle
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 from matplotlib.figure import Figure
@@ -116,6 +117,14 @@ def test_the_legend_explains_colours_shapes_and_areas(zoo: Comparison) -> None:
 def test_more_families_than_colours_are_others(zoo: Comparison) -> None:
     shown = [one for one in zoo if one.quoted("top-1")]
     assert "others" in {text for text, _ in texts_of(figure_of(shown, "top-1"))}
+
+
+def test_control_characters_of_a_name_are_shown() -> None:
+    shown = [network("a\x1b[31m", 10**9, 10**6, 3), network("b\x00", 2 * 10**9, 10**6, 4)]
+    comparison = Comparison(tuple(shown))
+    for kind in ("svg", "html"):
+        assert not {"\x1b", "\x00"} & set(comparison.chart(kind).decode())
+    ElementTree.fromstring(comparison.chart("svg"))
 
 
 def test_short_names_stay_unlike_each_other() -> None:
