@@ -15,9 +15,10 @@ from blockdsl.cli.options import (
     FileArgument,
     InputOption,
     SetOption,
+    input_files,
     open_architecture,
 )
-from blockdsl.cli.output import check_writable, replacing
+from blockdsl.cli.output import check_outputs, replacing
 from blockdsl.cli.writers import writer_for
 
 if TYPE_CHECKING:
@@ -34,10 +35,13 @@ def command(
     expression: ExpressionOption = None,
     shape: InputOption = None,
     settings: SetOption = None,
-    output: Annotated[
-        Path | None,
+    outputs: Annotated[
+        list[Path] | None,
         typer.Option(
-            "-o", "--output", metavar="OUT", help="Write OUT.py, .pt2, .onnx, .safetensors or .json."
+            "-o",
+            "--output",
+            metavar="OUT",
+            help="Write OUT.py, .pt2, .onnx, .safetensors or .json; may be given again.",
         ),
     ] = None,
     device: DeviceOption = "cpu",
@@ -55,24 +59,24 @@ def command(
 
     `blockdsl compile alexnet`
 
-    `blockdsl compile net.arch --set classes=10 -o net.py`
+    `blockdsl compile net.arch --set classes=10 -o net.py -o net.onnx`
 
     `blockdsl compile --input 3x32x32 -e 'CONV(16,3,p1)-RELU-GAP-FLATTEN-FC(10)'`
     """
     from blockdsl.cli.devices import torch_device, torch_dtype
 
-    writer = writer_for(output) if output else None
+    outputs = outputs or []
+    writers = [writer_for(output) for output in outputs]
     architecture = open_architecture(file, expression, shape, settings)
     count = architecture.check()
-    if output:
-        check_writable(output)
+    check_outputs(outputs, input_files(file, weights))
     place, precision = torch_device(device), torch_dtype(dtype)
     show_summary(architecture.summary(), expand=expand)
     if count:
         print(f"checks      {count} of the file's `check` lines hold")
     module = _build(architecture, place, precision, seed, weights)
     print(f"runs        a forward pass on {device} in {dtype} gives every shape of the table")
-    if output and writer:
+    for output, writer in zip(outputs, writers, strict=True):
         with replacing(output) as part:
             writer(architecture, module, part)
         print(f"wrote       {output}")

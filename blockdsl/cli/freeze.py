@@ -16,9 +16,10 @@ from blockdsl.cli.options import (
     SetOption,
     assignments,
     dims,
+    input_files,
     read,
 )
-from blockdsl.cli.output import replacing
+from blockdsl.cli.output import check_outputs, replacing
 from blockdsl.diagnostics import did_you_mean, error
 
 if TYPE_CHECKING:
@@ -59,6 +60,8 @@ def command(
     from blockdsl.search.frozen import frozen_text
     from blockdsl.search.space import Space
 
+    if output:
+        check_outputs([output], input_files(file))
     space = Space(read(file, expression), input=dims(shape), settings=assignments(settings))
     candidate = _candidate(space, _pairs(choose), first, seed)
     text = frozen_text(space, candidate, folder=output.parent if output else Path())

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from blockdsl.cli.options import ExpressionOption, FileArgument, InputOption, dims, read
-from blockdsl.cli.output import replacing
+from blockdsl.cli.options import ExpressionOption, FileArgument, InputOption, dims, input_files, read
+from blockdsl.cli.output import check_outputs, replacing
 
 if TYPE_CHECKING:
     from blockdsl.search.opened import Tried
@@ -63,6 +63,8 @@ def command(
         shortcut,
         each,
     )
+    if output:
+        check_outputs([output], input_files(file))
     tried = open_network(read(file, expression), opening, input=dims(shape))
     text = text_in(tried, output.parent if output else Path())
     if output is None:

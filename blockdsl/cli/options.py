@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -68,6 +69,11 @@ def _standard_input() -> Source:
     if "\0" in text:
         raise error("file", "standard input is no text", help="an .arch file is UTF-8 text")
     return Source("<stdin>", text, ".")
+
+
+def input_files(file: str | None, *others: Path | None) -> list[Path | None]:
+    """The files that a command reads, which no output may replace."""
+    return [Path(file) if file not in (None, "-") else None, *others]
 
 
 def open_architecture(

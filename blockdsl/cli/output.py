@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -18,6 +18,7 @@ def replacing(path: Path) -> Iterator[Path]:
     Raises:
         ArchError: the folder or the file cannot be written.
     """
+    path = path.resolve() if path.is_symlink() else path  # a link stays a link
     part = _new_file(path)
     try:
         yield part
@@ -27,6 +28,26 @@ def replacing(path: Path) -> Iterator[Path]:
         raise _unwritable(path, reason) from None
     finally:
         part.unlink(missing_ok=True)
+
+
+def check_outputs(paths: Sequence[Path], inputs: Sequence[Path | None] = ()) -> None:
+    """Refuse outputs before any work is done (raises `ArchError`).
+
+    Each must be writable and another file than the others and than every one of `inputs`, whatever
+    names and links lead to it.
+    """
+    for number, path in enumerate(paths):
+        check_writable(path)
+        if any(_same_file(path, other) for other in paths[:number]):
+            raise error("output", f"{path} is named twice as an output", help="give each its own name")
+        if any(other is not None and _same_file(path, other) for other in inputs):
+            raise error("output", f"{path} is an input", help="write to another file")
+
+
+def _same_file(one: Path, other: Path) -> bool:
+    if one.exists() and other.exists():
+        return one.samefile(other)
+    return one.resolve() == other.resolve()
 
 
 def check_writable(path: Path) -> None:

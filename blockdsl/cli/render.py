@@ -15,21 +15,22 @@ from blockdsl.cli.options import (
     SetOption,
     assignments,
     dims,
+    input_files,
     read,
 )
-from blockdsl.cli.output import check_writable, replacing
+from blockdsl.cli.output import check_outputs, replacing
 
 NAME = "render"
 
 
 def command(
-    output: Annotated[
-        Path,
+    outputs: Annotated[
+        list[Path],
         typer.Option(
             "-o",
             "--output",
             metavar="OUT",
-            help="Where to: OUT.svg, .png, .pdf, .dot, or a page, .html.",
+            help="Where to: OUT.svg, .png, .pdf, .dot, or a page, .html; may be given again.",
         ),
     ],
     file: FileArgument = None,
@@ -55,21 +56,25 @@ def command(
 ) -> None:
     """Draw a network or a search space: blocks as boxes in boxes, repetitions once, shapes on the arrows.
 
-    `blockdsl render resnet50 -o net.svg`
+    `blockdsl render resnet50 -o net.svg -o net.png`
 
     `blockdsl render fractalnet_20 --depth 0 --open 'fractal_block[1]' --by params -o net.png`
     """
     from blockdsl.parser import parse
     from blockdsl.render import Options, check_kind, draw
 
-    kind = output.suffix.removeprefix(".")
-    check_kind(kind, str(output))
-    check_writable(output)
+    kinds = [output.suffix.removeprefix(".") for output in outputs]
+    for kind, output in zip(kinds, outputs, strict=True):
+        check_kind(kind, str(output))
+    check_outputs(outputs, input_files(file))
     options = Options(depth, tuple(opened or ()), by, detail, direction, title)
-    source = read(file, expression)
-    picture = draw(parse(source), kind, options, input=dims(shape), settings=assignments(settings))
-    with replacing(output) as part:
-        part.write_bytes(picture.data)
-    if picture.said:
-        print(f"note: {picture.said}; --depth and --open show more", file=sys.stderr)
-    print(f"wrote {output}")
+    tree = parse(read(file, expression))
+    pictures = [
+        draw(tree, kind, options, input=dims(shape), settings=assignments(settings)) for kind in kinds
+    ]
+    for said in dict.fromkeys(picture.said for picture in pictures if picture.said):
+        print(f"note: {said}; --depth and --open show more", file=sys.stderr)
+    for picture, output in zip(pictures, outputs, strict=True):
+        with replacing(output) as part:
+            part.write_bytes(picture.data)
+        print(f"wrote {output}")

@@ -1,0 +1,90 @@
+"""`-o`: several outputs of one run, and files that no output may replace."""
+
+import json
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from blockdsl.cli import run
+
+NET = "input 3x8x8\nnet CONV(4,1)-RELU\n"
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "net.arch").write_text(NET)
+    (tmp_path / "space.arch").write_text("input 3x8x8\nnet CONV({4,8},1)\n")
+    return tmp_path
+
+
+def test_render_writes_every_output(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["render", "net.arch", "-o", "a.svg", "-o", "b.png", "-o", "c.dot", "-o", "d.svg"]) == 0
+    assert capsys.readouterr().out == "wrote a.svg\nwrote b.png\nwrote c.dot\nwrote d.svg\n"
+    assert ElementTree.parse(folder / "a.svg").getroot().tag.endswith("svg")
+    assert (folder / "b.png").read_bytes().startswith(b"\x89PNG")
+    assert (folder / "c.dot").read_text().startswith("digraph")
+    assert (folder / "d.svg").read_bytes() == (folder / "a.svg").read_bytes()
+
+
+def test_compile_writes_every_output(folder: Path) -> None:
+    assert run(["compile", "net.arch", "-o", "a.json", "-o", "a.py", "-o", "a.safetensors"]) == 0
+    assert json.loads((folder / "a.json").read_text())
+    assert "class " in (folder / "a.py").read_text()
+    assert (folder / "a.safetensors").stat().st_size > 64
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["render", "net.arch", "-o", "a.svg", "-o", "a.bmp"],
+        ["render", "net.arch", "-o", "a.svg", "-o", "./a.svg"],
+        ["compile", "net.arch", "-o", "a.py", "-o", "a.tflite"],
+        ["compile", "net.arch", "-o", "a.py", "-o", "missing/a.json"],
+    ],
+)
+def test_one_bad_output_leaves_nothing_behind(folder: Path, arguments: list[str]) -> None:
+    before = sorted(folder.iterdir())
+    assert run(arguments) == 1
+    assert sorted(folder.iterdir()) == before
+
+
+@pytest.mark.parametrize("link", [None, "symlink", "hardlink"])
+@pytest.mark.parametrize(
+    "command",
+    [["freeze", "space.arch", "--first"], ["open", "net.arch", "--width", "1..2"]],
+    ids=lambda c: c[0],
+)
+def test_no_output_replaces_an_input(
+    folder: Path, command: list[str], link: str | None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = folder / command[1]
+    before = source.read_bytes()
+    output = folder / "other.arch"
+    if link == "symlink":
+        output.symlink_to(source)
+    elif link == "hardlink":
+        output.hardlink_to(source)
+    else:
+        output = Path(f"./{command[1]}")
+    assert run([*command, "-o", str(output)]) == 1
+    assert f"error[output]: {output} is an input" in capsys.readouterr().err
+    assert source.read_bytes() == before
+
+
+def test_compile_does_not_replace_the_weights_that_it_reads(folder: Path) -> None:
+    assert run(["compile", "net.arch", "-o", "w.safetensors"]) == 0
+    before = (folder / "w.safetensors").read_bytes()
+    assert run(["compile", "net.arch", "--weights", "w.safetensors", "-o", "w.safetensors"]) == 1
+    assert (folder / "w.safetensors").read_bytes() == before
+
+
+def test_fmt_writes_through_a_link(folder: Path) -> None:
+    (folder / "link.arch").symlink_to("net.arch")
+    (folder / "net.arch").write_text("input 3x8x8\n\n\n\nnet   CONV(4,1)-RELU\n")
+    (folder / "net.arch").chmod(0o640)
+    assert run(["fmt", "link.arch"]) == 0
+    assert (folder / "link.arch").is_symlink()
+    assert "net   " not in (folder / "net.arch").read_text()
+    assert (folder / "net.arch").stat().st_mode & 0o777 == 0o640
