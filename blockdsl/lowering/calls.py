@@ -278,7 +278,7 @@ class Calls(Replaying):
                 "name", f"the name {name} is taken", word.span, help="each auxiliary output has its own name"
             )
         naming = Naming(path)
-        inner = context.but(naming=naming, choosing=naming, training_only=True, repeated=False)
+        inner = context.but(naming=naming, choosing=naming, training_only=True, repeated=False, linked=False)
         head = self.apply(given["head"].value, stream, inner)
         if len(head.values) != 1:
             raise context.error("shape", f"a head yields one tensor, this yields {shown(head)}", call.span)

@@ -114,8 +114,9 @@ class Context:
 
     `naming` names modules, `choosing` names choices: the same object but inside what a `let` bound
     or an option of a choice. `repeated` says that a label here may come again. `training_only` is set
-    inside auxiliary heads. A choice without a name of its own is called `hint`; one that a name was
-    bound to is found `at` that name's path.
+    inside auxiliary heads, `linked` behind the first link of a chain, where a tensor would lose what flows.
+    A choice without a name of its own is called `hint`; one that a name was bound to is found `at` that
+    name's path.
     """
 
     scope: Scope
@@ -126,6 +127,7 @@ class Context:
     depth: int = 0
     repeated: bool = False
     training_only: bool = False
+    linked: bool = False
     hint: str = ""
     at: tuple[Segment, ...] | None = None
 

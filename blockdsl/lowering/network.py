@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from blockdsl import nodes, ops
+from blockdsl.diagnostics import ArchError
 from blockdsl.ir import Segment, Value, module_name
 from blockdsl.lowering.calls import Calls
 from blockdsl.lowering.choices import Chooser
@@ -37,10 +38,10 @@ class Lowering(Calls):
                 return self.apply(body, stream, context)
             case nodes.Choice(options=options):
                 index, inner = self.decide(options, expr, context)
-                return self.apply(options[index], stream, inner)
+                return self._chosen(options[index], stream, inner)
             case nodes.Optional(body=body):
                 index, inner = self.decide((body, "ID"), expr, context, "optional")
-                return self.apply(body, stream, inner) if index == 0 else stream
+                return self._chosen(body, stream, inner) if index == 0 else stream
         context = _found(context)
         match expr:
             case nodes.Chain(parts=parts):
@@ -65,26 +66,28 @@ class Lowering(Calls):
 
     def _chain(self, parts: tuple[nodes.Expr, ...], stream: Tensors, context: Context) -> Tensors:
         for index, part in enumerate(parts):
-            part = self._side(part, context) if index else part
+            if index:
+                part = self._side(part, context)
+                context = context if context.linked else context.but(linked=True)
             kind = self.kind(part, context)
             if kind is Kind.TENSOR and index > 0:
-                raise context.error(
-                    "value",
-                    "a tensor can only begin a chain",
-                    part.span,
-                    help="what came before it would be lost; join them with +, | or [ , ]",
-                )
+                raise _loses_stream(part, context)
             if kind is Kind.DATA:
                 raise self.no_network(part, context)
             stream = self.apply(part, stream, context)
         return stream
 
+    def _chosen(self, option: nodes.Expr, stream: Tensors, context: Context) -> Tensors:
+        """Apply what a choice decided on. An option may be a tensor where the choice begins a chain."""
+        if context.linked and stream.values and self.kind(option, context) is Kind.TENSOR:
+            raise _loses_stream(option, context)
+        return self.apply(option, stream, context)
+
     def _side(self, part: nodes.Expr, context: Context) -> nodes.Expr:
         """What a link of a chain is once its `if` has chosen."""
-        inner = part
-        while isinstance(inner, nodes.Group | nodes.If):
-            inner = inner.body if isinstance(inner, nodes.Group) else self.branch(inner, context)
-        return part if self.kind(inner, context) is not Kind.TENSOR else inner
+        while isinstance(part, nodes.Group | nodes.If):
+            part = part.body if isinstance(part, nodes.Group) else self.branch(part, context)
+        return part
 
     def _repeat(self, expr: nodes.Product, stream: Tensors, context: Context) -> Tensors:
         *before, count = expr.parts
@@ -114,6 +117,7 @@ class Lowering(Calls):
         self, expr: nodes.Sum | nodes.Concat | nodes.Product, stream: Tensors, context: Context
     ) -> Tensors:
         values = []
+        context = context.but(linked=False) if context.linked else context
         for part in expr.parts:
             if self.kind(part, context) is Kind.DATA:
                 raise self.no_network(part, context, _REPEATING if isinstance(expr, nodes.Product) else "")
@@ -132,6 +136,7 @@ class Lowering(Calls):
     def bundle(self, bundle: nodes.ListOf, stream: Tensors, context: Context) -> Tensors:
         """Let tensors flow through the networks of a bundle; what are tensors already join them."""
         branches: list[tuple[nodes.Expr, Context]] = []
+        context = context.but(linked=False) if context.linked else context
         for item in bundle.items:
             if isinstance(item, nodes.For):
                 branches += [(item.body, inner) for inner in self.rounds(item, context)]
@@ -194,6 +199,13 @@ class Lowering(Calls):
             Span(label.span.source, label.span.start, label.span.start + len(label.name)),
             help="give it another one; layers without a label have numbers: conv1, conv2, …",
         )  # fmt: skip
+
+
+def _loses_stream(part: nodes.Expr, context: Context) -> ArchError:
+    return context.error(
+        "value", "a tensor can only begin a chain", part.span,
+        help="what came before it would be lost; join them with +, | or [ , ]",
+    )  # fmt: skip
 
 
 def _found(context: Context) -> Context:
