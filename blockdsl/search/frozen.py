@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from blockdsl import nodes
-from blockdsl.diagnostics import error
+from blockdsl.analysis import run_checks
+from blockdsl.analysis.canonical import canonical_hash
+from blockdsl.diagnostics import ArchError, error
 from blockdsl.lowering import Program, lower
 from blockdsl.parser import parse
 from blockdsl.passes.freeze import freeze
@@ -23,6 +25,8 @@ def frozen_text(
 ) -> str:
     """The text of a candidate with its choices bound, its parameters and MACs as checks.
 
+    The text is lowered before it is returned: it is the same network, with the same recipe.
+
     Args:
         space: that the candidate is of.
         candidate: the network.
@@ -32,12 +36,8 @@ def frozen_text(
     Raises:
         ArchError: the candidate cannot be written without a choice.
     """
-    checks = {"params": candidate.summary.params, "macs": candidate.summary.macs}
-    settings = {name: _expression(name, value) for name, value in space.settings.items()}
-    file = freeze(_with_own_choices(space, candidate), checks, input=space.input, settings=settings)
-    if folder is not None:
-        file = relocate(file, folder)
-    return "".join(f"# {line}".rstrip() + "\n" for line in comments) + format_file(file)
+    text, _ = _frozen(space, candidate, folder, comments)
+    return text
 
 
 def frozen_program(space: Space, candidate: Candidate) -> Program:
@@ -46,8 +46,41 @@ def frozen_program(space: Space, candidate: Candidate) -> Program:
     Raises:
         ArchError: as `frozen_text`.
     """
-    source = Source("<frozen>", frozen_text(space, candidate), space.source.folder)
-    return lower(parse(source))
+    _, program = _frozen(space, candidate, None, ())
+    return program
+
+
+def _frozen(
+    space: Space, candidate: Candidate, folder: Path | None, comments: Sequence[str]
+) -> tuple[str, Program]:
+    """The frozen text and what it lowers to, which is the candidate's network."""
+    checks = {"params": candidate.summary.params, "macs": candidate.summary.macs}
+    settings = {name: _expression(name, value) for name, value in space.settings.items()}
+    file = freeze(_with_own_choices(space, candidate), checks, input=space.input, settings=settings)
+    if folder is not None:
+        file = relocate(file, folder)
+    text = "".join(f"# {line}".rstrip() + "\n" for line in comments) + format_file(file)
+    source = Source("<frozen>", text, space.source.folder if folder is None else str(folder))
+    try:
+        program = lower(parse(source))
+    except ArchError as refused:
+        raise _unwritable(candidate, f"the frozen file is refused\n{refused}") from None
+    if canonical_hash(program.graph) != canonical_hash(candidate.program.graph):
+        raise _unwritable(candidate, "the frozen file is another network")
+    if program.recipe != candidate.program.recipe:
+        raise _unwritable(candidate, "the frozen file is trained in another way")
+    run_checks(program)
+    return text, program
+
+
+def _unwritable(candidate: Candidate, reason: str) -> ArchError:
+    """The error for a network that cannot be written without its choices, at the last of them."""
+    points = list(candidate.points.values())
+    return error(
+        "freeze", f"this network cannot be written without its choices: {reason}",
+        points[-1].span if points else candidate.program.file.statements[0].span,
+        help="give a name to what is chosen, or put it into a block of its own",
+    )  # fmt: skip
 
 
 def _with_own_choices(space: Space, candidate: Candidate) -> Program:

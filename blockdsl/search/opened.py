@@ -90,5 +90,15 @@ def _starts(space: Space, opened: Opened) -> Mapping[Place, int | float]:
 
 
 def text_in(tried: Tried, folder: Path) -> str:
-    """The space's text as it has to be in a folder, so that what it uses is found."""
-    return format_file(relocate(parse(tried.space.source), folder))
+    """The space's text as it has to be in a folder, so that what it uses is found.
+
+    Raises:
+        ArchError: the text does not hold the network there.
+    """
+    text = format_file(relocate(parse(tried.space.source), folder))
+    space = Space(Source(tried.space.source.name, text, str(folder)))
+    starts = _starts(space, tried.opened)
+    start = space.reach(lambda point: starts[place(point.span)])
+    if canonical_hash(start.program.graph) != canonical_hash(tried.start.program.graph):
+        raise error("open", f"{space.source.name} opened so does not hold the network itself in {folder}")
+    return text

@@ -4,7 +4,7 @@ import random
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from blockdsl.analysis import run_checks
@@ -16,9 +16,11 @@ from blockdsl.passes.freeze import freeze
 from blockdsl.passes.trees import has_choice
 from blockdsl.printer import format_file
 from blockdsl.resources import find_source, names
-from blockdsl.search.frozen import frozen_text
+from blockdsl.search import frozen as checked
+from blockdsl.search.frozen import frozen_program, frozen_text
 from blockdsl.search.space import Candidate, Space
 from blockdsl.source import Source
+from tests.search.random_spaces import random_space
 from tests.search.spaces import ENDLESS, SPACES, space
 
 
@@ -81,6 +83,83 @@ def test_any_text(net: str, generator: random.Random) -> None:
     net CONV(4,1)-{net.replace("a:", "")}"""
     whole = space(text)
     holds(whole, whole.sample(generator))
+
+
+def layers(program: Program) -> list[object]:
+    """Every layer with what flows into it, in order, and what flows out of the network."""
+    graph = program.graph
+    listed = [(str(layer.operation), layer.inputs, layer.shapes) for layer in graph.layers()]
+    return [*listed, graph.output, [(a.name, a.value, a.weight) for a in graph.auxiliaries]]
+
+
+@settings(max_examples=100)
+@given(st.integers(0, 2**32 - 1))
+def test_any_draw_of_any_space(seed: int) -> None:
+    generator = random.Random(seed)
+    whole = Space(Source("random.arch", random_space(generator)))
+    try:
+        candidate = whole.sample(generator)
+    except ArchError:
+        return  # what was drawn does not go together
+    program = frozen_program(whole, candidate)
+    assert layers(program) == layers(candidate.program)
+    assert program.recipe == candidate.program.recipe
+
+
+@pytest.mark.parametrize(
+    ("net", "path", "option"),
+    [
+        ("CONV(4,1)-(in-GAP)?", "optional[1]", 0),
+        ("CONV(4,1)-{ID, in-GAP}", "choice[1]", 1),
+        ("CONV(4,1)-((in-GAP)?-RELU)", "optional[1]", 0),
+        ("CONV(4,1)-a:((in-GAP)?)", "a", 0),
+        ("CONV(4,1)-(if in.c == 3 then (in-GAP)? else ID)", "optional[1]", 0),
+        ("CONV(4,1)-((in-GAP)?)*2", "optional[2]", 0),
+        ("(let u = (in-GAP)?) CONV(4,1)-u", "u", 0),
+    ],
+)
+def test_a_tensor_that_is_chosen_only_begins_a_chain(net: str, path: str, option: int) -> None:
+    whole = space("net " + net.replace("(let u = (in-GAP)?) ", "let u = (in-GAP)?\n"))
+    first = dict.fromkeys(("optional[1]", "optional[2]", "a", "u"), 1)
+    holds(whole, whole.reach(lambda point: {**first, "choice[1]": 0}[point.path]))
+    with pytest.raises(ArchError, match="a tensor can only begin a chain") as refused:
+        whole.reach(lambda point: {**first, path: option}[point.path])
+    assert "in-GAP" in str(refused.value).splitlines()[2]
+
+
+@pytest.mark.parametrize(
+    "net",
+    [
+        "(in-GAP)?-FC(10)",
+        "CONV(3,1)-(ID + (in-RELU)?)",
+        "CONV(4,1)-(ID | {in-RELU, TANH})-[(in-RELU)?, RELU]-CAT",
+        "CONV(3,1)-MEAN((in-TANH)?, RELU)",
+    ],
+)
+def test_a_tensor_that_is_chosen_may_begin_a_chain(net: str) -> None:
+    whole = space(f"net {net}")
+    for candidate in whole.enumerate():
+        assert isinstance(candidate, Candidate), candidate
+        holds(whole, candidate)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "reason"),
+    [
+        ("net TANH", "another network"),
+        ("net RELU-in", "refused"),
+        ("net RELU train batch = 7", "another way"),
+    ],
+)
+def test_a_wrong_file_is_never_returned(wrong: str, reason: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = space("net {RELU, TANH}")
+    bad = parse(Source("wrong", f"input 3x16x16\n{wrong}"))
+    monkeypatch.setattr(checked, "freeze", lambda *args, **options: bad)
+    with pytest.raises(ArchError, match=reason) as refused:
+        frozen_text(whole, whole.first())
+    assert "t.arch:2:5" in str(refused.value)
+    with pytest.raises(ArchError):
+        frozen_program(whole, whole.first())
 
 
 def frozen(text: str, **chosen: int | float) -> str:
