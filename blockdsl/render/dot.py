@@ -172,7 +172,7 @@ class _Painter:
         named = set()
         straight = trunk(self.view)
         for arrow in self.view.arrows:
-            source, target, shape = arrow
+            source, target, shape = arrow.source, arrow.target, arrow.shape
             attributes = {"style": "dashed"} if target.training_only else {}
             if arrow in straight:
                 attributes["weight"] = "4"

@@ -13,7 +13,7 @@ from blockdsl.analysis import Field, receptive_fields
 from blockdsl.lowering import Program
 from blockdsl.render import palette
 from blockdsl.render.dot import totals
-from blockdsl.render.scene import Block, Node
+from blockdsl.render.scene import Block, Edge, Node
 from blockdsl.render.view import View
 from blockdsl.render.words import Words, block_arguments, block_title, node_words, shape_text
 from blockdsl.source import Source, Span
@@ -48,6 +48,8 @@ def page_data(view: View, program: Program) -> dict[str, Any]:
 
     A box has its parent's index (None at the top), words, colours, shape, costs (of all its instances),
     receptive field, and the indices of its span and of those of the block calls around it.
+    An arrow has the indices of its boxes, its shape, the tensor it carries, and which input of the target
+    it is.
     """
     return _Data(view, program).collect()
 
@@ -68,10 +70,7 @@ class _Data:
             "title": self.scene.title,
             "notes": list(self.scene.notes),
             "boxes": self.boxes,
-            "arrows": [
-                [self.index[edge.source], self.index[edge.target], shape_text(edge.shape)]
-                for edge in self.scene.edges
-            ],
+            "arrows": [self._arrow(edge) for edge in self.scene.edges],
             "outputs": [
                 [self.index[output.source], shape_text(output.shape), output.name]
                 for output in self.scene.outputs
@@ -80,6 +79,11 @@ class _Data:
             "sources": [{"name": source.name, "text": source.text} for source in self.sources],
             "spans": [list(span) for span in self.spans],
         }
+
+    def _arrow(self, edge: Edge) -> list[Any]:
+        source, target = self.index[edge.source], self.index[edge.target]
+        tensor = f"{edge.tensor.node}.{edge.tensor.port}"
+        return [source, target, shape_text(edge.shape), tensor, edge.input]
 
     def _inside(self, block: Block, parent: int | None) -> None:
         several = Counter(item.path[-1].name for item in block.items if isinstance(item, Block) and item.path)

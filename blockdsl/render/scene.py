@@ -114,11 +114,13 @@ class Block:
 
 
 class Edge(NamedTuple):
-    """A tensor from one node to another."""
+    """A tensor that one node reads from another: `tensor`, as the `input`-th that flows into the target."""
 
     source: Node
     target: Node
     shape: Shape
+    tensor: Value
+    input: int
 
 
 class Output(NamedTuple):
@@ -214,8 +216,8 @@ def _sum_up(block: Block) -> Cost:
 def _edges(graph: Graph, owner: dict[int, Node], drawn_as: dict[Node, Node]) -> Iterator[Edge]:
     for node, shown in drawn_as.items():
         if node is shown:
-            for value in outside_inputs(node):
-                yield Edge(drawn_as[owner[value.node]], node, graph.shape_of(value))
+            for index, value in enumerate(outside_inputs(node)):
+                yield Edge(drawn_as[owner[value.node]], node, graph.shape_of(value), value, index)
 
 
 def outside_inputs(node: Node) -> Iterator[Value]:

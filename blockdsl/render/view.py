@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from blockdsl.diagnostics import did_you_mean, error
+from blockdsl.ir import Value
 from blockdsl.ops import Shape
 from blockdsl.render.scene import Block, Node, Output, Scene
 
@@ -18,11 +19,17 @@ MOST = 600
 
 
 class Arrow(NamedTuple):
-    """An edge between what is visible."""
+    """An edge between what is visible.
+
+    `input` counts the inputs of a target that is a node. It is None where the target is a closed block:
+    a tensor has one arrow into it, however often it is read inside.
+    """
 
     source: Block | Node
     target: Block | Node
     shape: Shape
+    tensor: Value
+    input: int | None
 
 
 @dataclass(frozen=True)
@@ -116,7 +123,11 @@ def _view(scene: Scene, opened: frozenset[Block], depth: int) -> View:
             shown_as.update((node, item) for node in ([item] if isinstance(item, Node) else item.nodes()))
 
     visit(scene.root)
-    arrows = [Arrow(shown_as[edge.source], shown_as[edge.target], edge.shape) for edge in scene.edges]
+    arrows = []
+    for edge in scene.edges:
+        source, target = shown_as[edge.source], shown_as[edge.target]
+        index = None if isinstance(target, Block) else edge.input
+        arrows.append(Arrow(source, target, edge.shape, edge.tensor, index))
     seen = dict.fromkeys(arrow for arrow in arrows if arrow.source is not arrow.target)
     outputs = [Output(shown_as[source], shape, name) for source, shape, name in scene.outputs]
     return View(

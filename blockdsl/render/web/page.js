@@ -60,11 +60,12 @@ function layout() {
     }
     if (box.parent !== null) graph.setParent(index, box.parent);
   });
-  for (const [from, to, shape] of arrows) {
+  for (const [from, to, shape, tensor, input] of arrows) {
     const [source, target] = [shownAs(from), shownAs(to)];
     if (source === target) continue;
     const label = { shape, width: width(shape, "9px") + 6, height: 11, labelpos: "c", training: boxes[to].training };
-    graph.setEdge(source, target, label, shape);
+    // A node has an arrow for each of its inputs; a closed block one for each tensor it reads.
+    graph.setEdge(source, target, label, boxes[target].block ? tensor : `${tensor} ${input}`);
   }
   outputs.forEach(([from, shape, name], number) => {
     const words = { head: name || "output", below: shape };
