@@ -1,17 +1,18 @@
-"""How results look: a rich table on a terminal, plain text of stable width everywhere else."""
+"""How results look: a table that fits the terminal, plain text of stable width everywhere else."""
 
 from __future__ import annotations
 
+import re
+import shutil
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from blockdsl.tables import Column, Kind, Line, Part, Table, pairs, wrapped
 from blockdsl.visible import visible
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
     from blockdsl.analysis import Summary
 
 
@@ -22,23 +23,21 @@ def show_summary(summary: Summary, *, expand: bool = False) -> None:
     if not sys.stdout.isatty():
         print(table.plain(summary, expand=expand))
         return
-    from rich.console import Console
-
-    console = Console(highlight=False)
-    rows = [table.cells(row) for row in summary.rows(expand=expand)]
-    console.print(f"[bold]{table.title_line(summary)}[/bold]")
-    console.print(_rich_table(table.HEADER, rows, right=3))
-    for name, words in table.totals(summary):
-        console.print(f"[dim]{name:<12}[/dim]{words}")
+    rows = [[visible(text) for text in table.cells(row)] for row in summary.rows(expand=expand)]
+    kinds: list[Kind] = ["name", "text", "name", *["number"] * (len(table.HEADER) - 3)]  # type: ignore[list-item]
+    columns = [Column(head, kind) for head, kind in zip(table.HEADER, kinds, strict=True)]
+    width = _width()
+    _styled([(Part(text, "title"),) for text in wrapped(table.title_line(summary), width)])
+    _styled(Table(columns, rows, ruled=True).lines(width))
+    _styled(pairs(table.totals(summary), width, labels=12))
 
 
 def show_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Print a table of words."""
     rows = [[visible(text) for text in row] for row in rows]
     if sys.stdout.isatty():
-        from rich.console import Console
-
-        Console(highlight=False).print(_rich_table(header, rows))
+        columns = [Column(head, _kind([row[i] for row in rows], i)) for i, head in enumerate(header)]
+        _styled(Table(columns, rows, ruled=True).lines(_width()))
         return
     from blockdsl.analysis.table import text_table
 
@@ -60,22 +59,32 @@ def progress(what: str) -> Iterator[Callable[[int, int], None] | None]:
         yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
-def _rich_table(header: Sequence[str], rows: Sequence[Sequence[str]], right: int | None = None) -> Table:
-    from rich import box
-    from rich.table import Table
+_NUMBER = re.compile(r"[-+~<>]?[\d.,]*\d[\d.,e+-]*( ?[kMGT]?B?| ?%| ?[µm]?s)?|-|–|")
+
+
+def _kind(cells: Sequence[str], index: int) -> Kind:
+    """What a column holds: the first names its rows, numbers and single words are never broken."""
+    if index == 0:
+        return "name"
+    if all(_NUMBER.fullmatch(cell) for cell in cells):
+        return "number"
+    return "text" if any(" " in cell for cell in cells) else "name"
+
+
+def _width() -> int:
+    return shutil.get_terminal_size().columns
+
+
+_STYLES = {"plain": "", "title": "bold", "head": "dim", "name": "cyan", "note": "dim"}
+
+
+def _styled(lines: Sequence[Line]) -> None:
+    """Print lines on the terminal; their parts are texts and not markup."""
+    from rich.console import Console
     from rich.text import Text
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for index, name in enumerate(header):
-        numeric = right is not None and index >= right
-        table.add_column(
-            name,
-            justify="right" if numeric else "left",
-            no_wrap=True,
-            overflow="ellipsis",
-            style="cyan" if index == 0 else None,
-        )
-    for row in rows:
-        # Texts, not markup: `[` is the language's own.
-        table.add_row(*(Text(cell) for cell in row))
-    return table
+    console = Console(highlight=False, soft_wrap=True)
+    for line in lines:
+        text = Text.assemble(*((part.text, _STYLES[part.role]) for part in line))
+        text.rstrip()
+        console.print(text)
