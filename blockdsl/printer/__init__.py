@@ -5,7 +5,7 @@ Style: one space around `=`, `+`, `|`, comparisons, `and` and `or`. Around `-`, 
 before operators and between the items of a list. In what no one wrote so, no space stands around the
 former, and one behind each comma; but none in a call when none of its arguments is named and each is
 short: without bracket, space, text or a word of four letters (`CONV(96,11,s4)`). Lines of more than 100
-columns break before an operator, or inside a bracket.
+columns break before an operator, or inside a bracket; the spaces of a call that breaks are not kept.
 """
 
 from __future__ import annotations

@@ -4,11 +4,24 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 from blockdsl import nodes
 from blockdsl.printer.comments import Comments, attach, children
-from blockdsl.printer.layout import HARD, SOFT, SPACE, Align, Comment, Doc, Group, Line, Nest, render_flat
+from blockdsl.printer.layout import (
+    HARD,
+    SOFT,
+    SPACE,
+    Align,
+    Comment,
+    Doc,
+    Either,
+    Group,
+    Line,
+    Nest,
+    render_flat,
+)
 from blockdsl.printer.levels import OPERATORS, Level, is_negative, level
 from blockdsl.printer.numbers import number_text
 from blockdsl.printer.spacing import paddings
@@ -170,11 +183,16 @@ class ExpressionPrinter:
         return self.whole(node.value) if node.name is None else (node.name, "=", self.whole(node.value))
 
     def _call(self, node: nodes.Call) -> Doc:
-        written = gaps(node, node.name + "(", node.args, ")")
+        opening = node.name + "("
+        line = SOFT if all(map(self.is_short, node.args)) else SPACE
+        ours = [SOFT, *(line for _ in node.args[1:])]
+        broken = self.sequence(node, opening, node.args, ")", ours)
+        written = gaps(node, opening, node.args, ")")
         if written is None:
-            line = SOFT if all(map(self.is_short, node.args)) else SPACE
-            written = [SOFT, *(line for _ in node.args[1:])]
-        return self.sequence(node, node.name + "(", node.args, ")", written)
+            return broken
+        # Spaces that were written are not to be seen any more once the call has several lines.
+        lines = [replace(w, narrow=own.flat) for w, own in zip(written, ours, strict=True)]
+        return Either(self.sequence(node, opening, node.args, ")", lines), broken)
 
     def is_short(self, arg: nodes.Arg) -> bool:
         """Whether a comma stands beside it without a space, as in `CONV(96,11,s4)`."""

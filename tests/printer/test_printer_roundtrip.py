@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -12,6 +14,7 @@ from blockdsl.printer import format_expr, format_file
 from blockdsl.source import Source
 from tests.parser.examples import PAGE, TEXTS
 from tests.parser.trees import dump
+from tests.printer.long_files import long_file
 from tests.printer.strategies import expressions, files, written
 
 
@@ -67,3 +70,18 @@ def test_any_expression_prints_on_one_line_and_reads_back(expr: nodes.Expr) -> N
     (check,) = parse(Source("t", f"check {text}")).statements
     assert isinstance(check, nodes.Check)
     assert dump(check.condition, groups=False) == dump(expr, groups=False)
+
+
+@settings(max_examples=100)
+@given(st.integers(0, 2**32 - 1))
+def test_any_file_of_long_calls_and_lists_is_kept(seed: int) -> None:
+    assert_kept(long_file(random.Random(seed)))
+
+
+@pytest.mark.parametrize("gap", ["", " ", "  "])
+@pytest.mark.parametrize("last", ["5.7716", "wm", "pad=2"])
+@pytest.mark.parametrize("length", range(86, 100))
+def test_a_call_about_as_long_as_the_line_is_kept(gap: str, last: str, length: int) -> None:
+    inner = f"round(log((w0 + {'w' * (length - 42)}*i)/w0) / log(wm))"
+    assert_kept(f"input 3x8x8\nlet a(i) = divisible({inner},{gap}{last})\nnet RELU")
+    assert_kept(f"input 3x8x8\nnet CONV({inner},{gap}{last},{gap}7)-CONV(1,{gap}f({inner},{gap}2),3)")

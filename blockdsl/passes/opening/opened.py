@@ -196,15 +196,7 @@ class _Opener:
         keyword = "" if net.keyword else "net "
         search = "search\n    maximize accuracy\n    minimize params\n"
         text = f"{head}{added}\n{between}{keyword}{rest}\n\n{search}"
-        return self._formatted(text)
-
-    def _formatted(self, text: str) -> str:
-        """The text as `fmt` has it: rows that became too long take a second round to lose their columns."""
-        for _ in range(4):
-            before, text = text, format_file(parse(Source(self.source.name, text, self.source.folder)))
-            if text == before:
-                break
-        return text
+        return format_file(parse(Source(self.source.name, text, self.source.folder)))
 
     def _head(self, end: int) -> str:
         what = " and ".join(filter(None, (", ".join([*self.result.done][:-1]), [*self.result.done][-1])))
