@@ -32,11 +32,15 @@ def show_summary(summary: Summary, *, expand: bool = False) -> None:
     _styled(pairs(table.totals(summary), width, labels=12))
 
 
-def show_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print a table of words."""
+def show_table(
+    header: Sequence[str], rows: Sequence[Sequence[str]], columns: Sequence[Column] | None = None
+) -> None:
+    """Print a table of words; what the columns hold is told from the cells unless it is said."""
     rows = [[visible(text) for text in row] for row in rows]
     if sys.stdout.isatty():
-        columns = [Column(head, _kind([row[i] for row in rows], i)) for i, head in enumerate(header)]
+        columns = columns or [
+            Column(head, _kind([row[i] for row in rows], i)) for i, head in enumerate(header)
+        ]
         _styled(Table(columns, rows, ruled=True).lines(_width()))
         return
     from blockdsl.analysis.table import text_table

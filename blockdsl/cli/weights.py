@@ -19,6 +19,7 @@ from blockdsl.cli.options import (
 )
 from blockdsl.cli.output import check_writable, replacing
 from blockdsl.cli.writers import writer_for
+from blockdsl.tables import Column
 
 if TYPE_CHECKING:
     from blockdsl.transfer import Report
@@ -65,7 +66,8 @@ def command(
         check_writable(output)
     pairs = {} if mapping == "auto" else read_map(Path(mapping))
     tensors, report = carry(read_state(source), architecture.ir, pairs=pairs, partial=partial)
-    show_table(("layers", "from", "count", ""), list(_rows(report, expand)))
+    names = Column("layers", "name"), Column("from", "name"), Column("count", "number"), Column("", "name")
+    show_table([column.head for column in names], list(_rows(report, expand)), names)
     if output and writer:
         module = architecture.module(seed=seed)
         module.load_state_dict(tensors, strict=not report.missing)

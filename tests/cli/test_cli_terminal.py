@@ -21,10 +21,11 @@ _ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 def on_terminal(arguments: Sequence[str], width: int) -> str:
     """What a command prints on a terminal of this width, without its colours."""
+    # execve: readline, which pytest imports, sets COLUMNS in the process behind os.environ's back.
+    environment = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")}
     child, master = pty.fork()
     if child == 0:
-        os.environ.pop("COLUMNS", None)
-        os.execv(sys.executable, [sys.executable, "-m", "blockdsl.cli", *arguments])
+        os.execve(sys.executable, [sys.executable, "-m", "blockdsl.cli", *arguments], environment)
     fcntl.ioctl(master, termios.TIOCSWINSZ, struct.pack("HHHH", 50, width, 0, 0))
     parts = []
     while True:
