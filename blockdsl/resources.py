@@ -28,7 +28,7 @@ def read_source(path: str | Path, shown: str | None = None) -> Source:
     """
     file = Path(path)
     name = shown or str(path)
-    if file.suffix != ".arch":
+    if file.suffix != ".arch" or file.resolve().suffix != ".arch":  # a link may lead elsewhere
         raise error(
             "file", f"{name} is no .arch file", help="a network is read from a file that ends in .arch"
         )

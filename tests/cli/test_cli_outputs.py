@@ -88,3 +88,16 @@ def test_fmt_writes_through_a_link(folder: Path) -> None:
     assert (folder / "link.arch").is_symlink()
     assert "net   " not in (folder / "net.arch").read_text()
     assert (folder / "net.arch").stat().st_mode & 0o777 == 0o640
+
+
+@pytest.mark.parametrize("text", [None, 'use "link.arch"\ninput 3x8x8\nnet RELU\n'], ids=["named", "used"])
+def test_a_link_to_another_kind_of_file_is_not_quoted(
+    folder: Path, text: str | None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "secret").write_text("a secret line\n")
+    (folder / "link.arch").symlink_to("secret")
+    if text:
+        (folder / "user.arch").write_text(text)
+    assert run(["check", "user.arch" if text else "link.arch"]) == 1
+    said = capsys.readouterr().err
+    assert "link.arch is no .arch file" in said and "secret line" not in said
