@@ -15,9 +15,10 @@ from blockdsl.cli.options import (
     FileArgument,
     InputOption,
     SetOption,
+    input_files,
     open_architecture,
 )
-from blockdsl.cli.output import check_writable, replacing
+from blockdsl.cli.output import check_outputs, replacing
 from blockdsl.cli.writers import writer_for
 from blockdsl.tables import Column
 
@@ -63,7 +64,8 @@ def command(
     writer = writer_for(output) if output else None
     architecture = open_architecture(file, expression, shape, settings)
     if output:
-        check_writable(output)
+        given = None if mapping == "auto" else Path(mapping)
+        check_outputs([output], input_files(file, source, given))
     pairs = {} if mapping == "auto" else read_map(Path(mapping))
     tensors, report = carry(read_state(source), architecture.ir, pairs=pairs, partial=partial)
     names = Column("layers", "name"), Column("from", "name"), Column("count", "number"), Column("", "name")

@@ -101,3 +101,14 @@ def test_a_link_to_another_kind_of_file_is_not_quoted(
     assert run(["check", "user.arch" if text else "link.arch"]) == 1
     said = capsys.readouterr().err
     assert "link.arch is no .arch file" in said and "secret line" not in said
+
+
+@pytest.mark.parametrize("output", ["w.safetensors", "map.safetensors"])
+def test_weights_does_not_replace_what_it_reads(folder: Path, output: str) -> None:
+    assert run(["compile", "net.arch", "-o", "w.safetensors"]) == 0
+    (folder / "map.safetensors").write_text("conv1 = conv1\n")
+    before = (folder / output).read_bytes()
+    command = ["weights", "net.arch", "--from", "w.safetensors", "--map", "map.safetensors"]
+    assert run([*command, "-o", output]) == 1
+    assert (folder / output).read_bytes() == before
+    assert run([*command, "-o", "new.safetensors"]) == 0
