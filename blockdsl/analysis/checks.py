@@ -104,12 +104,12 @@ def _hold(program: Program, condition: nodes.Expr, names: dict[str, object]) -> 
         return
     actual = program.evaluate(condition.left, names)
     stated = program.evaluate(condition.right, names)
+    sides = Mark(condition.left.span, _shown(actual)), Mark(condition.right.span, _shown(stated))
     if condition.op not in ("==", "!=") and not (_is_number(actual) and _is_number(stated)):
         raise error(
             "value",
             f"{condition.op} compares numbers, not {_shown(actual)} and {_shown(stated)}",
-            Mark(condition.left.span, _shown(actual)),
-            Mark(condition.right.span, _shown(stated)),
+            *sides,
             help="== and != compare shapes",
         )
     if COMPARISONS[condition.op](actual, stated):
@@ -117,8 +117,7 @@ def _hold(program: Program, condition: nodes.Expr, names: dict[str, object]) -> 
     raise error(
         "check",
         f"{condition.left.span.text} is {_shown(actual)}, not {_WORDS[condition.op]}{_shown(stated)}",
-        Mark(condition.left.span, _shown(actual)),
-        Mark(condition.right.span, _shown(stated)),
+        *sides,
         help="correct the network, or the check",
     )
 

@@ -10,7 +10,7 @@ import typer
 
 from blockdsl.cli.display import show_table
 from blockdsl.cli.options import read_file
-from blockdsl.cli.output import check_writable, replacing
+from blockdsl.output import check_writable, replacing
 from blockdsl.visible import visible
 
 NAME = "compare"

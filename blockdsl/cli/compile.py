@@ -18,8 +18,8 @@ from blockdsl.cli.options import (
     input_files,
     open_architecture,
 )
-from blockdsl.cli.output import check_outputs, replacing
 from blockdsl.cli.writers import writer_for
+from blockdsl.output import check_outputs, replacing
 
 if TYPE_CHECKING:
     import torch

@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from blockdsl.tables import Column, Kind, Line, Part, Table, pairs, wrapped
 from blockdsl.visible import visible
 
 if TYPE_CHECKING:
     from blockdsl.analysis import Summary
+    from blockdsl.tables import Column, Kind, Line
 
 
 def show_summary(summary: Summary, *, expand: bool = False) -> None:
@@ -23,6 +23,8 @@ def show_summary(summary: Summary, *, expand: bool = False) -> None:
     if not sys.stdout.isatty():
         print(table.plain(summary, expand=expand))
         return
+    from blockdsl.tables import Column, Part, Table, pairs, wrapped
+
     rows = [[visible(text) for text in table.cells(row)] for row in summary.rows(expand=expand)]
     kinds: list[Kind] = ["name", "text", "name", *["number"] * (len(table.HEADER) - 3)]  # type: ignore[list-item]
     columns = [Column(head, kind) for head, kind in zip(table.HEADER, kinds, strict=True)]
@@ -38,6 +40,8 @@ def show_table(
     """Print a table of words; what the columns hold is told from the cells unless it is said."""
     rows = [[visible(text) for text in row] for row in rows]
     if sys.stdout.isatty():
+        from blockdsl.tables import Column, Table
+
         columns = columns or [
             Column(head, _kind([row[i] for row in rows], i)) for i, head in enumerate(header)
         ]

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from blockdsl.cli.options import ExpressionOption, sources
-from blockdsl.cli.output import replacing
 from blockdsl.diagnostics import ArchError
+from blockdsl.output import replacing
 
 if TYPE_CHECKING:
     from blockdsl.source import Source

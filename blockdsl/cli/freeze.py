@@ -19,8 +19,8 @@ from blockdsl.cli.options import (
     input_files,
     read,
 )
-from blockdsl.cli.output import check_outputs, replacing
 from blockdsl.diagnostics import did_you_mean, error
+from blockdsl.output import check_outputs, replacing
 
 if TYPE_CHECKING:
     from blockdsl.search.space import Candidate, Space

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from blockdsl.cli.options import ExpressionOption, FileArgument, InputOption, dims, input_files, read
-from blockdsl.cli.output import check_outputs, replacing
+from blockdsl.output import check_outputs, replacing
 
 if TYPE_CHECKING:
     from blockdsl.search.opened import Tried

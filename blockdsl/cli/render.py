@@ -18,7 +18,7 @@ from blockdsl.cli.options import (
     input_files,
     read,
 )
-from blockdsl.cli.output import check_outputs, replacing
+from blockdsl.output import check_outputs, replacing
 
 NAME = "render"
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from blockdsl.cli.output import check_writable, replacing
+from blockdsl.output import check_writable, replacing
 
 NAME = "report"
 

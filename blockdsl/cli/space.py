@@ -19,7 +19,6 @@ from blockdsl.cli.options import (
     read,
 )
 from blockdsl.diagnostics import ArchError, error
-from blockdsl.tables import Column
 
 if TYPE_CHECKING:
     from blockdsl.search.space import Candidate, Space
@@ -130,6 +129,8 @@ def _list(space: Space, candidates: Iterator[Candidate | ArchError]) -> None:
         words = " ".join(f"{path}={_quoted(text)}" for path, text in choices.items())
         broken = "  (beyond the limits)" if space.broken(candidate) else ""
         rows.append((f"{candidate.summary.params:,}", f"{candidate.summary.macs:,}", words + broken))
+    from blockdsl.tables import Column
+
     columns = Column("params", "number"), Column("macs", "number"), Column("choices", essential=True)
     show_table([column.head for column in columns], rows, columns)
 

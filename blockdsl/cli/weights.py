@@ -18,9 +18,8 @@ from blockdsl.cli.options import (
     input_files,
     open_architecture,
 )
-from blockdsl.cli.output import check_outputs, replacing
 from blockdsl.cli.writers import writer_for
-from blockdsl.tables import Column
+from blockdsl.output import check_outputs, replacing
 
 if TYPE_CHECKING:
     from blockdsl.transfer import Report
@@ -59,6 +58,7 @@ def command(
     """
     if source is None:
         raise typer.BadParameter("name the state dict: --from STATE.pth", param_hint="--from")
+    from blockdsl.tables import Column
     from blockdsl.transfer import carry, read_map, read_state
 
     writer = writer_for(output) if output else None

@@ -11,7 +11,7 @@ from blockdsl.diagnostics import ArchError, did_you_mean
 from blockdsl.lowering.context import Context
 from blockdsl.lowering.values import BlockValue, Closure, Evaluated, Tensors, cut, shown
 from blockdsl.ops import TAGS, Argument, Operation, OpError
-from blockdsl.ops.core import checked
+from blockdsl.ops.core import check_arguments
 from blockdsl.source import Span
 
 TAG = re.compile(r"([a-z])([0-9]{1,18}(?:x[0-9]{1,18})?)")
@@ -173,7 +173,7 @@ def declared(
     try:
         made = make(**values)
         if isinstance(made, Operation):
-            checked(made)
+            check_arguments(made)
         else:
             made.check()
         return made

@@ -126,9 +126,7 @@ class Evaluator(Lookup):
                     "value", "? makes a network optional, here is none", expr.span,
                     help="a choice of values stands in braces: {8, 16}",
                 )  # fmt: skip
-        raise context.error(
-            "value", f"a value stands here, not {shown(self.evaluate(expr, context))}", expr.span
-        )
+        raise context.error("value", f"a value stands here, not {cut(expr.span.text)}", expr.span)
 
     def _list(self, items: tuple[nodes.Expr, ...], expr: nodes.Expr, context: Context) -> tuple[Any, ...]:
         values = tuple([value for item in items for value in self._items(item, context)])

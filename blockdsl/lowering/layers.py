@@ -13,7 +13,7 @@ from blockdsl.lowering.context import Context
 from blockdsl.lowering.evaluate import Evaluator
 from blockdsl.lowering.values import Tensors
 from blockdsl.ops import Operation, OpError, Shape
-from blockdsl.ops.core import declared
+from blockdsl.ops.core import output_shapes
 from blockdsl.ops.geometry import show
 from blockdsl.ops.shape import Flatten
 from blockdsl.source import Span
@@ -62,7 +62,7 @@ class Layers(Evaluator):
             inputs = self.layer(Flatten(), inputs, span, context).values
         shapes = [self.graph.shape_of(value) for value in inputs]
         try:
-            outputs = declared(operation, *shapes)
+            outputs = output_shapes(operation, *shapes)
         except OpError as refused:
             place = _written(call, refused.argument, operation, context) or span
             raise self._refused(refused, inputs, shapes, place, context, sides) from refused.__cause__

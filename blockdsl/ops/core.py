@@ -228,7 +228,7 @@ def is_built_in(operation: Operation) -> bool:
     return type(operation).__module__.startswith("blockdsl.ops.")
 
 
-def declared(operation: Operation, *inputs: Shape) -> tuple[Shape, ...]:
+def output_shapes(operation: Operation, *inputs: Shape) -> tuple[Shape, ...]:
     """The shapes of the outputs. A user's operation is asked for everything that it declares, and checked.
 
     Raises:
@@ -257,7 +257,7 @@ def declared(operation: Operation, *inputs: Shape) -> tuple[Shape, ...]:
     return shapes
 
 
-def checked(operation: Operation) -> None:
+def check_arguments(operation: Operation) -> None:
     """Let an operation refuse its arguments (raises `OpError`, also for mistakes of a user's `check`)."""
     if is_built_in(operation):
         operation.check()
@@ -271,7 +271,7 @@ def _answer(operation: Operation, what: str, ask: Callable[..., Any], inputs: tu
         return ask(*inputs)
     except OpError:
         raise
-    except Exception as failure:
+    except Exception as failure:  # a user's code may raise anything
         detail = f": {failure}" if str(failure) else ""
         raise OpError(
             f"{what}() of {operation.name} raised {type(failure).__name__}{detail}",

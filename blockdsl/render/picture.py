@@ -11,6 +11,7 @@ from typing import Any, Self
 from blockdsl import nodes
 from blockdsl.diagnostics import did_you_mean, error
 from blockdsl.ops import Shape
+from blockdsl.output import replacing
 from blockdsl.render import graphviz
 from blockdsl.render.alternatives import Unfolded, unfold
 from blockdsl.render.dot import COSTS, DIRECTIONS, Style, to_dot
@@ -71,8 +72,7 @@ class Picture(bytes):
         """Write the picture to a file, which is replaced if it is there; the path.
 
         Raises:
-            ArchError: the file's ending is another kind's.
-            OSError: the file cannot be written.
+            ArchError: the file's ending is another kind's, or it cannot be written.
         """
         path = Path(path)
         ending = path.suffix.removeprefix(".")
@@ -81,13 +81,8 @@ class Picture(bytes):
                 "output", f"cannot write {path}: the picture is of the kind {self.kind}",
                 help=f'end the name in .{self.kind}, or draw another kind: net.picture("{ending or "png"}")',
             )  # fmt: skip
-        # Written beside its place first, so that a full disk leaves no half a picture there.
-        part = path.with_name(f".{path.name}.part")
-        try:
+        with replacing(path) as part:
             part.write_bytes(self)
-            part.replace(path)
-        finally:
-            part.unlink(missing_ok=True)
         return path
 
     def __repr__(self) -> str:

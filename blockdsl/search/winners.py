@@ -11,6 +11,7 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial
 
 from blockdsl.diagnostics import error
+from blockdsl.output import replacing
 from blockdsl.search.choosing import readable
 from blockdsl.search.enqueue import CHOOSE
 from blockdsl.search.frozen import frozen_text
@@ -95,11 +96,13 @@ def write(winner: Winner, out: Path) -> list[Path]:
     path = out / f"trial{winner.trial.number}.arch"
     try:
         out.mkdir(parents=True, exist_ok=True)
-        path.write_text(winner.text, encoding="utf-8", newline="\n")
-        if winner.weights is None:
-            return [path]
-        beside = path.with_suffix(".safetensors")
-        shutil.copyfile(winner.weights, beside)
     except OSError as reason:
         raise error("output", f"cannot write to {out}: {(reason.strerror or str(reason)).lower()}") from None
+    with replacing(path) as part:
+        part.write_text(winner.text, encoding="utf-8", newline="\n")
+    if winner.weights is None:
+        return [path]
+    beside = path.with_suffix(".safetensors")
+    with replacing(beside) as part:
+        shutil.copyfile(winner.weights, part)
     return [path, beside]

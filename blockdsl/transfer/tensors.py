@@ -34,9 +34,9 @@ def plain_state(found: Mapping[Any, Any], where: str = "the state dict") -> Stat
     state = State()
     for name, value in found.items():
         if not isinstance(name, str):
-            raise error("weights", f"{where}: the name {_shown(name)} is no string")
+            raise error("weights", f"{where}: the name {name} is no string")
         if wrong := _unfit(value):
-            raise error("weights", f"{where}: {_shown(name)} is {wrong}, not a dense tensor", help=_HELP)
+            raise error("weights", f"{where}: {name} is {wrong}, not a dense tensor", help=_HELP)
         state[name] = value
     state.ordered = getattr(found, "ordered", True)
     return state
@@ -71,20 +71,12 @@ def check_values(name: str, tensor: Tensor, *, counts: bool = False) -> None:
     """
     if counts:
         if tensor.is_floating_point() or tensor.dtype == torch.bool or tensor.numel() != 1:
-            raise error("weights", f"{_shown(name)} ({tensor.dtype}) is no count of batches")
+            raise error("weights", f"{name} ({tensor.dtype}) is no count of batches")
         return
     if not tensor.is_floating_point():
-        raise error("weights", f"{_shown(name)} has {tensor.dtype} numbers, weights have floating point ones")
+        raise error("weights", f"{name} has {tensor.dtype} numbers, weights have floating point ones")
     # There are no comparisons for the types of one byte.
     finite = (tensor.float() if tensor.itemsize == 1 else tensor).isfinite()
     if not finite.all():
         bad = int((~finite).sum())
-        raise error(
-            "weights", f"{_shown(name)} is not finite: {bad} of {tensor.numel()} numbers are inf or nan"
-        )
-
-
-def _shown(name: object) -> str:
-    """A name as it may be printed: control characters visible."""
-    text = str(name)
-    return text if text.isprintable() else repr(text)
+        raise error("weights", f"{name} is not finite: {bad} of {tensor.numel()} numbers are inf or nan")

@@ -9,8 +9,8 @@ from types import ModuleType
 import pytest
 
 from blockdsl.cli import run
-from blockdsl.cli.output import replacing
 from blockdsl.diagnostics import ArchError
+from blockdsl.output import replacing
 
 
 @pytest.fixture(autouse=True)

@@ -15,6 +15,7 @@ from torch import nn
 
 from blockdsl.codegen import module_path
 from blockdsl.codegen.initial import term_for
+from blockdsl.export.python.modules import class_name
 from blockdsl.export.python.text import indented, literal
 from blockdsl.ir import Graph
 from blockdsl.ops import Shape
@@ -76,10 +77,7 @@ def _loop(loops: dict[Start, list[type[nn.Module]]]) -> list[str]:
     """One pass over all modules, with a branch for the classes that begin alike."""
     lines: list[str] = []
     for start, classes in loops.items():
-        names = [
-            cls.__name__ if not cls.__module__.startswith("torch.") else f"nn.{cls.__name__}"
-            for cls in classes
-        ]
+        names = [class_name(cls) for cls in classes]
         which = names[0] if len(names) == 1 else f"({', '.join(names)})"
         lines += [f"    {'elif' if lines else 'if'} isinstance(module, {which}):"]
         lines += indented((line for fill in start for line in fill.lines()), 2)
@@ -169,10 +167,8 @@ def _named(draw: Draw, swapped: bool) -> tuple[str, tuple[str, ...]] | None:
 def _scale(scale: Scale, weight: str, swapped: bool) -> str:
     """A scale by the fan-in, counted from the weight itself."""
     index = ":, 0" if swapped else "0"
-    sign, ratio = (
-        "-" if scale.sign < 0 else "",
-        f"{_number(scale.numerator)} / module.{weight}[{index}].numel()",
-    )
+    ratio = f"{_number(scale.numerator)} / module.{weight}[{index}].numel()"
+    sign = "-" if scale.sign < 0 else ""
     return f"{sign}({ratio}) ** 0.5" if scale.root else f"{sign}{ratio}"
 
 

@@ -54,7 +54,7 @@ def _prove(text: str, name: str, built: nn.Module) -> None:
             network = found[name]()
         state = {key: tensor.shape for key, tensor in network.state_dict().items()}
         problem = "" if state == {k: t.shape for k, t in built.state_dict().items()} else "has other tensors"
-    except Exception as failure:
+    except Exception as failure:  # whatever is wrong with the file, it must not be written
         problem = f"fails with {type(failure).__name__}: {failure}"
     if problem:
         raise error(
