@@ -67,8 +67,21 @@ def error(
 def nearest(name: str, known: Iterable[str]) -> str | None:
     """The known name closest to a misspelt one, if any is close; of `conv` and `CONV` the one in its case."""
     by_folded = {k.lower(): k for k in sorted(known, key=lambda k: k.isupper() == name.isupper())}
-    found = get_close_matches(name.lower(), by_folded, n=1, cutoff=0.6)
-    return by_folded[found[0]] if found else None
+    folded = name.lower()
+    likely = get_close_matches(folded, by_folded, n=3, cutoff=0.6)
+    close = set(get_close_matches(folded, likely, n=3, cutoff=0.7))
+    found = next((word for word in likely if word in close or _one_slip(folded, word)), None)
+    return by_folded[found] if found else None
+
+
+def _one_slip(word: str, other: str) -> bool:
+    """Whether two words differ by one letter: another one, one more or less, or two exchanged."""
+    start = 0
+    while start < min(len(word), len(other)) and word[start] == other[start]:
+        start += 1
+    rest, others = word[start:], other[start:]
+    exchanged = rest[1:2] + rest[:1] + rest[2:]
+    return rest[1:] in (others, others[1:]) or rest == others[1:] or exchanged == others
 
 
 def did_you_mean(name: str, known: Iterable[str], otherwise: str = "") -> str:

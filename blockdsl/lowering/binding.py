@@ -10,7 +10,7 @@ from blockdsl import nodes
 from blockdsl.diagnostics import ArchError, did_you_mean
 from blockdsl.lowering.context import Context
 from blockdsl.lowering.values import BlockValue, Closure, Evaluated, Tensors, cut, shown
-from blockdsl.ops import TAGS, Argument, Operation, OpError
+from blockdsl.ops import TAGS, Argument, Operation, OpError, foreign
 from blockdsl.ops.core import check_arguments
 from blockdsl.source import Span
 
@@ -37,8 +37,12 @@ def tag_of(arg: nodes.Arg) -> tuple[str, int | tuple[int, ...], Span] | None:
     return match[1], sizes if len(sizes) > 1 else sizes[0], value.span
 
 
-def assign(call: nodes.Call, names: list[str], context: Context) -> dict[str, nodes.Arg]:
+def assign(
+    call: nodes.Call, names: list[str], context: Context, *, tags: bool = True
+) -> dict[str, nodes.Arg]:
     """Which written argument stands for which declared name, tags as they are read by `call.name`.
+
+    Without `tags` a word such as `p3` is a word.
 
     Raises:
         ArchError: too many arguments, an unknown name, one given twice, an unknown or ambiguous tag.
@@ -47,7 +51,7 @@ def assign(call: nodes.Call, names: list[str], context: Context) -> dict[str, no
     position = 0
     named = False
     for arg in call.args:
-        if (tag := tag_of(arg)) and (name := _tagged(call, tag[0], names, context, arg)):
+        if tags and (tag := tag_of(arg)) and (name := _tagged(call, tag[0], names, context, arg)):
             named = True
         elif arg.name is not None:
             name, named = arg.name, True
@@ -56,7 +60,7 @@ def assign(call: nodes.Call, names: list[str], context: Context) -> dict[str, no
                     "argument",
                     f"{call.name} has no argument {name}",
                     arg.span,
-                    help=did_you_mean(name, names, _takes(call.name, names)),
+                    help=foreign.argument(name, names) or did_you_mean(name, names, _takes(call.name, names)),
                 )
         else:
             if position >= len(names):
@@ -88,10 +92,9 @@ def _tagged(
     if name not in names:
         if bound:
             return None
-        raise context.error(
-            "argument", f"{call.name} has no tag {letter}", arg.span,
-            help=_takes(call.name, list(names)),
-        )  # fmt: skip
+        word = "" if call.name.isupper() else f'; a word stands in quotes: "{written}"'
+        help = _takes(call.name, names) + word
+        raise context.error("argument", f"{call.name} has no tag {letter}", arg.span, help=help)
     if bound and call.name.isupper():
         raise context.error(
             "argument",
@@ -106,8 +109,22 @@ def _count(number: int) -> str:
     return "one argument" if number == 1 else f"{number} arguments"
 
 
-def _takes(name: str, names: list[str]) -> str:
+def _takes(name: str, names: Iterable[str]) -> str:
+    names = list(names)
     return f"{name}({', '.join(names)})" if names else f"{name} takes no arguments"
+
+
+def signature(operation: type[Operation]) -> str:
+    """`CONV(channels, kernel, …)`: an operation with the names of its arguments."""
+    return _takes(operation.name, operation.arguments) if operation.arguments else operation.name
+
+
+def size_in_brackets(word: str, context: Context) -> str:
+    """The help for `kx1`, which is a name and no size: how a size with names in it is written."""
+    parts = word.split("x")
+    if len(parts) < 2 or not all(p.isdigit() or context.scope.find(p) is not None for p in parts):
+        return ""
+    return f"a size with names in it is written ({','.join(parts)})"
 
 
 def missing(
@@ -166,7 +183,8 @@ def declared(
                 "argument",
                 f"{name} of {call.name} {refused}, not {cut(str(value)) if unknown else shown(value)}",
                 arg.value.span,
-                help=did_you_mean(str(value), known, f"no name {cut(str(value))} is bound here")
+                help=size_in_brackets(str(value), context)
+                or did_you_mean(str(value), known, f"no name {cut(str(value))} is bound here")
                 if unknown
                 else "",
             ) from None

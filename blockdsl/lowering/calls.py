@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from blockdsl import nodes, ops
+from blockdsl.diagnostics import ArchError
 from blockdsl.frozen import FrozenDict
 from blockdsl.ir import Auxiliary, BlockCall, Segment, module_name
 from blockdsl.lowering.binding import assign, declared, missing, tag_of
@@ -13,7 +14,7 @@ from blockdsl.lowering.context import Context, Naming, Scope, Trace, place
 from blockdsl.lowering.kinds import AUX
 from blockdsl.lowering.replay import Record, Replaying, key_of
 from blockdsl.lowering.values import BlockValue, Closure, Evaluated, Function, Kind, Tensors, shown
-from blockdsl.ops import Operation
+from blockdsl.ops import Argument, Operation
 from blockdsl.ops.shape import Identity
 from blockdsl.source import Span
 
@@ -26,6 +27,20 @@ def _is_tag(arg: nodes.Arg, context: Context) -> bool:
     return tag_of(arg) is not None and context.scope.find(arg.span.text) is None
 
 
+def operation_arguments(call: nodes.Call) -> list[Argument]:
+    """The arguments of the operation that is called."""
+    operation = ops.find(call.name)
+    return list(operation.arguments.values()) if operation else []
+
+
+def _takes_value(argument: Argument, value: Evaluated) -> bool:
+    try:
+        argument.convert(value)
+    except ValueError:
+        return False
+    return True
+
+
 class Calls(Replaying):
     """Applies what has a name. `plain` keeps the operations that were written without arguments."""
 
@@ -33,7 +48,7 @@ class Calls(Replaying):
         super().__init__(choose)
         self.plain: dict[type[Operation], Operation] = {}
 
-    def bundle(self, bundle: nodes.ListOf, stream: Tensors, context: Context) -> Tensors:
+    def bundle(self, bundle: nodes.ListOf, stream: Tensors, context: Context, join: str = "") -> Tensors:
         """Let tensors flow through the networks of a bundle."""
         raise AssertionError
 
@@ -76,7 +91,8 @@ class Calls(Replaying):
             return stream
         path = path or context.naming.next(call.name.lower())
         if not call.args and operation in self.plain:
-            return self.layer(self.plain[operation], stream.values, call.span, context, path=path, call=call)
+            made = self.plain[operation]
+            return self.layer(made, stream.values, call.span, context, stream.sides, path, call)
         same = context.choosing is context.naming
         choices = Naming(path if same else context.choosing.next(call.name.lower()))
         arguments = context.but(choosing=choices, hint="", at=None)
@@ -87,7 +103,7 @@ class Calls(Replaying):
         made = declared(call, operation, operation.arguments, context, evaluate)
         if not call.args:
             self.plain[operation] = made
-        return self.layer(made, stream.values, call.span, context, path=path, call=call)
+        return self.layer(made, stream.values, call.span, context, stream.sides, path, call)
 
     def argument(self, expr: nodes.Expr, context: Context) -> Evaluated:
         """The value of an operation's argument; a lone unknown word is that word (`pad=same`).
@@ -109,11 +125,24 @@ class Calls(Replaying):
     def _branches(self, call: nodes.Call, stream: Tensors, context: Context) -> tuple[nodes.Call, Tensors]:
         """`MEAN(A, B, drop=0.15)` is `[A, B]-MEAN(drop=0.15)`."""
         networks = tuple(a for a in call.args if a.name is None and not _is_tag(a, context))
+        for arg in networks:
+            if not isinstance(arg.value, nodes.For) and self.kind(arg.value, context) is Kind.DATA:
+                raise self._no_branch(call, arg, context)
         if not networks:
             return call, stream
         rest = tuple(a for a in call.args if a not in networks)
         bundle = nodes.ListOf(call.span, tuple(a.value for a in networks))
-        return nodes.Call(call.span, call.name, rest), self.bundle(bundle, stream, context)
+        return nodes.Call(call.span, call.name, rest), self.bundle(bundle, stream, context, call.name)
+
+    def _no_branch(self, call: nodes.Call, arg: nodes.Arg, context: Context) -> ArchError:
+        """The error for `MEAN(0.1)`: what stands in a join's brackets without a name is a network."""
+        value = self.evaluate(arg.value, context)
+        fits = [a.name for a in operation_arguments(call) if _takes_value(a, value)]
+        name = fits[0] if fits else ""
+        return context.error(
+            "argument", f"{call.name} joins networks, not {shown(value)}", arg.span,
+            help=f"what else it takes stands by its name: {name}={arg.span.text}" if name else "",
+        )  # fmt: skip
 
     def _closure_applied(
         self,
@@ -220,7 +249,7 @@ class Calls(Replaying):
             elif (tag := tag_of(arg)) and _is_tag(arg, context):
                 values[param.name] = tag[1]
             else:
-                values[param.name] = self.evaluate(arg.value, outside.hinted(param.name))
+                values[param.name] = self.word_or_value(arg.value, outside.hinted(param.name))
         return values
 
     def call_function(self, function: Function, call: nodes.Call, context: Context) -> Evaluated:
@@ -259,10 +288,10 @@ class Calls(Replaying):
         if let.params is not None:
             context.scope.names[let.name] = Function(let, context.scope)
         else:
-            context.scope.names[let.name] = self.evaluate(let.value, context.hinted(let.name))
+            context.scope.names[let.name] = self.word_or_value(let.value, context.hinted(let.name))
 
     def _auxiliary(self, call: nodes.Call, stream: Tensors, context: Context) -> Tensors:
-        given = assign(call, ["name", "head", "weight"], context)
+        given = assign(call, ["name", "head", "weight"], context, tags=False)
         missing(call, ("name", "head"), given, ["name", "head", "weight"], context)
         word = given["name"].value
         name = word.value if isinstance(word, nodes.String) else word.span.text

@@ -116,7 +116,7 @@ class Context:
     or an option of a choice. `repeated` says that a label here may come again. `training_only` is set
     inside auxiliary heads, `linked` behind the first link of a chain, where a tensor would lose what flows.
     A choice without a name of its own is called `hint`; one that a name was bound to is found `at` that
-    name's path.
+    name's path. `within` is the innermost chain or join that is being applied.
     """
 
     scope: Scope
@@ -130,6 +130,7 @@ class Context:
     linked: bool = False
     hint: str = ""
     at: tuple[Segment, ...] | None = None
+    within: Span | None = None
 
     def but(self, **changes: Any) -> Context:
         """This context with some fields changed: `dataclasses.replace`, which is too slow here."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from blockdsl import nodes
-from blockdsl.diagnostics import ArchError, did_you_mean
+from blockdsl.diagnostics import ArchError
 from blockdsl.lowering import arithmetic
 from blockdsl.lowering.context import Context, Scope, Trace, place
 from blockdsl.lowering.lookup import Lookup
@@ -174,12 +174,12 @@ class Evaluator(Lookup):
 
     def _option(self, option: nodes.Expr, context: Context) -> Evaluated:
         """The value of what was chosen; a word that names nothing is told how words are written."""
-        if self.is_unknown_word(option, context):
-            name = option.span.text
-            if name != "in" and not name.isupper() and name not in self.coming:
-                help = did_you_mean(name, context.scope.known(), f'a word stands in quotes here: "{name}"')
-                raise context.error("name", f"unknown name {cut(name)}", option.span, help=help)
-        return self.evaluate(option, context)
+        return self.word_or_value(option, context)
+
+    def word_or_value(self, expr: nodes.Expr, context: Context) -> Evaluated:
+        """The value of an expression that may be a word, which is then told how words are written."""
+        self.refuse_unknown_word(expr, context)
+        return self.evaluate(expr, context)
 
     def branch(self, expr: nodes.If, context: Context) -> nodes.Expr:
         """The side of an `if` that its condition chooses."""
@@ -220,9 +220,10 @@ class Evaluator(Lookup):
         if expr.op in ("and", "or"):
             first = self.truth(expr.left, context)
             return self.truth(expr.right, context) if first == (expr.op == "and") else first
-        left, right = self.evaluate(expr.left, context), self.evaluate(expr.right, context)
         if expr.op in ("==", "!="):
+            left, right = self.word_or_value(expr.left, context), self.word_or_value(expr.right, context)
             return self._same(left, right, expr, context) == (expr.op == "==")
+        left, right = self.evaluate(expr.left, context), self.evaluate(expr.right, context)
         return self._combine(expr.op, left, right, expr.left, expr.right, context)
 
     def _same(self, left: Evaluated, right: Evaluated, expr: nodes.Binary, context: Context) -> bool:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import prod
 
 from blockdsl import nodes
-from blockdsl.diagnostics import Mark
+from blockdsl.diagnostics import ArchError, Mark
 from blockdsl.ir import Layer, Segment, Value
 from blockdsl.lowering.binding import assign
 from blockdsl.lowering.choices import Chooser
@@ -42,7 +43,7 @@ class Layers(Evaluator):
         inputs: tuple[Value, ...],
         span: Span,
         context: Context,
-        sides: list[Span] | None = None,
+        sides: Sequence[Span] = (),
         path: tuple[Segment, ...] | None = None,
         call: nodes.Call | None = None,
     ) -> Tensors:
@@ -65,7 +66,9 @@ class Layers(Evaluator):
             outputs = output_shapes(operation, *shapes)
         except OpError as refused:
             place = _written(call, refused.argument, operation, context) or span
-            raise self._refused(refused, inputs, shapes, place, context, sides) from refused.__cause__
+            if len(sides) != len(inputs):
+                sides = [self.graph.layer(value.node).span for value in inputs]
+            raise _refused(refused, shapes, place, context, sides) from refused.__cause__
         largest = max(map(prod, outputs))
         if largest > MAX_NUMBERS:
             raise context.error(
@@ -80,23 +83,25 @@ class Layers(Evaluator):
         self.point(layer.name, Value(layer.id))
         return Tensors(tuple(Value(layer.id, port) for port in range(len(outputs))))
 
-    def _refused(
-        self,
-        refused: OpError,
-        inputs: tuple[Value, ...],
-        shapes: list[Shape],
-        span: Span,
-        context: Context,
-        sides: list[Span] | None,
-    ) -> Exception:
-        marks: list[Mark] = []
-        for side in refused.sides or ():
-            place = sides[side] if sides else self.graph.layer(inputs[side].node).span
-            marks.append(Mark(place, show(shapes[side])))
-        if not marks:
-            made_by = self.graph.layer(inputs[0].node)
-            marks = [Mark(span), Mark(made_by.span, show(shapes[0]))]
-        return context.error("shape", refused.message, *marks, help=refused.help)
+
+def _refused(
+    refused: OpError, shapes: list[Shape], span: Span, context: Context, sides: Sequence[Span]
+) -> ArchError:
+    """The error for inputs that an operation refuses; `sides` are the places where they come from.
+
+    Both sides of a join are marked. Where one of them is written elsewhere, the join is marked first.
+    """
+    if not refused.sides:
+        marks = [Mark(span), Mark(sides[0], show(shapes[0]))]
+    else:
+        marks = [Mark(sides[side], show(shapes[side])) for side in refused.sides]
+        if not all(_holds(context.within, mark.span) or _holds(span, mark.span) for mark in marks):
+            marks.insert(0, Mark(span, "these are joined here"))
+    return context.error("shape", refused.message, *marks, help=refused.help)
+
+
+def _holds(outer: Span | None, inner: Span) -> bool:
+    return outer is not None and outer.source == inner.source and outer.start <= inner.start < outer.end
 
 
 def _written(

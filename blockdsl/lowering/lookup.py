@@ -6,11 +6,13 @@ from blockdsl import nodes, ops
 from blockdsl.diagnostics import ArchError, did_you_mean
 from blockdsl.ir import Graph
 from blockdsl.lowering import arithmetic
+from blockdsl.lowering.binding import signature, size_in_brackets
 from blockdsl.lowering.choices import Chooser
 from blockdsl.lowering.context import Context
 from blockdsl.lowering.deciding import Deciding
 from blockdsl.lowering.kinds import AUX
-from blockdsl.lowering.values import Data, Evaluated, Tensors, cut, shown
+from blockdsl.lowering.values import BlockValue, Closure, Data, Evaluated, Tensors, cut, shown
+from blockdsl.ops import TAGS, foreign
 from blockdsl.source import Span
 
 _AXES = {1: "c", 2: "lc", 3: "chw"}
@@ -34,17 +36,17 @@ class Lookup(Deciding):
         step = path.steps[0]
         value = context.scope.find(step.name)
         if value is None:
-            raise self.unknown(step.name, step.span, context)
+            raise self.unknown(step.name, step.span, context, help=_index_of_nothing(step))
         if step.index is not None:
             value = self._item(value, step, context)
         for axis in path.steps[1:]:
             value = self._axis(value, axis, path, context)
         return value
 
-    def unknown(self, name: str, span: Span, context: Context) -> ArchError:
+    def unknown(self, name: str, span: Span, context: Context, help: str = "") -> ArchError:
         """The error for a name that nobody bound, with the nearest that somebody did.
 
-        `span` begins with the name.
+        `span` begins with the name. `help` is said where no name is near.
         """
         span = Span(span.source, span.start, span.start + len(name))
         if name == "in":
@@ -58,14 +60,23 @@ class Lookup(Deciding):
             )
         if ops.find(name) is not None:
             return context.error("value", f"{name} is an operation; a value stands here", span)
-        known = [*context.scope.known(), *arithmetic.FUNCTIONS, *ops.all_operations(), AUX]
         what = "operation" if name.isupper() and len(name) > 1 else "name"
-        return context.error(
-            "name",
-            f"unknown {what} {cut(name)}",
-            span,
-            help=did_you_mean(name, known) if len(name) > 1 else "",
-        )
+        help = self._meant(name, context) or help
+        return context.error("name", f"unknown {what} {cut(name)}", span, help=help)
+
+    def _meant(self, name: str, context: Context) -> str:
+        """What an unknown name is here, where that can be told."""
+        if meant := ops.find(foreign.counterpart(name)):
+            return f"{name} is {meant.name} here: {signature(meant)}"
+        if fix := foreign.remark(name) or size_in_brackets(name, context):
+            return fix
+        known = [*context.scope.known(), *arithmetic.FUNCTIONS, *ops.all_operations(), AUX]
+        return did_you_mean(name, known) if len(name) > 1 else ""
+
+    def refuse_unknown_word(self, expr: nodes.Expr, context: Context) -> None:
+        """Refuse a lone word that names nothing where a value stands: a word is written in quotes."""
+        if self.is_unknown_word(expr, context) and not (name := expr.span.text).isupper():
+            raise self.unknown(name, expr.span, context, f'a word stands in quotes here: "{cut(name)}"')
 
     def is_unknown_word(self, expr: nodes.Expr, context: Context) -> bool:
         """Whether an expression is one word that names nothing."""
@@ -81,7 +92,10 @@ class Lookup(Deciding):
     def _item(self, value: Evaluated, step: nodes.Step, context: Context) -> Evaluated:
         assert step.index is not None
         if not isinstance(value, tuple):
-            raise context.error("value", f"{step.name} is no list but {shown(value)}", step.span)
+            raise context.error(
+                "value", f"{step.name} is no list but {shown(value)}", step.span,
+                help=_no_index(step.name, value),
+            )  # fmt: skip
         index = self.whole(step.index, context, "an index")
         if not 1 <= index <= len(value):
             raise context.error(
@@ -102,3 +116,23 @@ class Lookup(Deciding):
                 help="it has " + ", ".join(f".{a}" for a in axes),
             )  # fmt: skip
         return shape[axes.index(axis.name)]
+
+
+def _index_of_nothing(step: nodes.Step) -> str:
+    """The help for `s[1]` where nothing is called s."""
+    if step.index is None:
+        return ""
+    tag = f"; the tag is written {step.name}2, for {TAGS[step.name]}=2" if step.name in TAGS else ""
+    return f"an index takes an item of a list: let {step.name} = [3, 4], then {step.name}[1]{tag}"
+
+
+def _no_index(name: str, value: Evaluated) -> str:
+    """The help for an index after something that is no list."""
+    if isinstance(value, Tensors) and len(value.values) > 1:
+        networks = ", ".join("ABCDEFGH"[: len(value.values)])
+        return f"a bundle has no index: each tensor flows into a network of its own, {name}-[{networks}]"
+    if isinstance(value, Tensors):
+        return f"a tensor has sizes, such as {name}.c; SPLIT parts its channels: {name}-SPLIT(2)-[A, B]"
+    if isinstance(value, Closure | BlockValue):
+        return "an index takes an item of a list; a repeated layer is named by `check shape(conv[2])` only"
+    return f"an index takes an item of a list: let {name} = [3, 4], then {name}[1]"

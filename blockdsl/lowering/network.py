@@ -65,6 +65,7 @@ class Lowering(Calls):
     # --- composition
 
     def _chain(self, parts: tuple[nodes.Expr, ...], stream: Tensors, context: Context) -> Tensors:
+        context = context.but(within=parts[0].span.to(parts[-1].span))
         for index, part in enumerate(parts):
             if index:
                 part = self._side(part, context)
@@ -131,10 +132,13 @@ class Lowering(Calls):
         operation = ops.find(_JOINS[type(expr)])
         assert operation is not None
         spans = [part.span for part in expr.parts]
-        return self.layer(operation(), tuple(values), expr.span, context, spans)
+        return self.layer(operation(), tuple(values), expr.span, context.but(within=expr.span), spans)
 
-    def bundle(self, bundle: nodes.ListOf, stream: Tensors, context: Context) -> Tensors:
-        """Let tensors flow through the networks of a bundle; what are tensors already join them."""
+    def bundle(self, bundle: nodes.ListOf, stream: Tensors, context: Context, join: str = "") -> Tensors:
+        """Let tensors flow through the networks of a bundle; what are tensors already join them.
+
+        `join` is the operation in whose brackets the bundle is written, if it is.
+        """
         branches: list[tuple[nodes.Expr, Context]] = []
         context = context.but(linked=False) if context.linked else context
         for item in bundle.items:
@@ -149,18 +153,26 @@ class Lowering(Calls):
         if len(incoming) != len(networks):
             raise context.error(
                 "shape",
-                f"{len(stream.values)} tensors flow into a bundle of {len(networks)} networks",
+                f"{len(stream.values)} tensors flow into "
+                + (f"{join} with " if join else "a bundle of ")
+                + ("one network" if len(networks) == 1 else f"{len(networks)} networks"),
                 bundle.span,
-                help="a bundle has one network for each tensor, or fans one tensor out",
+                help=f"-{join} without networks joins the tensors that flow in"
+                if join
+                else "a bundle has one network for each tensor, or fans one tensor out",
             )
         outgoing: list[Value] = []
+        sides: list[Span] = []
         waiting = iter(incoming)
         for branch, inner in branches:
             if self.kind(branch, inner) is Kind.TENSOR:
-                outgoing += self.apply(branch, Tensors(()), inner).values
+                made = self.apply(branch, Tensors(()), inner)
             else:
-                outgoing += self.apply(branch, Tensors((next(waiting),)), inner).values
-        return Tensors(tuple(outgoing))
+                made = self.apply(branch, Tensors((next(waiting),)), inner)
+            outgoing += made.values
+            alone = len(made.values) == 1 or not made.sides
+            sides += [branch.span] * len(made.values) if alone else made.sides
+        return Tensors(tuple(outgoing), tuple(sides))
 
     def _label(self, label: nodes.Label, stream: Tensors, context: Context) -> Tensors:
         body = label.body

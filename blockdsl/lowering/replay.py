@@ -124,7 +124,7 @@ class _Copy:
         return self.flow.get(value, value)
 
     def tensors(self, tensors: Tensors) -> Tensors:
-        return Tensors(tuple([self.value(value) for value in tensors.values]))
+        return Tensors(tuple([self.value(value) for value in tensors.values]), tensors.sides)
 
     def call(self, call: BlockCall) -> BlockCall:
         path, outer = self.path + call.path[self.before :], self.calls[id(call.outer)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -12,8 +12,9 @@ from blockdsl.ir import Segment
 from blockdsl.lowering.binding import declared
 from blockdsl.lowering.context import Context, Naming
 from blockdsl.lowering.network import Lowering
-from blockdsl.lowering.values import Evaluated, shown
-from blockdsl.recipe import Recipe, RecipeError, find_term
+from blockdsl.lowering.values import Evaluated, cut, shown
+from blockdsl.ops import foreign
+from blockdsl.recipe import Recipe, RecipeError, find_term, terms_of
 from blockdsl.recipe.settings import convert
 from blockdsl.recipe.term import Term
 
@@ -39,7 +40,9 @@ def recipe_of(lowering: Lowering, file: nodes.File, context: Context) -> Recipe:
         if name not in Recipe.arguments:
             raise error(
                 "setting", f"train has no setting {name}", setting.span,
-                help=did_you_mean(name, Recipe.arguments, "it has " + ", ".join(Recipe.arguments)),
+                help=_belongs_to(setting, settings)
+                or foreign.argument(name, list(Recipe.arguments))
+                or did_you_mean(name, Recipe.arguments, "it has " + ", ".join(Recipe.arguments)),
             )  # fmt: skip
         values[name] = _setting(lowering, setting, context)
         with _placed(settings, name, f", not {_shown(values[name])}"):
@@ -57,6 +60,22 @@ def _placed(settings: dict[str, nodes.Setting], name: str, found: str = "") -> I
         setting = settings.get(refused.argument or name) or settings.get(name)
         span = setting.value.span if setting else None
         raise error("setting", refused.message + found, span, help=refused.help) from None
+
+
+def _belongs_to(setting: nodes.Setting, settings: Mapping[str, nodes.Setting]) -> str:
+    """The help for a setting that is an argument of a term: `optimizer = sgd(lr=0.1)` for `lr = 0.1`."""
+    for role in Recipe.roles:
+        terms = terms_of(role)
+        chosen = settings[role].value.span.text.partition("(")[0] if role in settings else ""
+        known = [terms[chosen]] if chosen in terms else list(terms.values())
+        for kind in known:
+            name = next((n for n in (setting.name, foreign.ours(setting.name)) if n in kind.arguments), "")
+            if name:
+                needed = [f"{a.name}=…" for a in kind.arguments.values() if a.required and a.name != name]
+                value = cut(" ".join(setting.value.span.text.split()))
+                arguments = ", ".join([*needed, f"{name}={value}"])
+                return f"it is an argument of the {role}: {role} = {kind.name}({arguments})"
+    return ""
 
 
 def _shown(value: Any) -> str:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Any
 
 from blockdsl import nodes
 from blockdsl.ir import Value
+from blockdsl.source import Span
 
 if TYPE_CHECKING:
     from blockdsl.lowering.context import Scope, Trace
@@ -26,9 +27,10 @@ class Kind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Tensors:
-    """Tensors that exist: one, or a bundle of several."""
+    """Tensors that exist: one, or a bundle of several; `sides` are the places where those were written."""
 
     values: tuple[Value, ...]
+    sides: tuple[Span, ...] = field(default=(), compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import unicodedata
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,7 +18,7 @@ from blockdsl.source import Source, Span
 if TYPE_CHECKING:
     from lark import Lark
 
-_SKELETON = re.compile(r'"[^"\n]*"|#[^\n]*|[()\[\]{}]')
+_SKELETON = re.compile(r'"[^"\n]*"|#[^\n]*|[()\[\]{}]|[^\x00-\x7f]')
 
 
 def parse(source: Source) -> nodes.File:
@@ -45,8 +46,8 @@ def parse(source: Source) -> nodes.File:
 
 
 def _comments_and_nesting(source: Source) -> tuple[Span, ...]:
-    """The comments' spans; refuses brackets nested so deep that no person wrote them."""
-    from blockdsl.parser.errors import MAX_NESTING, too_deep
+    """The comments' spans; refuses digits that are no ASCII, and nesting so deep that no person wrote it."""
+    from blockdsl.parser.errors import MAX_NESTING, foreign_digit, too_deep
 
     comments: list[Span] = []
     depth = 0
@@ -60,6 +61,8 @@ def _comments_and_nesting(source: Source) -> tuple[Span, ...]:
                 raise too_deep(Span(source, match.start(), match.end()))
         elif first in ")]}":
             depth -= 1
+        elif unicodedata.category(first) in ("Nd", "Nl", "No"):
+            raise foreign_digit(Span(source, match.start(), match.end()))
     return tuple(comments)
 
 

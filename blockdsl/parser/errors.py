@@ -34,6 +34,11 @@ _CLOSING = ("RPAR", "RSQB", "RBRACE")
 _PAIRS = {"(": ")", "[": "]", "{": "}"}
 _BRACKETS = re.compile(r'"[^"\n]*"|#[^\n]*|[()\[\]{}]')
 _WORD_BEFORE = re.compile(r"([A-Za-z_]\w*)[ \t]*\Z")
+_LET = re.compile(r"\blet\s+\Z")
+_LET_NAME = re.compile(r"\blet\s+([A-Za-z_]\w*)\s*\Z")
+_IN = re.compile(r"\bin\Z")
+_INDEXED = re.compile(r"(?<!\w)([A-Za-z_]\w*)\Z")
+_SIZE_WITH_NAMES = re.compile(r"\d+(x\w+)+")
 _NUMBER_AND_LETTERS = re.compile(r"\d[\w.]*")
 _FIXES = {
     **dict.fromkeys("−–—‐", "write a plain - (minus)"),
@@ -63,7 +68,8 @@ def syntax_error(source: Source, unexpected: UnexpectedInput) -> ArchError:
     assert token.end_pos is not None
     place = Span(source, token.start_pos, token.end_pos)
     found = (
-        _bracket_error(source, token, place)
+        _no_such_form(source, token, place)
+        or _bracket_error(source, token, place)
         or _misspelt_statement(source, token, expected)
         or _comparison_chain(token, place, expected)
     )
@@ -103,6 +109,16 @@ def too_deep(place: Span) -> ArchError:
     )
 
 
+def foreign_digit(place: Span) -> ArchError:
+    """The diagnostic for a digit that is none of 0 to 9, such as `٣`, `８`, `²` or `½`."""
+    char = place.text
+    value = f"{unicodedata.numeric(char):g}"
+    help = f"write {value}"
+    if "SUPERSCRIPT" in unicodedata.name(char, ""):
+        help += f"; a power is written **{value}"
+    return error("syntax", f"`{char}` is no digit of the language: 0 to 9 are", place, help=help)
+
+
 # --- kinds of error
 
 
@@ -111,11 +127,13 @@ def _strange_character(source: Source, position: int) -> ArchError:
     place = Span(source, position, position + 1)
     if char == '"':
         return error("syntax", 'the text that begins here has no closing "', place)
-    if not char.isascii() and (digit := unicodedata.digit(char, None)) is not None:
-        return error("syntax", f"`{char}` means nothing here", place, help=f"write the digit {digit}")
     number = _NUMBER_AND_LETTERS.match(source.text, position)
     if number:
         place = Span(source, position, number.end())
+        if _SIZE_WITH_NAMES.fullmatch(number.group()):
+            sizes = number.group().replace("x", ",")
+            fix = f"a size with names in it is written ({sizes})"
+            return error("syntax", f"{_shown(number.group())} is no size", place, help=fix)
         fix = "numbers end in a digit or in k, M, G (thousand, million, billion); sizes are 3x224x224"
         return error("syntax", f"{_shown(number.group())} is no number", place, help=fix)
     if char.isprintable():
@@ -133,6 +151,41 @@ def _unexpected_end(source: Source, expected: set[str]) -> ArchError:
         return error("syntax", f"this `{opened.text}` is never closed", opened)
     place = Span(source, end - 1, end)
     return error("syntax", f"the file ends where {_listed(expected)} should follow", place)
+
+
+def _no_such_form(source: Source, token: Token, place: Span) -> ArchError | None:
+    """Forms of other languages: unpacking, binding an item, slices, an index after a bracket or `in`."""
+    before = source.text[max(0, place.start - 200) : place.start]
+    if (token in ("[", "(") and _LET.search(before)) or (token == "," and _LET_NAME.search(before)):
+        return error(
+            "syntax", "`let` binds one name", place,
+            help="bind the list and take its items: let ab = [1, 2], then ab[1] and ab[2]; "
+            "tensors of a bundle flow on: in-SPLIT(2)-[A, B]",
+        )  # fmt: skip
+    if token == "[" and (name := _LET_NAME.search(before)):
+        return error(
+            "syntax", "`let` binds a whole name, not an item", place,
+            help=f"bind the list: let {name[1]} = [3, 4]; {name[1]}[1] is then its first item",
+        )  # fmt: skip
+    if token == "[" and _IN.search(before):
+        return error(
+            "syntax", "`in` is a tensor or a bundle, and takes no index", place,
+            help="in.c, in.h and in.w are sizes; SPLIT parts the channels: in-SPLIT(2)-[A, B]",
+        )  # fmt: skip
+    if token == "[" and before[-1:] in (")", "]", "}"):
+        return error(
+            "syntax", "an index stands after a name, and only one does", place,
+            help="bind what comes before to a name: let row = table[1], then row[2]",
+        )  # fmt: skip
+    opened = _open_bracket(source, place.start)
+    if token in ("..", ":", ",") and opened and opened.text == "[":
+        name = _INDEXED.search(source.text[max(0, opened.start - 100) : opened.start])
+        if name:
+            return error(
+                "syntax", "an index is one number, and takes one item of a list", place,
+                help=f"several items are listed by a loop: [{name[1]}[i] for i in 2..4]",
+            )  # fmt: skip
+    return None
 
 
 def _bracket_error(source: Source, token: Token, place: Span) -> ArchError | None:

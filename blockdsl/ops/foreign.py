@@ -1,0 +1,219 @@
+"""What other libraries call an operation or an argument, for the help of messages.
+
+Names are those of PyTorch, Keras and Caffe. They are compared without case and underscores.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+OPERATIONS = {
+    "CONV": "conv2d convolution convolution2d lazyconv2d",
+    "DWCONV": "depthwiseconv depthwiseconv2d depthwiseconvolution",
+    "DECONV": "convtranspose convtranspose2d conv2dtranspose deconv2d deconvolution transposedconv",
+    "FC": "dense linear lazylinear fullyconnected innerproduct affinelayer",
+    "BN": "batchnorm batchnorm1d batchnorm2d batchnormalization batchnormalisation syncbatchnorm",
+    "LN": "layernorm layernorm2d layernormalization layernormalisation",
+    "GN": "groupnorm groupnormalization groupnormalisation",
+    "IN": "instancenorm instancenorm2d instancenormalization",
+    "LRN": "localresponsenorm localresponsenormalization crosschannelnorm",
+    "RMSNORM": "rmsnormalization",
+    "L2NORM": "normalize unitnormalization",
+    "POOL": "maxpool maxpool2d maxpooling maxpooling2d",
+    "AVGPOOL": "avgpool2d avgpooling averagepool averagepooling avgpooling2d averagepooling2d",
+    "LPPOOL": "lppool2d",
+    "AAP": "adaptiveavgpool adaptiveavgpool2d adaptiveaveragepooling2d",
+    "AMP": "adaptivemaxpool adaptivemaxpool2d adaptivemaxpooling2d",
+    "GAP": "globalavgpool globalavgpool2d globalaveragepool globalaveragepooling globalaveragepooling2d",
+    "GMP": "globalmaxpool globalmaxpool2d globalmaxpooling globalmaxpooling2d",
+    "DROPPATH": "stochasticdepth",
+    "DROPBLOCK": "dropblock2d",
+    "NOISE": "gaussiannoise",
+    "CAT": "concat concatenate",
+    "SUM": "add",
+    "MUL": "multiply",
+    "MEAN": "average",
+    "MAX": "maximum",
+    "ID": "identity",
+    "LEAKY": "leakyrelu lrelu",
+    "HSWISH": "hardswish",
+    "HSIGMOID": "hardsigmoid",
+    "HTANH": "hardtanh",
+    "SSHRINK": "softshrink",
+    "HSHRINK": "hardshrink",
+    "TSHRINK": "tanhshrink",
+    "SOFTMAX": "softmax2d",
+    "THRESHOLD": "thresholdedrelu",
+    "UPSAMPLE": "upsampling upsampling2d upsamplingnearest2d upsamplingbilinear2d",
+    "RESIZE": "interpolate resizing",
+    "DEPTHTOSPACE": "pixelshuffle",
+    "SPACETODEPTH": "pixelunshuffle",
+    "SHUFFLE": "channelshuffle",
+    "PAD": "zeropad2d zeropadding2d constantpad2d reflectionpad2d replicationpad2d circularpad2d",
+    "CROP": "centercrop cropping2d",
+    "SPLIT": "chunk",
+    "ATTENTION": "multiheadattention selfattention",
+}
+"""By our name, what others call it."""
+
+REMARKS = {
+    "conv1d": "CONV(channels,1x5) on an image of one row convolves in one dimension",
+    "conv3d": "there is no convolution of volumes here, only of images",
+    "separableconv2d": "DWCONV(kernel)-CONV(channels,1) is a separable convolution",
+    "dropout2d": "DROPOUT(per=channel) drops whole channels",
+    "spatialdropout2d": "DROPOUT(per=channel) drops whole channels",
+    "const": "a number is bound to a name by `let name = 3`; no operation yields a constant tensor",
+    "constant": "a number is bound to a name by `let name = 3`; no operation yields a constant tensor",
+    "activation": "an activation is an operation of its own: RELU, GELU, TANH, …",
+    "sequential": "networks follow each other by -: CONV(8,3)-BN-RELU",
+    "inputlayer": "the input is a line of its own: input 3x224x224",
+}
+"""What has no counterpart of one name."""
+
+_ARGUMENTS: dict[str, tuple[str, ...]] = {
+    "outchannels": ("channels",),
+    "filters": ("channels",),
+    "numfilters": ("channels",),
+    "numoutput": ("channels", "features"),
+    "outfeatures": ("features",),
+    "units": ("features",),
+    "numclasses": ("classes", "features"),
+    "kernelsize": ("kernel",),
+    "poolsize": ("kernel",),
+    "filtersize": ("kernel",),
+    "ksize": ("kernel",),
+    "windowsize": ("kernel",),
+    "strides": ("stride",),
+    "subsample": ("stride",),
+    "padding": ("pad",),
+    "outputpadding": ("output_pad",),
+    "dilationrate": ("dilation",),
+    "dilations": ("dilation",),
+    "numgroups": ("groups",),
+    "group": ("groups",),
+    "depthmultiplier": ("multiplier",),
+    "usebias": ("bias",),
+    "biasterm": ("bias",),
+    "rate": ("p",),
+    "dropprob": ("p",),
+    "droprate": ("p",),
+    "dropoutratio": ("p",),
+    "probability": ("p",),
+    "dropout": ("p",),
+    "stddev": ("std",),
+    "blocksize": ("block", "size"),
+    "upscalefactor": ("block",),
+    "downscalefactor": ("block",),
+    "epsilon": ("eps",),
+    "elementwiseaffine": ("affine",),
+    "localsize": ("size",),
+    "depthradius": ("size",),
+    "normtype": ("norm",),
+    "ceilmode": ("ceil",),
+    "countincludepad": ("include_pad",),
+    "outputsize": ("size",),
+    "targetshape": ("dims",),
+    "shape": ("dims",),
+    "scalefactor": ("factor",),
+    "interpolation": ("mode",),
+    "aligncorners": ("align",),
+    "negativeslope": ("slope",),
+    "lambd": ("threshold",),
+    "minval": ("low",),
+    "maxval": ("high",),
+    "lower": ("low",),
+    "upper": ("high",),
+    "numheads": ("heads",),
+    "initvalues": ("init",),
+    "layerscaleinit": ("init",),
+    "chunks": ("parts",),
+    "splits": ("parts",),
+    "learningrate": ("lr",),
+    "baselr": ("lr",),
+    "decay": ("weight_decay",),
+    "alpha": ("decay", "slope"),
+    "rho": ("decay",),
+    "betas": ("beta1", "beta2"),
+    "gamma": ("factor",),
+    "stepsize": ("every",),
+    "milestones": ("at",),
+    "etamin": ("floor",),
+    "prob": ("p",),
+    "batchsize": ("batch",),
+    "maxepochs": ("epochs",),
+    "numepochs": ("epochs",),
+    "scheduler": ("schedule",),
+    "lrscheduler": ("schedule",),
+    "lrschedule": ("schedule",),
+    "criterion": ("loss",),
+    "gradclip": ("clip",),
+    "clipnorm": ("clip",),
+    "augmentation": ("augment",),
+    "initialization": ("init",),
+    "initialisation": ("init",),
+}
+"""What others call an argument of an operation, a recipe's term or a recipe."""
+
+_INFERRED = {
+    "inchannels", "infeatures", "inputchannels", "numfeatures", "numchannels", "embeddim", "dmodel",
+    "normalizedshape", "inputshape", "inputdim", "inputsize", "indim", "inplanes", "numparameters",
+}  # fmt: skip
+
+_ARGUMENT_REMARKS = {
+    "activation": "an activation is an operation of its own, after this one: -RELU",
+    "inplace": "leave it out: it does not change what is computed",
+    "paddingmode": "PAD(pad, mode=…) before it pads with other values than 0",
+    "name": "a name stands before: conv1:CONV(64,3)",
+    "kernelinitializer": "weights are initialised as `init` in `train` says",
+    "biasinitializer": "weights are initialised as `init` in `train` says",
+    "dataformat": "leave it out: images are channels x rows x columns",
+    "device": "leave it out: what builds the network chooses the device",
+    "dtype": "leave it out: what builds the network chooses the type",
+    "dim": "leave it out: an image has its channels in one place",
+    "axis": "leave it out: an image has its channels in one place",
+}
+
+
+def _plain(name: str) -> str:
+    return name.lower().replace("_", "")
+
+
+_OURS = {theirs: ours for ours, names in OPERATIONS.items() for theirs in names.split()}
+
+
+def counterpart(name: str) -> str:
+    """The operation that another library calls by a name; nothing if there is none.
+
+    >>> counterpart("BatchNorm2d")
+    'BN'
+    """
+    return _OURS.get(_plain(name), "")
+
+
+def remark(name: str) -> str:
+    """What to say of another library's operation that has no counterpart of one name, or nothing."""
+    return REMARKS.get(_plain(name), "")
+
+
+def ours(name: str) -> str:
+    """What an argument of another library is called here in most places, or nothing.
+
+    >>> ours("learning_rate")
+    'lr'
+    """
+    return _ARGUMENTS.get(_plain(name), ("",))[0]
+
+
+def argument(name: str, names: Sequence[str]) -> str:
+    """The help for an argument that goes by another name: which of `names` it is, or that it is left out.
+
+    >>> argument("kernel_size", ["channels", "kernel"])
+    'kernel_size is kernel here'
+    """
+    plain = _plain(name)
+    found = [ours for ours in _ARGUMENTS.get(plain, ()) if ours in names]
+    if found:
+        return f"{name} is {' and '.join(found if plain == 'betas' else found[:1])} here"
+    if plain in _INFERRED:
+        return f"leave out {name}: it is inferred from what flows in"
+    return _ARGUMENT_REMARKS.get(plain, "")
