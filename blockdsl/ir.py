@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -40,6 +40,20 @@ def path_text(path: tuple[Segment, ...]) -> str:
 def module_name(path: tuple[Segment, ...]) -> str:
     """`stage2.unit1`, as in modules and `state_dict` keys."""
     return ".".join(f"{s.name}{'' if s.index is None else s.index}" for s in path)
+
+
+def find_part(name: str, names: Iterable[str]) -> str | None:
+    """The module name of a layer or block: `stage2.unit1` for `stage[2].unit[1]`, `stem1` for `stem`.
+
+    None where no layer has it or begins with it.
+
+    Args:
+        name: as it is written, with or without brackets.
+        names: the module names of the layers to look among.
+    """
+    known = {".".join(n.split(".")[:i]) for n in names for i in range(1, n.count(".") + 2)}
+    plain = name.replace("[", "").replace("]", "")
+    return next((candidate for candidate in (plain, f"{plain}1") if candidate in known), None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from functools import reduce
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -22,6 +23,9 @@ from blockdsl.cli.writers import writer_for
 from blockdsl.output import check_outputs, replacing
 
 if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
     from blockdsl.transfer import Report
 
 NAME = "weights"
@@ -34,10 +38,15 @@ def command(
         typer.Option("--from", metavar="STATE", help="A state dict: .safetensors, .pth, .pt. Required."),
     ] = None,
     mapping: Annotated[
-        str, typer.Option("--map", metavar="auto|FILE", help="Lines `ours = theirs` that settle layers.")
+        str,
+        typer.Option("--map", metavar="auto|FILE", help="Lines `ours = theirs`: layers or blocks."),
     ] = "auto",
     partial: Annotated[
         bool, typer.Option("--partial", help="Let layers without a partner be, such as a new head.")
+    ] = False,
+    trust_order: Annotated[
+        bool,
+        typer.Option("--trust-order", help="Let the order of registration decide where nothing else does."),
     ] = False,
     output: Annotated[
         Path | None, typer.Option("-o", "--output", metavar="OUT", help="Write OUT.safetensors.")
@@ -48,9 +57,10 @@ def command(
     seed: Annotated[int, typer.Option("--seed", help="Seed of what keeps its initialisation.")] = 0,
     expand: ExpandOption = False,
 ) -> None:
-    """Carry a state dict from elsewhere into a network, matched by structure: kind, size and order.
+    """Carry a state dict from elsewhere into a network, matched by shapes, names and structure.
 
-    What could be matched in two ways is refused. Nothing in the file is executed.
+    What could be matched in two ways is refused: a map settles it, such as the line
+    `stage[2].unit[1] = layer2.0`, or --trust-order. Nothing in the file is executed.
 
     `blockdsl weights resnet50_v1_5 --from resnet50-11ad3fa6.pth -o resnet50_v1_5.safetensors`
 
@@ -67,11 +77,12 @@ def command(
         given = None if mapping == "auto" else Path(mapping)
         check_outputs([output], input_files(file, source, given))
     pairs = {} if mapping == "auto" else read_map(Path(mapping))
-    tensors, report = carry(read_state(source), architecture.ir, pairs=pairs, partial=partial)
+    state = read_state(source)
+    tensors, report = carry(state, architecture.ir, pairs=pairs, partial=partial, trust_order=trust_order)
     names = Column("layers", "name"), Column("from", "name"), Column("count", "number"), Column("", "name")
     show_table([column.head for column in names], list(_rows(report, expand)), names)
     if output and writer:
-        module = architecture.module(seed=seed)
+        module = architecture.module(seed=seed).to(_precision(tensors.values()))
         module.load_state_dict(tensors, strict=not report.missing)
         with replacing(output) as part:
             writer(architecture, module, part)
@@ -80,14 +91,32 @@ def command(
         print("nothing is written; -o OUT.safetensors writes the weights")
 
 
+def _precision(tensors: Iterable[Tensor]) -> torch.dtype:
+    """The floating point type that holds all weights: theirs where they have one, or the wider of several."""
+    import torch
+
+    found = {tensor.dtype for tensor in tensors if tensor.is_floating_point()}
+    narrow = {dtype for dtype in found if dtype.itemsize == 1}
+    if narrow or not found:
+        found = found - narrow | {torch.float32}
+    chosen = reduce(torch.promote_types, found)
+    if found != {torch.float32} or narrow:
+        print(f"weights are {' and '.join(sorted(map(str, found | narrow)))}, written as {chosen}")
+    return chosen
+
+
 def _rows(report: Report, expand: bool) -> Iterator[tuple[str, str, str, str]]:
     """A row for each part of the network, or with `expand` for each layer; what stands out by itself."""
     groups: dict[str, list[tuple[str, str]]] = {}
+    by_order = set(report.by_order)
     for own, other in report.matched:
-        groups.setdefault(own if expand else own.partition(".")[0], []).append((own, other))
+        if (own, other) not in by_order:
+            groups.setdefault(own if expand else own.partition(".")[0], []).append((own, other))
     for pairs in groups.values():
         ours, theirs = zip(*pairs, strict=True)
         yield _together(ours), _together(theirs), str(len(pairs)), "matched"
+    for own, other in report.by_order:
+        yield own, other, "1", "by order alone"
     for own, other in report.sliced:
         yield own, other, "1", "cut to the first outputs"
     for own in report.missing:

@@ -1,28 +1,31 @@
-"""Carrying a state dict over: fixed pairs first, the rest aligned, every pair checked."""
+"""Carrying a state dict over: what a map pairs first, the rest aligned, every matching judged."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from math import prod
 
 import torch
 from torch import Tensor
 
-from blockdsl.diagnostics import did_you_mean, error
+from blockdsl.diagnostics import error
 from blockdsl.ir import Graph
-from blockdsl.ops import Shape
-from blockdsl.transfer.align import align
+from blockdsl.transfer.match import Unclear, match, refusal
 from blockdsl.transfer.partial import common, cuts
-from blockdsl.transfer.pieces import COUNTER, Piece, own_pieces, pieces, size
+from blockdsl.transfer.parts import Part, parts
+from blockdsl.transfer.pieces import COUNTER, Piece, in_natural_order, own_pieces, pieces, same_layout
 from blockdsl.transfer.tensors import check_values, plain_state
 
 
 @dataclass
 class Report:
-    """What was carried: pairs of names (ours, theirs), what was cut to size, what has no partner."""
+    """What was carried: pairs of names (ours, theirs), what was cut to size, what has no partner.
+
+    `by_order` are those of the matched pairs that rest on the order of registration alone.
+    """
 
     matched: list[tuple[str, str]] = field(default_factory=list)
+    by_order: list[tuple[str, str]] = field(default_factory=list)
     sliced: list[tuple[str, str]] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
     unused: list[str] = field(default_factory=list)
@@ -34,61 +37,77 @@ def carry(
     *,
     pairs: Mapping[str, str] | None = None,
     partial: bool = False,
+    trust_order: bool = False,
 ) -> tuple[dict[str, Tensor], Report]:
     """The state dict of the graph's module, filled from a foreign one.
 
-    Layers are matched by kind, size and order; names decide only where `pairs` says so. Its tensors
-    share the memory of the foreign ones.
+    Layers are matched by kind and size; among equal ones names, numbers and structure decide. Its
+    tensors share the memory of the foreign ones.
 
     Args:
-        state: the foreign state dict, in its order of definition; sorted names mean no order.
+        state: the foreign state dict, in its order of registration; one that `read_state` gave knows
+            whether it has an order.
         graph: the network that the weights are for.
-        pairs: names of layers, ours -> theirs, that are settled from outside.
+        pairs: layers or blocks, ours -> theirs, that are settled from outside, such as
+            `{"stage[2].unit[1]": "layer2.0"}`.
         partial: let what has no partner keep its initialisation (a new head), and cut a layer with
             more outputs than ours down to ours; both are reported.
+        trust_order: take the order of registration where nothing else decides; the report says where.
 
     Raises:
-        ArchError: the two are not the same network, or more than one assignment is possible; or a
+        ArchError: the two are not the same network, or more than one matching is possible; or a
             tensor is none that can be a weight: sparse, without data, integer, not finite.
+
+    Example:
+        >>> tensors, report = carry(read_state(Path("resnet18.pth")), blockdsl.load("resnet18").ir)
+        >>> module.load_state_dict(tensors)
     """
     state = plain_state(state)
-    owned = own_pieces(graph)
-    ours = [piece for piece, _ in owned]
     theirs = pieces((name, tuple(tensor.shape)) for name, tensor in state.items())
-    assigned = _settled(ours, theirs, pairs or {})
-    free = [p for p in ours if p.name not in assigned]
-    other = _without(theirs, list(assigned.values()))
+    if not state.ordered:
+        theirs = in_natural_order(theirs)
+    ours = own_pieces(graph)
     report = Report()
-    if partial and free and other:
-        left, foreign = common(free, other)
-        free, other = _without(free, left), _without(other, foreign)
-        cut = cuts(left, foreign)
-        assigned |= {own.name: piece for own, piece in cut}
-        report.missing = [p.name for p in _without(left, [own for own, _ in cut])]
-        report.unused = [p.name for p in _without(foreign, [piece for _, piece in cut])]
-    layers = {piece.name: node for piece, node in owned}
-    found = align([(p, layers[p.name]) for p in free], other, graph)
-    assigned |= {own.name: piece for own, piece in zip(free, found, strict=True)}
+    assigned: dict[str, Piece] = {}
+    unclear: list[Unclear] = []
+    for part in parts(ours, theirs, pairs or {}):
+        if partial and part.ours and part.theirs:
+            part, cut, missing, unused = _common(part)
+            assigned |= cut
+            report.missing += missing
+            report.unused += unused
+        found, open_ = match(part, graph, ordered=state.ordered, trust_order=trust_order)
+        assigned |= {own.name: other for (own, _), other in zip(part.ours, found, strict=True)}
+        unclear += open_
+    if unclear and not (trust_order and state.ordered):
+        raise refusal(unclear, state.ordered)
+    by_order = {own.name for group in unclear for member in group.members for own, _ in member.ours}
     carried: dict[str, Tensor] = {}
-    for own in ours:
-        if own.name in assigned:
-            _take(own, assigned[own.name], state, carried, report)
+    for own, _ in ours:
+        if (other := assigned.get(own.name)) is None:
+            continue
+        _take(own, other, state, carried, report)
+        if own.name in by_order:
+            report.by_order.append((own.name, other.name))
     return carried, report
 
 
-def _without(every: Sequence[Piece], some: Sequence[Piece]) -> list[Piece]:
-    left_out = {p.name for p in some}
-    return [p for p in every if p.name not in left_out]
-
-
-def _settled(ours: list[Piece], theirs: list[Piece], pairs: Mapping[str, str]) -> dict[str, Piece]:
-    by_name, known = {p.name: p for p in theirs}, {p.name for p in ours}
-    for own, other in pairs.items():
-        if own not in known:
-            raise error("weights", f"the network has no layer {own}", help=did_you_mean(own, known))
-        if other not in by_name:
-            raise error("weights", f"the state dict has no layer {other}", help=did_you_mean(other, by_name))
-    return {own: by_name[other] for own, other in pairs.items()}
+def _common(part: Part) -> tuple[Part, dict[str, Piece], list[str], list[str]]:
+    """What both sides of a part have; what is cut to size; the names of what is missing and unused."""
+    ours = [piece for piece, _ in part.ours]
+    left, foreign = common(ours, part.theirs)
+    cut = cuts(left, foreign)
+    names = {p.name for p in left}, {p.name for p in foreign}
+    rest = Part(
+        [pair for pair in part.ours if pair[0].name not in names[0]],
+        [p for p in part.theirs if p.name not in names[1]],
+        part.own,
+        part.other,
+    )
+    paired = {own.name for own, _ in cut}, {other.name for _, other in cut}
+    missing = [p.name for p in left if p.name not in paired[0]]
+    unused = [p.name for p in foreign if p.name not in paired[1]]
+    return rest, {own.name: other for own, other in cut}, missing, unused
 
 
 def _take(
@@ -115,11 +134,3 @@ def _take(
         check_values(counter, seen, counts=True)
         carried[".".join([*own.path, COUNTER])] = seen.reshape(())
     (report.sliced if cut else report.matched).append((own.name, other.name))
-
-
-def same_layout(shape: Shape, foreign: Shape) -> bool:
-    """Whether a reshape is exact: the same but for ones at the ends, or a matrix for a whole-image kernel."""
-    if size(shape) == size(foreign):
-        return True
-    matrix = {len(shape), len(foreign)} == {2, 4}
-    return matrix and shape[0] == foreign[0] and prod(shape) == prod(foreign)

@@ -18,13 +18,15 @@ def common(ours: Sequence[Piece], theirs: Sequence[Piece]) -> tuple[list[Piece],
     Raises:
         ArchError: nothing fits, or it is not clear which of several pieces to leave out.
     """
-    left = _left_out(ours, theirs), _left_out(theirs, ours)
+    left = _left_out(ours, theirs, ours, theirs), _left_out(theirs, ours, ours, theirs)
     if len(left[0]) == len(ours):
         raise error("weights", f"nothing fits: neither {ours[0]} nor any other layer of the network")
     return left
 
 
-def _left_out(pieces: Sequence[Piece], others: Sequence[Piece]) -> list[Piece]:
+def _left_out(
+    pieces: Sequence[Piece], others: Sequence[Piece], ours: Sequence[Piece], theirs: Sequence[Piece]
+) -> list[Piece]:
     surplus = Counter(p.key for p in pieces) - Counter(p.key for p in others)
     known: set[Key] = {p.key for p in others}
     left = {i for i, p in enumerate(pieces) if p.key not in known}
@@ -36,10 +38,11 @@ def _left_out(pieces: Sequence[Piece], others: Sequence[Piece]) -> list[Piece]:
         clear = {i for i in found if wanted[pieces[i].key] <= surplus[pieces[i].key]}
         if not clear:
             first = next(p for p in pieces if p.key in surplus)
+            own, other = (next(p for p in side if p.key == first.key).name for side in (ours, theirs))
             raise error(
                 "weights",
                 f"the two have different numbers of layers such as {first}: cannot tell which to leave out",
-                help="--map FILE with lines such as conv1 = features.0 pairs layers by name",
+                help=f"pair layers or blocks in a file for --map, with lines such as {own} = {other}",
             )
         left |= clear
         surplus -= Counter(pieces[i].key for i in clear)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from math import prod
 
 from blockdsl.codegen import module_path
 from blockdsl.diagnostics import error
-from blockdsl.ir import Graph
+from blockdsl.ir import Graph, Layer
 from blockdsl.ops import Shape
 
 Key = tuple[tuple[str, Shape], ...]
@@ -64,6 +65,14 @@ def size(shape: Shape) -> Shape:
     return shape[first:last]
 
 
+def same_layout(shape: Shape, foreign: Shape) -> bool:
+    """Whether a reshape is exact: the same but for ones at the ends, or a matrix for a whole-image kernel."""
+    if size(shape) == size(foreign):
+        return True
+    matrix = {len(shape), len(foreign)} == {2, 4}
+    return matrix and shape[0] == foreign[0] and prod(shape) == prod(foreign)
+
+
 def _flat(shape: Shape) -> Shape:
     return (shape[0], prod(shape[1:])) if len(shape) == 4 else shape
 
@@ -87,7 +96,17 @@ def pieces(tensors: Iterable[tuple[str, Shape]]) -> list[Piece]:
     return [Piece(path, roles, place) for place, (path, roles) in enumerate(found.items())]
 
 
-def own_pieces(graph: Graph) -> list[tuple[Piece, int]]:
+def in_natural_order(pieces: Sequence[Piece]) -> list[Piece]:
+    """Pieces sorted by name, `layers.2` before `layers.10`: the places of those that have no order."""
+    ordered = sorted(pieces, key=lambda p: [_natural(step) for step in p.path])
+    return [replace(piece, place=place) for place, piece in enumerate(ordered)]
+
+
+def _natural(step: str) -> list[tuple[int, str]]:
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"([0-9]+)", step)]
+
+
+def own_pieces(graph: Graph) -> list[tuple[Piece, Layer]]:
     """The pieces of a graph's module in execution order, each with its layer."""
     result = []
     for layer in graph.layers():
@@ -95,5 +114,10 @@ def own_pieces(graph: Graph) -> list[tuple[Piece, int]]:
         named = {**layer.operation.weights(*shapes), **layer.operation.buffers(*shapes)}
         owner = module_path(layer)
         full = [(f"{owner}.{name}", shape) for name, shape in named.items()]
-        result += [(piece, layer.id) for piece in pieces(full)]
+        result += [(piece, layer) for piece in pieces(full)]
     return result
+
+
+def extra_steps(piece: Piece, layer: Layer) -> tuple[str, ...]:
+    """What a piece's name adds to that of its layer: `out_proj` of an attention."""
+    return piece.path[len(module_path(layer).split(".")) :]

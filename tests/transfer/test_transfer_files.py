@@ -117,10 +117,75 @@ def test_a_map_settles_what_is_unclear(capsys: Printed) -> None:
     save_file({"p.weight": torch.zeros(8, 4, 1, 1), "q.weight": torch.ones(8, 4, 1, 1)}, "theirs.safetensors")
     ask = ["weights", "net.arch", "--from", "theirs.safetensors", "-o", "ours.safetensors"]
     assert run(ask) == 1
-    assert "p and q are alike" in capsys.readouterr().err
+    assert "p and q fit a and b" in capsys.readouterr().err.replace("\n", " ")
     Path("map.txt").write_text("# the other way round\na = q\n\nb = p  # last\n")
     assert run([*ask, "--map", "map.txt"]) == 0
     assert float(load_file("ours.safetensors")["a.weight"].min()) == 1
+
+
+def test_what_rests_on_order_is_listed_and_needs_the_flag(capsys: Printed) -> None:
+    Path("net.arch").write_text("input 4x4x4\nnet a:CONV(8,1,bias=no) + b:CONV(8,1,bias=no)\n")
+    state = {"q.weight": torch.zeros(8, 4, 1, 1), "p.weight": torch.ones(8, 4, 1, 1)}
+    torch.save(state, "theirs.pth")
+    save_file(state, "theirs.safetensors")
+    ask = ["weights", "net.arch", "-o", "ours.safetensors", "--from"]
+    assert run([*ask, "theirs.pth"]) == 1
+    error = capsys.readouterr().err.replace("\n", " ")
+    assert "q and p fit a and b" in error and "a = q" in error and "--trust-order" in error
+    assert run([*ask, "theirs.safetensors", "--trust-order"]) == 1
+    assert "a .pth file keeps the order" in capsys.readouterr().err.replace("\n", " ")
+    assert not Path("ours.safetensors").exists()
+    assert run([*ask, "theirs.pth", "--trust-order"]) == 0
+    rows = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert ["a", "q", "1", "by", "order", "alone"] in rows and ["b", "p", "1", "by", "order", "alone"] in rows
+    assert float(load_file("ours.safetensors")["b.weight"].min()) == 1
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float16, torch.bfloat16])
+def test_the_type_of_the_weights_is_kept_and_said(dtype: torch.dtype, capsys: Printed) -> None:
+    torch.manual_seed(0)
+    state = Small().to(dtype).state_dict()
+    torch.save(state, "theirs.pth")
+    assert run(["weights", "net.arch", "--from", "theirs.pth", "-o", "ours.safetensors"]) == 0
+    assert f"weights are {dtype}, written as {dtype}" in capsys.readouterr().out
+    assert torch.equal(load_file("ours.safetensors")["c1.weight"], state["features.0.weight"])
+
+
+def test_of_two_types_the_wider_is_written(capsys: Printed) -> None:
+    state = Small().state_dict()
+    state["head.bias"] = state["head.bias"].double() / 3
+    torch.save(state, "theirs.pth")
+    assert run(["weights", "net.arch", "--from", "theirs.pth", "-o", "ours.safetensors"]) == 0
+    said = capsys.readouterr().out.replace("\n", " ")
+    assert "torch.float32 and torch.float64, written as torch.float64" in said
+    assert torch.equal(load_file("ours.safetensors")["fc1.bias"], state["head.bias"])
+
+
+def test_a_map_of_blocks_in_the_languages_paths(capsys: Printed) -> None:
+    """Two branches that nothing tells apart; a block of the map takes all layers in it."""
+    Path("net.arch").write_text(
+        "input 4x4x4\nblock unit = CONV(4,1,bias=no)-BN\nblock pair = [unit, unit]-SUM\nnet pair*2\n"
+    )
+    made = nn.Sequential(nn.Conv2d(4, 4, 1, bias=False), nn.BatchNorm2d(4))
+    state = {
+        f"cells.{i}.{side}.{k}": v + i for i in (0, 1) for side in "lr" for k, v in made.state_dict().items()
+    }
+    torch.save(state, "theirs.pth")
+    ask = ["weights", "net.arch", "--from", "theirs.pth", "-o", "ours.safetensors"]
+    assert run(ask) == 1
+    capsys.readouterr()
+    Path("map.txt").write_text("pair[1].unit[1] = cells.0.r\npair2.unit1 = cells.1.r\n")
+    assert run([*ask, "--map", "map.txt", "--expand"]) == 0
+    rows = [line.split()[:2] for line in capsys.readouterr().out.splitlines()]
+    assert ["pair1.unit1.conv1", "cells.0.r.0"] in rows and ["pair2.unit2.bn1", "cells.1.l.1"] in rows
+    for line, words in (
+        ("pair[3] = cells.0", "the network has no layer or block pair[3]"),
+        ("pair[1] = cell.0", "the state dict has no layer or prefix cell.0"),
+        ("pair[1] = cells", "pair[1] has 4 layers with weights, cells 8"),
+    ):
+        Path("map.txt").write_text(line)
+        assert run([*ask, "--map", "map.txt"]) == 1
+        assert words in capsys.readouterr().err.replace("\n", " ")
 
 
 @pytest.mark.parametrize(

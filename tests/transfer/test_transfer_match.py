@@ -6,6 +6,7 @@ What the carried weights compute is held against the references in `tests/zoo/te
 from __future__ import annotations
 
 from collections import OrderedDict
+from itertools import permutations
 
 import pytest
 import torch
@@ -13,7 +14,7 @@ from torch import Tensor, nn
 
 import blockdsl
 from blockdsl.diagnostics import ArchError
-from blockdsl.transfer import carry
+from blockdsl.transfer import State, carry
 from tests.references import torchvision_models
 
 INPUT = (4, 8, 8)
@@ -46,9 +47,20 @@ def refusal(text: str, state: dict[str, Tensor], **options: object) -> str:
 # --- the order of definition, and other orders
 
 
-def test_the_order_of_definition_is_that_of_the_network() -> None:
+def test_the_order_of_registration_decides_only_where_it_is_trusted() -> None:
     state = foreign(w="a", z="b", y="c", x="d")
-    assert match(UNIT, state) == {"a": "w", "b": "z", "c": "y", "d": "x"}
+    message = refusal(UNIT, state)
+    assert "y and x fit c and d in either order" in message
+    assert "\n    c = y\n    d = x\n" in message and "--trust-order" in message
+    assert match(UNIT, state, trust_order=True) == {"a": "w", "b": "z", "c": "y", "d": "x"}
+    assert match(UNIT, foreign(w="a", z="b", x="d", y="c"), trust_order=True)["c"] == "x"
+
+
+def test_a_name_that_both_have_decides() -> None:
+    """Whole, or as a word: in any order of registration."""
+    for state in (foreign(d="d", a="a", b="b", c="c"), foreign(d_proj="d", c_proj="c", b="b", a="a")):
+        found = match(UNIT, state)
+        assert (found["c"][0], found["d"][0]) == ("c", "d")
 
 
 def test_a_shortcut_defined_first_is_told_by_its_prefix() -> None:
@@ -62,22 +74,117 @@ def test_a_shortcut_defined_first_is_told_by_the_numbers_of_the_others() -> None
 
 
 def test_a_shortcut_defined_first_beside_names_without_numbers_is_refused() -> None:
-    message = refusal(UNIT, foreign(z="d", w="a", y="b", x="c"))
-    assert "cannot tell which layer is which: z and x are alike" in message
-    assert "--map FILE" in message
+    assert "z and x fit c and d" in refusal(UNIT, foreign(z="d", w="a", y="b", x="c"))
 
 
-def test_an_order_of_definition_that_tears_a_numbered_family_is_refused() -> None:
-    message = refusal(UNIT, foreign(conv1="a", conv2="b", short="d", conv3="c"))
-    assert "conv2 and conv3 would not follow each other" in message
+def test_an_order_of_registration_that_tears_a_numbered_family_is_refused() -> None:
+    """conv3 does not follow conv2 in that order; what has no order is told by its numbers."""
+    state = foreign(conv1="a", conv2="b", short="d", conv3="c")
+    assert "conv3 and short fit c and d" in refusal(UNIT, state)
+    unordered = State(state)
+    unordered.ordered = False
+    assert match(UNIT, unordered) == {"a": "conv1", "b": "conv2", "c": "conv3", "d": "short"}
 
 
 def test_sorted_names_are_no_order() -> None:
-    """As a .safetensors file has them: `c` and `d` could be either."""
-    message = refusal(UNIT, foreign(a="a", b="b", c="c", d="d"))
-    assert "alike" in message and "a .pth file may do" in message
-    state = foreign(conv1="a", conv2="b", conv3="c", down="d")
-    assert match(UNIT, state) == {"a": "conv1", "b": "conv2", "c": "conv3", "d": "down"}
+    """As a .safetensors file has them; a file whose names happen to be sorted keeps its order."""
+    state = foreign(p="a", q="b", r="c", s="d")
+    assert match(UNIT, state, trust_order=True)["c"] == "r"
+    unordered = State(state)
+    unordered.ordered = False
+    message = refusal(UNIT, unordered, trust_order=True)
+    assert "r and s fit c and d" in message and "a .pth file keeps the order" in message
+
+
+def test_parallel_layers_registered_in_another_order_are_never_taken_by_order() -> None:
+    """r(q(x)) + p(x) against CONV-RELU-CONV + CONV; q, k, v; branches of equal layers."""
+    chain = "(CONV(4,1,bias=no)-RELU-CONV(4,1,bias=no)) + CONV(4,1,bias=no)"
+    three = "[CONV(4,1,bias=no), CONV(4,1,bias=no), CONV(4,1,bias=no)]-CAT"
+    for text in (chain, three):
+        for names in permutations(("q", "k", "v")):
+            state = {f"{name}.weight": torch.zeros(4, 4, 1, 1) for name in names}
+            assert "fit conv[1], conv[2] and conv[3] in more than one order" in refusal(text, state)
+    labelled = three.replace("[C", "[q:C").replace(" C", " k:C", 1).replace(" C", " v:C", 1)
+    for names in permutations(("to_q", "to_k", "to_v")):
+        state = {f"{name}.weight": torch.zeros(4, 4, 1, 1) for name in names}
+        assert match(labelled, state) == {"q": "to_q", "k": "to_k", "v": "to_v"}
+
+
+@pytest.mark.parametrize("names", [("convs.0", "convs.1"), ("conv1", "conv2"), ("left", "right")])
+def test_selective_kernels_two_branches_are_alike(names: tuple[str, str]) -> None:
+    """3x3 and dilated 3x3, with their norms: numbers of layers side by side are only an order."""
+    text = "((CONV(4,3,p1,bias=no)-BN) + (CONV(4,3,p2,d2,bias=no)-BN))-CONV(8,1)"
+    branch = nn.Sequential(nn.Conv2d(4, 4, 3, bias=False), nn.BatchNorm2d(4))
+    for order in (names, names[::-1]):
+        state = {f"{name}.{k}": v for name in order for k, v in branch.state_dict().items()}
+        state |= {f"out.{k}": v for k, v in nn.Conv2d(4, 8, 1).state_dict().items()}
+        message = refusal(text, state)
+        assert " fit (conv[1] … bn[1]) and (conv[2] … bn[2]) in either order" in message
+        assert all(name in message for name in names)
+        report = carry(state, blockdsl.parse(text, input=INPUT).ir, trust_order=True)[1]
+        assert dict(report.by_order) == {
+            f"{kind}{i + 1}": f"{order[i]}.{k}" for i in (0, 1) for k, kind in enumerate(("conv", "bn"))
+        }
+        assert dict(report.matched)["conv3"] == "out"
+
+
+def test_elan_by_the_names_of_both_sides() -> None:
+    """YOLOv7's: cv1 to cv5 with branches side by side, in its order of registration and the reverse."""
+    cb = "CONV(4,{k},pad={k}//2,bias=no)-BN"
+    one, three = cb.format(k=1), cb.format(k=3)
+    text = f"[cv1:({one}), cv2:({one})-cv3:({three})-cv4:({three})]-CAT-cv5:({one.replace('(4', '(8')})"
+    made = {
+        f"cv{i}": nn.Sequential(nn.Conv2d(c, o, k, bias=False), nn.BatchNorm2d(o))
+        for i, c, o, k in ((1, 4, 4, 1), (2, 4, 4, 1), (3, 4, 4, 3), (4, 4, 4, 3), (5, 8, 8, 1))
+    }
+    for order in (list(made), list(made)[::-1]):
+        state = {f"model.{name}.{k}": v for name in order for k, v in made[name].state_dict().items()}
+        found = match(text, state)
+        assert len(found) == 10
+        assert all(own.split(".")[0] == other.split(".")[1] for own, other in found.items())
+
+
+def test_a_chain_of_cells_of_two_inputs() -> None:
+    """As NASNet's: each takes the outputs of the two before it, its branches are told by their names."""
+    text = """
+input 4x8x8
+block cell(prev) = [left: CONV(4,3,p1)-BN, right: prev-CONV(4,3,p1)-BN]-SUM-out:CONV(4,1)
+block cells(prev, n) = if n == 0 then ID else step(prev, n)
+block step(prev, n) =
+    let out = in-cell(prev)
+    out-cells(in, n-1)
+net
+    let s = in-s:CONV(4,1)
+    s-cells(s, 5)
+"""
+    branch = nn.Sequential(nn.Conv2d(4, 4, 3), nn.BatchNorm2d(4))
+    cell = nn.ModuleDict({"out": nn.Conv2d(4, 4, 1), "comb_right": branch, "comb_left": branch})
+    net = nn.ModuleDict({"stem": nn.Conv2d(4, 4, 1), **{f"cell_{i}": cell for i in range(5)}})
+    found = dict(carry(net.state_dict(), blockdsl.parse(text).ir)[1].matched)
+    assert len(found) == 26 and found["s"] == "stem"
+    for own, other in found.items():
+        sides = [side for side in ("left", "right", "out") if side in own]
+        assert all(side in other for side in sides), (own, other)
+    order = [other.split(".")[0] for own, other in found.items() if own != "s"]
+    assert order == sorted(order)
+
+
+def test_a_block_of_the_last_stages_shapes_may_be_its_first_unit() -> None:
+    """Inception-ResNet-v2's `block8` after ten units of the same shapes: only order says where it stands."""
+    unit = nn.Sequential(nn.Conv2d(4, 4, 1, bias=False), nn.BatchNorm2d(4))
+    net = nn.ModuleDict({"repeat": nn.Sequential(*[unit] * 3), "last": unit})
+    text = "(CONV(4,1,bias=no)-BN-RELU)*4"
+    message = refusal(text, net.state_dict())
+    assert "repeat" in message and "last" in message
+    found = match(text, net.state_dict(), trust_order=True)
+    assert list(found.values())[-1] == "last.1"
+
+
+def test_names_as_in_caffe_count_groups_and_their_layers() -> None:
+    text = "-".join(["CONV(4,1,bias=no)"] * 6)
+    names = [f"conv{group}_{i}" for group in (1, 2) for i in (1, 2, 3)]
+    state = {f"{name}.weight": torch.zeros(4, 4, 1, 1) for name in names}
+    assert list(match(text, state, trust_order=True).values()) == names
 
 
 def test_a_projection_that_could_be_the_first_layer_is_told_by_what_flows_in() -> None:
@@ -121,6 +228,51 @@ def test_a_kernel_over_the_whole_image_is_a_matrix() -> None:
     module.load_state_dict(carried)
     x = torch.randn(2, *INPUT)
     assert torch.allclose(module(x), conv(x).flatten(1), atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("text", "layer", "shape"),
+    [
+        ("CONV(6,1)", nn.Linear(4, 6), (6, 4, 1, 1)),
+        ("CONV(6,1)", nn.Conv1d(4, 6, 1), (6, 4, 1, 1)),
+        ("GAP-FLATTEN-FC(6)", nn.Conv2d(4, 6, 1), (6, 4)),
+        ("GAP-FLATTEN-FC(6)", nn.Conv1d(4, 6, 1), (6, 4)),
+        ("CONV(6,3x1)", nn.Conv1d(4, 6, 3), (6, 4, 3, 1)),
+    ],
+)
+def test_layers_of_other_ranks_carry_into_each_other(
+    text: str, layer: nn.Module, shape: tuple[int, ...]
+) -> None:
+    state = {f"x.{name}": tensor for name, tensor in layer.state_dict().items()}
+    carried, _ = carry(state, blockdsl.parse(text, input=INPUT).ir)
+    (weight,) = (tensor for name, tensor in carried.items() if name.endswith("weight"))
+    assert weight.shape == shape
+    assert torch.equal(weight.flatten(), state["x.weight"].flatten())
+
+
+def test_numbers_beside_each_other_are_no_evidence_even_if_ours_are_the_same() -> None:
+    """Automatic names of ours are conv1, conv2, conv3 too, in another order than the reference has."""
+    text = "(CONV(4,1,bias=no)-RELU-CONV(4,1,bias=no)) + CONV(4,1,bias=no)"
+    for order in permutations((1, 2, 3)):
+        state = {f"conv{i}.weight": torch.zeros(4, 4, 1, 1) for i in order}
+        assert "fit conv[1], conv[2] and conv[3]" in refusal(text, state)
+
+
+def test_numbers_decide_in_series_in_any_order_of_registration() -> None:
+    text = "-".join(["CONV(4,1,bias=no)-RELU"] * 12)
+    for order in (range(12), sorted(range(12), key=str), range(11, -1, -1)):
+        state = {f"layers.{i}.weight": torch.zeros(4, 4, 1, 1) for i in order}
+        assert list(match(text, state).values()) == [f"layers.{i}" for i in range(12)]
+
+
+def test_the_order_of_execution_is_right_where_it_is_trusted() -> None:
+    text = "[CONV(4,1,bias=no)-BN, CONV(4,1,bias=no)-BN]-CAT-CONV(4,1,bias=no)"
+    branch = nn.Sequential(nn.Conv2d(4, 4, 1, bias=False), nn.BatchNorm2d(4))
+    made = {"b": branch, "a": branch, "c": nn.Conv2d(8, 4, 1, bias=False)}
+    state = {f"{name}.{k}": v for name, module in made.items() for k, v in module.state_dict().items()}
+    assert match(text, state, trust_order=True) == {
+        "conv1": "b.0", "bn1": "b.1", "conv2": "a.0", "bn2": "a.1", "conv3": "c",
+    }  # fmt: skip
 
 
 # --- other networks
@@ -169,7 +321,7 @@ def test_a_larger_head_keeps_its_initialisation() -> None:
 def test_a_head_for_training_may_be_missing_with_its_norms() -> None:
     models = torchvision_models()
     state = models.inception_v3(aux_logits=False, init_weights=False).state_dict()
-    _, report = carry(state, blockdsl.load("inception_v3").ir, partial=True)
+    _, report = carry(state, blockdsl.load("inception_v3").ir, partial=True, trust_order=True)
     assert {name.partition(".")[0] for name in report.missing} == {"aux"} and len(report.missing) == 5
     assert not report.unused and not report.sliced
 
@@ -190,8 +342,8 @@ def test_pairs_settle_what_is_unclear() -> None:
 
 def test_pairs_of_unknown_layers_are_refused() -> None:
     state = foreign(w="a", z="b", y="c", x="d")
-    assert "the network has no layer e" in refusal(UNIT, state, pairs={"e": "x"})
-    assert "the state dict has no layer v" in refusal(UNIT, state, pairs={"d": "v"})
+    assert "the network has no layer or block e" in refusal(UNIT, state, pairs={"e": "x"})
+    assert "the state dict has no layer or prefix v" in refusal(UNIT, state, pairs={"d": "v"})
 
 
 def test_pairs_of_other_sizes_are_refused() -> None:
@@ -207,7 +359,7 @@ def test_pairs_of_other_sizes_are_refused() -> None:
 def test_of_a_million_orders_a_few_are_enough_to_refuse() -> None:
     text = "-".join(["CONV(4,1,bias=no)"] * 40)
     state = {f"{family}{i}.weight": torch.zeros(4, 4, 1, 1) for family in "ab" for i in range(10, 30)}
-    assert "either a29 or b10 may come first" in refusal(text, state)
+    assert "a10, a11, … b29 fit conv[1], conv[2], … conv[40] in more than one order" in refusal(text, state)
 
 
 def test_names_nested_without_end_are_refused() -> None:

@@ -7,7 +7,7 @@ small where the networks allow; what has fully connected layers over pixels runs
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from torch import Tensor, nn
@@ -45,6 +45,7 @@ class Proof:
         step: whether the gradients of a training step are compared too.
         heads: how the reference's training output is read as (output, heads by name).
         plain: carry tensor by tensor in order: the reference has no layers, just weights.
+        trust_order: some layers are told by nothing but their order of registration.
     """
 
     source: str
@@ -55,6 +56,7 @@ class Proof:
     step: bool = False
     heads: Callable[[Any], tuple[Tensor, dict[str, Tensor]]] = no_heads
     plain: bool = False
+    trust_order: bool = False
 
 
 # --- what differs
@@ -212,3 +214,8 @@ PROOFS: dict[str, Proof] = {
     **{name: own(name, CIFAR) for name in names("zoo") if name.startswith("fractalnet")},
     **{name: modern(name, reference) for name, reference in modern_nets.REFERENCES.items()},
 }
+
+BY_ORDER = {"alexnet_two_towers", "bn_inception", "inception_v3", "inception_v4", "inception_resnet_v2"}
+BY_ORDER |= {"shufflenet_v1", *(name for name in PROOFS if name.startswith("fractalnet"))}
+BY_ORDER -= {"fractalnet_ultra_5"}  # of one column
+PROOFS |= {name: replace(PROOFS[name], trust_order=True) for name in BY_ORDER}

@@ -63,7 +63,7 @@ def test_gradients(name: str, record_property: Record) -> None:
     x = images(graph)
     found = gradients(ours, x, lambda out: out if isinstance(out, tuple) else (out, {}))
     foreign = gradients(theirs, x, proof.heads)
-    expected = carried(foreign | dict(theirs.named_buffers()), graph)
+    expected = carried(foreign | dict(theirs.named_buffers()), graph, proof)
     largest = max(float(g.abs().max()) for g in found.values())
     # The gradient of a bias before a norm is 0 but for rounding: not relative to itself.
     apart = max(
@@ -91,7 +91,9 @@ def twins(name: str) -> tuple[nn.Module, nn.Module, Graph]:
     ours = build(graph, device="meta", dtype=torch.float64)
     state = theirs.state_dict()
     weights = (
-        dict(zip(ours.state_dict(), state.values(), strict=True)) if proof.plain else carried(state, graph)
+        dict(zip(ours.state_dict(), state.values(), strict=True))
+        if proof.plain
+        else carried(state, graph, proof)
     )
     assert weights.keys() == ours.state_dict().keys()
     ours.load_state_dict(weights, assign=True)
@@ -112,10 +114,11 @@ def draw(net: nn.Module) -> None:
             tensor.zero_()
 
 
-def carried(state: Tensors, graph: Graph) -> Tensors:
+def carried(state: Tensors, graph: Graph, proof: Proof) -> Tensors:
     """All tensors, by our names."""
-    found, report = carry(state, graph)
+    found, report = carry(state, graph, trust_order=proof.trust_order)
     assert not (report.missing or report.unused or report.sliced)
+    assert bool(report.by_order) == proof.trust_order
     return found
 
 
