@@ -7,7 +7,7 @@ which most prefixes are modules that one tensor flows into. `judge` says what el
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence, Set
+from collections.abc import Iterator, Sequence, Set
 from itertools import accumulate, islice, pairwise
 from random import Random
 
@@ -81,14 +81,13 @@ class Alignment:
             result += found
         return result or None
 
-    def crossing(self, start: int, count: int) -> int:
-        """How many tensors flow into and out of consecutive layers, with what belongs to them.
+    def crossing(self, positions: Sequence[int]) -> int:
+        """How many tensors flow into and out of layers of ours, with what belongs to them.
 
         Operations without weights do that read these layers alone, such as the sum of branches, or
         that only these layers read, such as an activation before them.
         """
-        first, last = self.nodes[start], self.nodes[start + count - 1]
-        return self._flow.crossing(range(first, last + 1), self._weighted)
+        return self._flow.crossing({self.nodes[at] for at in positions}, self._weighted)
 
     def entering(self, start: int, count: int) -> int:
         """How many tensors flow into consecutive layers of ours."""
@@ -189,7 +188,7 @@ class _Flow:
         self._readers: dict[int, list[int]] = {}
         self._up: dict[int, int] = {}
 
-    def crossing(self, nodes: Iterable[int], weighted: Set[int]) -> int:
+    def crossing(self, nodes: Set[int], weighted: Set[int]) -> int:
         """How many tensors flow into and out of layers and what operations without weights belong to them."""
         if not self._readers:
             self._readers = {layer.id: [] for layer in self._graph.layers()}

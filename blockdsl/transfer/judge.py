@@ -1,11 +1,12 @@
 """What else a matching could be: parts of the foreign names whose layers fit in another order too.
 
-Three kinds of exchange keep together what stands under one prefix, and are all that is tried:
+Four kinds of exchange keep together what stands under one prefix, and are all that is tried:
 
 - two parts under one prefix with the same kinds and sizes, such as the branches of a module;
 - a part and several of its neighbours that are as one of its kind: a projection with its norm, and the
   last convolution of the branch beside it with its norm;
-- a part and neighbours that follow each other, the other way round: a last unit before the others.
+- a part and neighbours that follow each other, the other way round: a last unit before the others;
+- two layers that read the same tensors, if what stands under their prefixes are modules after it too.
 
 An exchange is ruled out by numbers (`conv1` before `conv2`) where the layers follow each other in our
 network, or by structure, where more tensors would flow into and out of the modules than before. What is
@@ -14,7 +15,7 @@ left rests on the order of registration alone. Names have divided the layers int
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Hashable, Iterator, Mapping, Sequence, Set
 from itertools import combinations, islice, pairwise
 
 from blockdsl.transfer.align import MAX_TRIES, Alignment
@@ -40,7 +41,7 @@ def undecided(alignment: Alignment, found: Sequence[Piece], ordered: bool) -> li
         ordered: whether the foreign pieces' places are their order of registration.
     """
     judge = _Judge(alignment, {id(piece): at for at, piece in enumerate(found)}, ordered)
-    return list(judge.under(alignment.root))
+    return [*judge.under(alignment.root), *judge.side_by_side(found)]
 
 
 class _Judge:
@@ -54,6 +55,35 @@ class _Judge:
             parts = list(self._modules(waiting.pop()))
             yield from _Siblings(self, parts).undecided()
             waiting += sorted((part for part in parts if part.children), key=self.places, reverse=True)
+
+    def side_by_side(self, found: Sequence[Piece]) -> Iterator[Undecided]:
+        """Layers that read the same tensors, under prefixes that are modules with either of them."""
+        groups: dict[Hashable, list[int]] = {}
+        for at, node in enumerate(self.alignment.nodes):
+            inputs = self.alignment.graph.layer(node).inputs
+            groups.setdefault((self.alignment.own[at], inputs), []).append(at)
+        for group in groups.values():
+            for a, b in combinations(group[:MAX_GROUP], 2):
+                if self._may_change_places(found[a], a, found[b], b):
+                    yield [Branch(found[at].name, piece=found[at]) for at in (a, b)]
+
+    def _may_change_places(self, one: Piece, at: int, other: Piece, there: int) -> bool:
+        more, apart = 0, False
+        for piece, old, new in ((one, at, there), (other, there, at)):
+            for branch in self._around(piece, other if piece is one else one):
+                places = self.places(branch)
+                apart |= len(places) > 1
+                moved = [new if place == old else place for place in places]
+                more += self.alignment.crossing(moved) - self.alignment.crossing(places)
+        return apart and more <= 0
+
+    def _around(self, piece: Piece, other: Piece) -> Iterator[Branch]:
+        """The modules that hold a piece and not the other one, from the outermost inwards."""
+        branch = self.alignment.root
+        for depth, step in enumerate(piece.path[:-1], 1):
+            branch = branch.children[step]
+            if piece.path[:depth] != other.path[:depth]:
+                yield branch
 
     def _modules(self, branch: Branch) -> Iterator[Branch]:
         """The parts of a prefix; of one whose layers stand apart, which is no module, its own parts."""
@@ -229,7 +259,7 @@ class _Siblings:
             part = waiting.pop()
             if part.children:
                 at = [position[id(piece)] for piece in part.pieces()]
-                first, count = min(at), max(at) - min(at) + 1
-                total += self.alignment.crossing(first, count) + count - len(at)
+                apart = max(at) - min(at) + 1 - len(at)
+                total += self.alignment.crossing(at) + apart
                 waiting += part.children.values()
         return total

@@ -169,6 +169,74 @@ net
     assert order == sorted(order)
 
 
+def separable(kernel: int) -> nn.ModuleDict:
+    made = {}
+    for i in (1, 2):
+        depth, point = nn.Conv2d(4, 4, kernel, groups=4, bias=False), nn.Conv2d(4, 4, 1, bias=False)
+        made[f"separable_{i}"] = nn.ModuleDict({"depthwise_conv2d": depth, "pointwise_conv2d": point})
+        made[f"bn_sep_{i}"] = nn.BatchNorm2d(4)
+    return nn.ModuleDict(made)
+
+
+@pytest.mark.parametrize("labelled", [True, False])
+def test_nested_cells_of_two_inputs_by_their_names(labelled: bool) -> None:
+    """NASNet's names: branches of equal shapes side by side, in any order of registration."""
+    text = """
+input 4x8x8
+block sep(k) =
+    RELU-separable_1:(CONV(4,k,pad=k//2,g4,bias=no)-CONV(4,1,bias=no))-bn_sep_1:BN-
+    RELU-separable_2:(CONV(4,k,pad=k//2,g4,bias=no)-CONV(4,1,bias=no))-bn_sep_2:BN
+block cell(prev) =
+    let left = prev-RELU-conv_prev_1x1:(CONV(4,1,bias=no)-BN)
+    let right = in-RELU-conv_1x1:(CONV(4,1,bias=no)-BN)
+    let c0 = [right-comb_iter_0_left:sep(5), left-comb_iter_0_right:sep(3)]-SUM
+    let c1 = [left-comb_iter_1_left:sep(5), left-comb_iter_1_right:sep(3)]-SUM
+    [left, c0, c1]-CAT-reduce:CONV(4,1,bias=no)
+net
+    let a = in-cell_0:cell(in)
+    let b = a-cell_1:cell(in)
+    let c = b-cell_2:cell(a)
+    c-cell_3:cell(b)
+"""
+    if not labelled:
+        for i in range(4):
+            text = text.replace(f"cell_{i}:", "")
+    point = nn.Sequential(nn.ReLU(), nn.Conv2d(4, 4, 1, bias=False), nn.BatchNorm2d(4))
+    cell = nn.ModuleDict(
+        {"conv_prev_1x1": point, "conv_1x1": point, "reduce": nn.Conv2d(12, 4, 1, bias=False)}
+    )
+    for i in (0, 1):
+        cell.update({f"comb_iter_{i}_left": separable(5), f"comb_iter_{i}_right": separable(3)})
+    state = nn.ModuleDict({f"cell_{i}": cell for i in range(4)}).state_dict()
+    for order in (list(state), list(state)[::-1], sorted(state)):
+        found = match(text, {name: state[name] for name in order})
+        assert len(found) == 4 * 29
+        for own, other in found.items():
+            ours, theirs = own.split("."), other.split(".")
+            assert ours[1] == theirs[1]
+            assert int(ours[0].strip("cel_")) + (0 if labelled else -1) == int(theirs[0].strip("cel_"))
+
+
+def test_prefixes_whose_layers_are_all_side_by_side_are_no_modules() -> None:
+    """Which of the 1x1 convolutions belongs to which of the others, nothing says."""
+    text = "[CONV(4,1), CONV(4,3,p1), CONV(4,1), CONV(4,5,p2)]-CAT"
+    state: dict[str, Tensor] = {}
+    for name, kernel in (("a.x", 1), ("a.y", 3), ("b.x", 1), ("b.z", 5)):
+        state |= {f"{name}.{k}": v for k, v in nn.Conv2d(4, 4, kernel).state_dict().items()}
+    assert "a.x and b.x fit conv[1] and conv[3] in either order" in refusal(text, state)
+
+
+def test_reductions_of_equal_size_are_told_by_what_follows_them() -> None:
+    text = "[CONV(4,1)-RELU-CONV(4,3,p1), CONV(4,1)-RELU-CONV(4,5,p2)]-CAT"
+    for names in (("a.0", "a.1", "b.0", "b.1"), ("b.x", "b.a", "a.y", "a.z")):
+        made = dict(zip(names, (1, 3, 1, 5), strict=True))
+        for order in (names, names[::-1]):
+            state: dict[str, Tensor] = {}
+            for name in order:
+                state |= {f"{name}.{k}": v for k, v in nn.Conv2d(4, 4, made[name]).state_dict().items()}
+            assert list(match(text, state).values()) == list(names)
+
+
 def test_a_block_of_the_last_stages_shapes_may_be_its_first_unit() -> None:
     """Inception-ResNet-v2's `block8` after ten units of the same shapes: only order says where it stands."""
     unit = nn.Sequential(nn.Conv2d(4, 4, 1, bias=False), nn.BatchNorm2d(4))
