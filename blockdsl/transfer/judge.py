@@ -115,17 +115,17 @@ class _Siblings:
             if numbers:
                 self.families.setdefault(stem, []).append(i)
         self.runs: dict[int, list[range]] = {}
+        self.groups: dict[tuple[int, int], list[int]] = {}
+        for i, part in enumerate(self.parts):
+            self.groups.setdefault(self.alignment.contents(part), []).append(i)
         self.rank: dict[int, int] = {}
         for family in self.families.values():
             family.sort(key=lambda i: self.numbers[i][1])
             self.rank |= {i: at for at, i in enumerate(family)}
 
     def undecided(self) -> Iterator[Undecided]:
-        groups: dict[tuple[int, int], list[int]] = {}
-        for i, part in enumerate(self.parts):
-            groups.setdefault(self.alignment.contents(part), []).append(i)
         open_ = []
-        for group in groups.values():
+        for group in self.groups.values():
             if self._is_chain(group):
                 self.certain.update(group)
             else:
@@ -163,12 +163,15 @@ class _Siblings:
     def _numbers_rule_out(self, moved: Mapping[int, Sequence[int]]) -> bool:
         """Whether a part follows others of its numbering whose places are certain, and would not if moved.
 
+        Those of its own kind and sizes are certain only as long as none of them moves.
+
         Args:
             moved: parts, and where they would go.
         """
         for i, to in moved.items():
             numbers = self.numbers[i][1]
-            others = list(self._neighbours(i, moved.keys() | self.certain))
+            alike = set(self.groups[self.alignment.contents(self.parts[i])])
+            others = list(self._neighbours(i, moved.keys() | self.certain - alike))
             if not others:
                 continue
             now = [self._follows(numbers, self.at[i], o, self.at[o]) for o in others]
