@@ -8,7 +8,9 @@ which most prefixes are modules that one tensor flows into. `judge` says what el
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence, Set
+from functools import reduce
 from itertools import accumulate, islice, pairwise
+from operator import or_
 from random import Random
 
 from blockdsl.ir import Graph
@@ -188,7 +190,7 @@ class _Flow:
         self._readers: dict[int, list[int]] = {}
         self._up: dict[int, int] = {}
 
-    def crossing(self, nodes: Set[int], weighted: Set[int]) -> int:
+    def crossing(self, nodes: set[int], weighted: Set[int]) -> int:
         """How many tensors flow into and out of layers and what operations without weights belong to them."""
         if not self._readers:
             self._readers = {layer.id: [] for layer in self._graph.layers()}
@@ -197,7 +199,7 @@ class _Flow:
                     self._readers[node].append(layer.id)
             for value in (self._graph.output, *(a.value for a in self._graph.auxiliaries)):
                 self._readers[value.node].append(_OUTSIDE)
-        inside = set(nodes)
+        inside = nodes | self._between(nodes, weighted)
         waiting = list(inside)
         while waiting:
             node = waiting.pop()
@@ -213,18 +215,31 @@ class _Flow:
         leaving = [node for node in inside if not inside.issuperset(self._readers[node])]
         return len(entering) + len(leaving)
 
+    def _between(self, nodes: Set[int], weighted: Set[int]) -> set[int]:
+        """The operations without weights that what flows from one of the nodes to another passes."""
+        up = self._ancestors()
+        members = sum(1 << node for node in nodes)
+        before = reduce(or_, (up[node] for node in nodes))
+        between = (node for node in range(min(nodes), max(nodes)) if before >> node & 1)
+        return {node for node in between if up[node] & members and node not in weighted}
+
     def reach(self, sources: Sequence[int], nodes: Sequence[int]) -> bool:
         """Whether an output of any source flows into any of the nodes."""
+        up = self._ancestors()
+        wanted = 0
+        for node in sources:
+            wanted |= 1 << node
+        return any(up[node] & wanted for node in reversed(nodes))
+
+    def _ancestors(self) -> dict[int, int]:
+        """For each node a bit set of itself and all that flows into it."""
         if not self._up:
             for layer in self._graph.layers():
                 mask = 1 << layer.id
                 for value in layer.inputs:
                     mask |= self._up[value.node]
                 self._up[layer.id] = mask
-        wanted = 0
-        for node in sources:
-            wanted |= 1 << node
-        return any(self._up[node] & wanted for node in reversed(nodes))
+        return self._up
 
 
 def _before(parts: Sequence[Branch]) -> list[set[int]]:

@@ -40,7 +40,7 @@ class Foreign:
         self._register(root, "")
 
     def _network(self, scope: Scope, depth: int) -> tuple[str, Forward]:
-        kind = self.draw.choice(["layer", "series", "sum", "cat"]) if depth else "layer"
+        kind = self.draw.choice(["layer", "series", "sum", "cat", "residual"]) if depth else "layer"
         if kind == "layer":
             kernel = self.draw.choice([1, 1, 3])
             return self._layer(scope, WIDTH, kernel)
@@ -48,6 +48,9 @@ class Foreign:
             inner = Scope(self.draw.choice(["", "m", "conv"]))
             scope.inside.append((self._name(scope), inner))
             scope = inner
+        if kind == "residual":
+            text, inner_forward = self._network(scope, depth - 1)
+            return f"({text} + ID)", lambda x: inner_forward(x) + x
         count = self.draw.choice([2, 2, 3])
         if kind == "series":
             made = [self._network(scope, depth - 1) for _ in range(count)]
@@ -123,8 +126,8 @@ def outcome(seed: int, *, numbered: bool, labels: float, ordered: bool) -> str:
 
 def test_carried_right_or_refused() -> None:
     found: Counter[tuple[str, str]] = Counter()
-    for seed in range(80):
+    for seed in range(60):
         for labels in (0.0, 1.0):
             found["names", outcome(seed, numbered=False, labels=labels, ordered=seed % 3 > 0)] += 1
         found["numbers", outcome(seed, numbered=True, labels=0, ordered=seed % 3 > 0)] += 1
-    assert min(found.values()) >= 15 and len(found) == 4
+    assert min(found.values()) >= 12 and len(found) == 4
