@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from blockdsl.analysis.summary import Summary
-from blockdsl.analysis.table import bytes_text, shape_text
+from blockdsl.analysis.table import bytes_text, field_text
 
 COSTS = ("network", "parameters", "MACs", "activations", "depth", "sees")
 METRICS = ("top-1", "top-5")
@@ -199,14 +199,13 @@ def table(
 
 def _costs(one: Entry) -> tuple[str, ...]:
     summary = one.summary
-    field = summary.receptive_field
     return (
         one.name,
         f"{one.params:,}",
         f"{summary.macs:,}",
         bytes_text(summary.memory.activations),
         str(summary.depth),
-        "all" if field is None else shape_text(field),
+        field_text(summary.receptive_field, summary.input),
     )
 
 

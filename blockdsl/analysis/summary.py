@@ -10,7 +10,7 @@ from blockdsl.analysis import table
 from blockdsl.analysis.costs import costs_of, depth
 from blockdsl.analysis.folding import LayerCost, Row, rows
 from blockdsl.analysis.memory import Memory, memory_of
-from blockdsl.analysis.receptive import receptive_fields
+from blockdsl.analysis.receptive import Field, receptive_fields
 from blockdsl.ir import Graph
 from blockdsl.ops import Shape
 
@@ -26,7 +26,10 @@ class Summary:
             auxiliary heads do not run then.
         memory: bytes, see `Memory`.
         depth: layers with a kernel or matrix on the longest path.
-        receptive_field: rows and columns of the input that the output sees; None for all of it.
+        receptive_field: rows and columns of the input that one position of the output sees, as if the
+            input went on beyond its borders, so that they may exceed it; the input's own where all of
+            it is seen for certain (tokens: their number and 1, a vector: its features and 1). None where
+            an operation on the way does not say what it sees.
         layers: every layer in execution order.
     """
 
@@ -97,7 +100,7 @@ def summarise(graph: Graph, title: str = "") -> Summary:
             params=costs[layer.id].params,
             macs=costs[layer.id].macs,
             memory=costs[layer.id].activations,
-            receptive_field=fields[layer.id].size,
+            receptive_field=_size(fields[layer.id]),
             line=layer.span.line,
             training_only=layer.training_only,
             wiring=tuple(layer.id - value.node for value in layer.inputs),
@@ -114,6 +117,10 @@ def summarise(graph: Graph, title: str = "") -> Summary:
         macs=sum(layer.macs for layer in counted if not layer.training_only),
         memory=memory_of(graph, costs),
         depth=depth(graph, costs),
-        receptive_field=fields[graph.output.node].size,
+        receptive_field=_size(fields[graph.output.node]),
         layers=counted,
     )
+
+
+def _size(field: Field | None) -> tuple[int, int] | None:
+    return field and field.size

@@ -7,6 +7,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from blockdsl.analysis.folding import Row
+from blockdsl.analysis.receptive import input_extent
 from blockdsl.ops import Shape
 
 if TYPE_CHECKING:
@@ -14,11 +15,40 @@ if TYPE_CHECKING:
 
 HEADER = ("layer", "operation", "output", "parameters", "MACs", "memory")
 _DEEPEST = 16
+_UNITS = {1: "features", 2: "tokens", 3: "pixels"}
 
 
 def shape_text(shape: Shape) -> str:
     """`96x55x55`."""
     return "x".join(map(str, shape))
+
+
+def field_text(field: tuple[int, int] | None, input: Shape, *, of: bool = False) -> str:
+    """A receptive field with its limit: `212`, `907 (all of 224)`, `64x31 (all of 48 rows)`.
+
+    `all of 224` where it is the whole input, `?` where it is not known. Rows and columns that are alike
+    are one number. `of` is for places without a heading: `212 of 224 pixels`, `the whole input`.
+    """
+    if field is None:
+        return "?"
+    limit = input_extent(input)
+    images, unit = len(input) == 3, f" {_UNITS[len(input)]}" if of else ""
+    whole = _side_text(limit, images)
+    if field == limit:
+        return "the whole input" if of else f"all of {whole}"
+    text = _side_text(field, images)
+    match field[0] > limit[0], field[1] > limit[1]:
+        case True, False if images:
+            return f"{shape_text(field)} (all of {limit[0]} rows){unit}"
+        case False, True:
+            return f"{shape_text(field)} (all of {limit[1]} columns){unit}"
+        case False, False:
+            return f"{text} of {whole}{unit}" if of else text
+    return f"{text} (all of {whole}){unit}"
+
+
+def _side_text(size: tuple[int, int], images: bool) -> str:
+    return str(size[0]) if size[0] == size[1] or not images else shape_text(size)
 
 
 def bytes_text(count: int) -> str:
@@ -53,12 +83,13 @@ def totals(summary: Summary) -> list[tuple[str, str]]:
     """What stands below the table: name and words of each figure."""
     memory = summary.memory
     aux = f" ({summary.params_aux:,} of them in auxiliary heads)" if summary.params_aux else ""
-    field = summary.receptive_field
+    field = field_text(summary.receptive_field, summary.input, of=True)
+    unknown = "unknown: an operation on the way does not define `window`"
     return [
         ("parameters", f"{summary.params:,}{aux}"),
         ("MACs", f"{summary.macs:,} per sample"),
         ("depth", f"{summary.depth} layers with weights on the longest path"),
-        ("sees", "the whole input" if field is None else f"{shape_text(field)} of the input"),
+        ("sees", field if summary.receptive_field else unknown),
         ("weights", bytes_text(memory.weights)),
         ("activations", f"{bytes_text(memory.activations)} per sample"),
         ("inference", f"{bytes_text(memory.inference)} at the peak, for one sample"),

@@ -6,8 +6,8 @@ from __future__ import annotations
 from itertools import accumulate
 from math import prod
 
-from blockdsl.ops.core import Drawn, Operation, OpError, Shape, Window, operation
-from blockdsl.ops.geometry import divided, enlarging, extent, fit, image, same_pad, show, slide
+from blockdsl.ops.core import Drawn, Operation, OpError, Reads, Shape, Window, operation
+from blockdsl.ops.geometry import divided, enlarging, extent, fit, image, same_pad, show, slide, step
 from blockdsl.ops.values import Count, Margin, Pad, Size, Table
 
 
@@ -48,8 +48,10 @@ class _Sliding(Operation):
         return prod(self.weights(*inputs)["weight"]) * prod(self._positions(inputs[0]))
 
     def window(self, *inputs: Shape) -> Window:
-        """The dilated kernel."""
-        return Window(_reach(self.kernel, self.dilation), self.stride)
+        """The dilated kernel, which begins in the padding; that of `pad=same` is the smaller half."""
+        reach = _reach(self.kernel, self.dilation)
+        pad = ((reach[0] - 1) // 2, (reach[1] - 1) // 2) if isinstance(self.pad, str) else self.pad
+        return Window(reach, self.stride, (-pad[0], -pad[1]))
 
 
 @operation("CONV")
@@ -107,6 +109,8 @@ class Conv(_Sliding):
                 )
         return (self.channels, *self._positions(inputs[0]))
 
+    window = _Sliding.window
+
     def weights(self, *inputs: Shape) -> dict[str, Shape]:
         if self.table is not None:
             weight: Shape = (sum(map(len, self.table)), *self.kernel)
@@ -147,6 +151,8 @@ class DepthwiseConv(_Sliding):
     def shape(self, *inputs: Shape) -> Shape:
         c, _, _ = image(self.name, inputs[0])
         return (c * self.multiplier, *self._positions(inputs[0]))
+
+    window = _Sliding.window
 
     def weights(self, *inputs: Shape) -> dict[str, Shape]:
         c = inputs[0][0] * self.multiplier
@@ -215,7 +221,28 @@ class TransposedConv(Operation):
         """The input positions under the kernel; the step is one over the stride."""
         reach = _reach(self.kernel, self.dilation)
         seen = ((reach[0] - 1) // self.stride[0] + 1, (reach[1] - 1) // self.stride[1] + 1)
-        return enlarging(self.stride, seen)
+        steps = step(1, self.stride[0]), step(1, self.stride[1])
+        return Window(seen, steps, reads=(self._reads(0), self._reads(1)))
+
+    def _reads(self, axis: int) -> Reads:
+        """Along an axis, input i is written to `stride * i + dilation * k - pad` for each k of the kernel."""
+        kernel, stride = self.kernel[axis], self.stride[axis]
+        pad, dilation = self.pad[axis], self.dilation[axis]
+
+        def read(position: int) -> tuple[int, int] | None:
+            # Positions under the kernel repeat after `stride` taps.
+            first = (k for k in range(min(kernel, stride)) if (position + pad - dilation * k) % stride == 0)
+            last = (
+                k
+                for k in range(kernel - 1, max(kernel - stride, 0) - 1, -1)
+                if (position + pad - dilation * k) % stride == 0
+            )
+            low, high = next(last, None), next(first, None)
+            if low is None or high is None:
+                return None
+            return (position + pad - dilation * low) // stride, (position + pad - dilation * high) // stride
+
+        return read
 
 
 @operation("UP")

@@ -43,14 +43,26 @@ class OpError(Exception):
         self.message, self.argument, self.sides, self.help = message, argument, sides, help
 
 
-class Window(NamedTuple):
-    """What one output position sees of its input: extent and step, as (rows, columns).
+Reads = Callable[[int], tuple[int, int] | None]
+"""Along one axis, the first and last input position that an output position reads; None for none."""
 
-    An operation that enlarges an image steps by a fraction of an input position.
+
+class Window(NamedTuple):
+    """What one output position sees of its input, each field as (rows, columns).
+
+    Attributes:
+        size: extent in input positions, the largest where windows differ.
+        stride: distance between neighbouring windows; a fraction where the image is enlarged.
+        start: the input position where the first window begins, negative with padding. None centres
+            the windows, as a pad of half their size does.
+        reads: for windows that differ from position to position, what each of them reads. It repeats:
+            `stride.denominator` positions further it is `stride.numerator` input positions further.
     """
 
     size: tuple[int, int] = (1, 1)
     stride: tuple[int | Fraction, int | Fraction] = (1, 1)
+    start: tuple[int, int] | None = None
+    reads: tuple[Reads, Reads] | None = None
 
 
 class Drawn(NamedTuple):
@@ -142,7 +154,10 @@ class Operation:
         return 0
 
     def window(self, *inputs: Shape) -> Window | None:
-        """The receptive window; None when every output position sees the whole input."""
+        """The receptive window; None when every output position sees the whole input.
+
+        Whoever overrides `shape` overrides this too; otherwise the receptive field is unknown from there on.
+        """
         return Window()
 
     def module(self, *inputs: Shape) -> nn.Module:
@@ -226,6 +241,20 @@ def operation(name: str, *, inputs: int | None = 1, view: bool = False) -> Calla
 def is_built_in(operation: Operation) -> bool:
     """Whether an operation comes with the library, and not from a user."""
     return type(operation).__module__.startswith("blockdsl.ops.")
+
+
+def window_is_known(operation: Operation) -> bool:
+    """Whether `window` was written for this operation's `shape`.
+
+    Where a class overrides `shape` and leaves `window` to a base, the inherited answer is about other
+    shapes, and nothing is known.
+    """
+    for kind in type(operation).__mro__:
+        if "window" in vars(kind):
+            return True
+        if "shape" in vars(kind) or "shapes" in vars(kind):
+            return False
+    return True
 
 
 def output_shapes(operation: Operation, *inputs: Shape) -> tuple[Shape, ...]:

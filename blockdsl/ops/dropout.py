@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from blockdsl.ops.core import Operation, OpError, Shape, operation
-from blockdsl.ops.geometry import image
+from blockdsl.ops.geometry import image, pointwise
 from blockdsl.ops.values import Count, Probability, one_of
 
 Rescale = Annotated[str, one_of("train", "test")]
@@ -33,6 +33,8 @@ class Dropout(Operation):
 
     def shape(self, *inputs: Shape) -> Shape:
         return image("DROPOUT(per=channel)", inputs[0]) if self.per == "channel" else inputs[0]
+
+    window = pointwise
 
 
 @operation("ALPHADROPOUT")
@@ -76,6 +78,8 @@ class DropBlock(Operation):
                 help=f"size={min(rows, columns)} at most",
             )
         return inputs[0]
+
+    window = pointwise
 
 
 @operation("NOISE")

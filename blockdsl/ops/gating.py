@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from blockdsl.ops.core import Operation, OpError, Shape, operation
-from blockdsl.ops.geometry import channels, with_channels
+from blockdsl.ops.geometry import channels, pointwise, with_channels
 from blockdsl.ops.values import one_of
 
 Gate = Annotated[str, one_of("sigmoid", "relu", "gelu", "silu", "tanh", "none")]
@@ -29,6 +29,8 @@ class CReLU(Operation):
     def shape(self, *inputs: Shape) -> Shape:
         return with_channels(inputs[0], 2 * channels(inputs[0]))
 
+    window = pointwise
+
 
 @operation("GLU")
 class GLU(Operation):
@@ -48,3 +50,5 @@ class GLU(Operation):
                 help=f"make {c + 1} channels before it: one half gates the other",
             )
         return with_channels(inputs[0], c // 2)
+
+    window = pointwise

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from math import ceil, floor
 
-from blockdsl.ops.core import OpError, Shape, Window
+from blockdsl.ops.core import Operation, OpError, Reads, Shape, Window
 
 _NEARBY = 1000
 """How far from a wrong number of groups a right one is looked for."""
@@ -115,6 +116,38 @@ def step(over: int, by: int) -> int | Fraction:
     return fraction.numerator if fraction.denominator == 1 else fraction
 
 
-def enlarging(factor: tuple[int, int], reach: tuple[int, int] = (1, 1)) -> Window:
-    """The window of an operation that enlarges by a factor and sees `reach` positions of its input."""
-    return Window(reach, (step(1, factor[0]), step(1, factor[1])))
+def pointwise(_: Operation, *inputs: Shape) -> Window:
+    """The `window` of an operation whose output positions see the same position of each input."""
+    return Window()
+
+
+def enlarging(factor: tuple[int, int]) -> Window:
+    """The window of an operation that makes `factor` positions out of each one."""
+    stride = step(1, factor[0]), step(1, factor[1])
+    return Window((1, 1), stride, reads=(lambda i: (i // factor[0],) * 2, lambda i: (i // factor[1],) * 2))
+
+
+def pooled(size: int, windows: int) -> Reads:
+    """Adaptive pooling: window i reads floor(i * size / windows) to ceil((i + 1) * size / windows) - 1."""
+    return lambda i: (i * size // windows, -(-(i + 1) * size // windows) - 1)
+
+
+def resampled(size: int, to: int, mode: str, align: bool) -> Reads:
+    """Resampling along one axis, as `torch.nn.functional.interpolate` computes it.
+
+    Position i lies at a point c of the input. The nearest mode reads the position at its left, bilinear
+    the two around it, bicubic the four; a c that is whole is read alone.
+    """
+    if mode == "nearest":
+        return lambda i: (i * size // to,) * 2
+    margin = 0 if mode == "bilinear" else 1
+
+    def read(i: int) -> tuple[int, int]:
+        c = (
+            Fraction(i * (size - 1), max(to - 1, 1))
+            if align
+            else Fraction((2 * i + 1) * size, 2 * to) - Fraction(1, 2)
+        )
+        return (int(c), int(c)) if c.denominator == 1 else (floor(c) - margin, ceil(c) + margin)
+
+    return read

@@ -3,8 +3,8 @@
 
 from __future__ import annotations
 
-from blockdsl.ops.core import Operation, OpError, Shape, operation
-from blockdsl.ops.geometry import channels, show, tokens, with_channels
+from blockdsl.ops.core import Operation, OpError, Shape, Window, operation
+from blockdsl.ops.geometry import channels, pointwise, show, tokens, with_channels
 from blockdsl.ops.values import Count, Probability
 
 
@@ -41,6 +41,8 @@ class _Elementwise(Operation):
                 )
         return first
 
+    window = pointwise
+
 
 @operation("SUM", inputs=None)
 class Sum(_Elementwise):
@@ -72,6 +74,8 @@ class Mean(_Elementwise):
             )
         return super().shape(*inputs)
 
+    window = pointwise
+
 
 @operation("MAX", inputs=None)
 class Max(_Elementwise):
@@ -98,6 +102,8 @@ class Mul(Operation):
                 )
             result = tuple(map(max, result, other))
         return result
+
+    window = pointwise
 
 
 def _gate(left: Shape, right: Shape) -> str:
@@ -127,6 +133,8 @@ class Cat(Operation):
                     help=_align(first, other),
                 )
         return with_channels(first, sum(map(channels, inputs)))
+
+    window = pointwise
 
 
 def _align(left: Shape, right: Shape) -> str:
@@ -162,6 +170,10 @@ class MatMul(Operation):
             )
         return rows, columns
 
+    def window(self, *inputs: Shape) -> Window | None:
+        """Row i of the result reads all rows of the second sequence."""
+        return None
+
     def macs(self, *inputs: Shape) -> int:
         """L * M * D."""
         return inputs[0][0] * inputs[0][1] * inputs[1][1]
@@ -180,6 +192,10 @@ class Dot(Operation):
                 help="both sides need tokens of the same number of features",
             )
         return rows, columns
+
+    def window(self, *inputs: Shape) -> Window | None:
+        """Row i of the result reads all rows of the second sequence."""
+        return None
 
     def macs(self, *inputs: Shape) -> int:
         """L * M * D."""

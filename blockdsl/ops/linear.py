@@ -7,7 +7,7 @@ from math import prod
 from typing import ClassVar
 
 from blockdsl.ops.core import Drawn, Operation, OpError, Shape, operation
-from blockdsl.ops.geometry import channels, describe, divided, show, with_channels
+from blockdsl.ops.geometry import channels, describe, divided, pointwise, show, with_channels
 from blockdsl.ops.values import Count
 
 
@@ -29,6 +29,8 @@ class FullyConnected(Operation):
                 help=f"FLATTEN before it, or CONV({self.features},1) to apply it at each position",
             )
         return with_channels(inputs[0], self.features)
+
+    window = pointwise
 
     def weights(self, *inputs: Shape) -> dict[str, Shape]:
         weight = (self.features, channels(inputs[0]))
@@ -70,6 +72,8 @@ class RBF(Operation):
             )
         return (self.classes,)
 
+    window = pointwise
+
     def buffers(self, *inputs: Shape) -> dict[str, Shape]:
         return {"codes": (self.classes, 84)}
 
@@ -86,3 +90,5 @@ class Maxout(Operation):
     def shape(self, *inputs: Shape) -> Shape:
         each = divided(self.name, inputs[0], self.pieces, "pieces", "pieces")
         return with_channels(inputs[0], each)
+
+    window = pointwise

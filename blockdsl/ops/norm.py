@@ -8,7 +8,7 @@ as is usual (Araujo et al. 2019, "Computing receptive fields of convolutional ne
 from __future__ import annotations
 
 from blockdsl.ops.core import Operation, OpError, Shape, Window, operation
-from blockdsl.ops.geometry import channels, describe, divided, image
+from blockdsl.ops.geometry import channels, describe, divided, image, pointwise
 from blockdsl.ops.values import Count, NotNegative, Probability
 
 
@@ -34,6 +34,8 @@ class BatchNorm(Operation):
         if len(inputs[0]) == 2:
             raise OpError(f"BN takes an image or a vector, not {describe(inputs[0])}", help="LN for tokens")
         return inputs[0]
+
+    window = pointwise
 
     def weights(self, *inputs: Shape) -> dict[str, Shape]:
         return _affine(inputs[0], self.affine)
@@ -75,6 +77,8 @@ class GroupNorm(Operation):
         divided(self.name, inputs[0], self.groups, "groups")
         return inputs[0]
 
+    window = pointwise
+
     def weights(self, *inputs: Shape) -> dict[str, Shape]:
         return _affine(inputs[0], self.affine)
 
@@ -91,6 +95,8 @@ class InstanceNorm(Operation):
 
     def shape(self, *inputs: Shape) -> Shape:
         return image(self.name, inputs[0])
+
+    window = pointwise
 
     def weights(self, *inputs: Shape) -> dict[str, Shape]:
         return _affine(inputs[0], self.affine)
@@ -165,6 +171,8 @@ class GlobalResponseNorm(Operation):
                 help="put it before the positions are pooled away",
             )
         return inputs[0]
+
+    window = pointwise
 
     def weights(self, *inputs: Shape) -> dict[str, Shape]:
         return _affine(inputs[0])

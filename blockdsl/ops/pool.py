@@ -6,7 +6,18 @@ from __future__ import annotations
 from fractions import Fraction
 
 from blockdsl.ops.core import Operation, OpError, Shape, Window, operation
-from blockdsl.ops.geometry import describe, extent, fit, image, show, slide, slide_ceil, step
+from blockdsl.ops.geometry import (
+    describe,
+    extent,
+    fit,
+    image,
+    pointwise,
+    pooled,
+    show,
+    slide,
+    slide_ceil,
+    step,
+)
 from blockdsl.ops.values import Margin, Size
 
 
@@ -64,9 +75,9 @@ class _Pooling(Operation):
                 )
 
     def window(self, *inputs: Shape) -> Window:
-        dilation, _ = self._frame()
+        dilation, pad = self._frame()
         reach = extent(self.kernel[0], dilation[0]), extent(self.kernel[1], dilation[1])
-        return Window(reach, self.step)
+        return Window(reach, self.step, (-pad[0], -pad[1]))
 
 
 @operation("POOL")
@@ -176,6 +187,7 @@ class _Adaptive(Operation):
         return Window(
             (_widest(rows, to_rows), _widest(columns, to_columns)),
             (step(rows, to_rows), step(columns, to_columns)),
+            reads=(pooled(rows, to_rows), pooled(columns, to_columns)),
         )
 
 
@@ -206,6 +218,8 @@ class _OverChannels(Operation):
     def shape(self, *inputs: Shape) -> Shape:
         _, rows, columns = image(self.name, inputs[0])
         return 1, rows, columns
+
+    window = pointwise
 
 
 @operation("CHANNELMEAN")

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from blockdsl.ops.core import Operation, OpError, Shape, Window, operation
-from blockdsl.ops.geometry import image, show, tokens
+from blockdsl.ops.geometry import image, pointwise, show, tokens
 from blockdsl.ops.values import Size, Whole
 
 
@@ -15,6 +15,8 @@ class Tokens(Operation):
     def shape(self, *inputs: Shape) -> Shape:
         c, rows, columns = image(self.name, inputs[0])
         return rows * columns, c
+
+    window = pointwise
 
 
 @operation("IMAGE", view=True)
@@ -33,6 +35,8 @@ class Image(Operation):
                 help=f"rows x columns must be {length}; a class token is taken off with SPLIT or TAKE",
             )
         return features, rows, columns
+
+    window = pointwise
 
 
 @operation("TRANSPOSE", view=True)
@@ -54,6 +58,8 @@ class ClassToken(Operation):
     def shape(self, *inputs: Shape) -> Shape:
         length, features = tokens(self.name, inputs[0])
         return length + 1, features
+
+    window = pointwise
 
     def weights(self, *inputs: Shape) -> dict[str, Shape]:
         return {"token": (1, 1, inputs[0][1])}
@@ -82,3 +88,5 @@ class Take(Operation):
                 help=f"the tokens count from 0 to {length - 1}, or from -1 down from the end",
             )
         return (features,)
+
+    window = pointwise

@@ -7,7 +7,7 @@ from math import prod
 from typing import Annotated
 
 from blockdsl.ops.core import Operation, OpError, Shape, Window, operation
-from blockdsl.ops.geometry import channels, divided, image, show, with_channels
+from blockdsl.ops.geometry import channels, divided, image, pointwise, show, with_channels
 from blockdsl.ops.values import Count, Counts, Parts, one_of
 
 _MOST_PARTS = 1024
@@ -22,6 +22,8 @@ class Input(Operation):
 
     def shape(self, *inputs: Shape) -> Shape:
         return self.dims
+
+    window = pointwise
 
 
 @operation("ID", view=True)
@@ -102,6 +104,8 @@ class Split(Operation):
             )
         return tuple(with_channels(inputs[0], part) for part in self.parts)
 
+    window = pointwise
+
 
 @operation("SHUFFLE")
 class Shuffle(Operation):
@@ -116,6 +120,8 @@ class Shuffle(Operation):
         image(self.name, inputs[0])
         divided(self.name, inputs[0], self.groups, "groups")
         return inputs[0]
+
+    window = pointwise
 
 
 @operation("PADCHANNELS")
@@ -138,3 +144,5 @@ class PadChannels(Operation):
                 help="it only adds; CONV(channels,1) makes fewer",
             )
         return self.channels, rows, columns
+
+    window = pointwise

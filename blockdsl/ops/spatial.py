@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from blockdsl.ops.core import Operation, OpError, Shape, Window, operation
-from blockdsl.ops.geometry import enlarging, image, show, step
+from blockdsl.ops.geometry import enlarging, image, resampled, show, step
 from blockdsl.ops.values import Count, Edges, Margin, Size, one_of
 
 PadMode = Annotated[str, one_of("constant", "reflect", "replicate", "circular")]
@@ -45,6 +45,10 @@ class Pad(Operation):
             )
         return c, rows + top + bottom, columns + left + right
 
+    def window(self, *inputs: Shape) -> Window:
+        left, _, top, _ = self.pad
+        return Window(start=(-top, -left))
+
 
 @operation("CROP")
 class Crop(Operation):
@@ -74,6 +78,9 @@ class Crop(Operation):
             )
         return (c, *self.size)
 
+    def window(self, *inputs: Shape) -> Window:
+        return Window(start=self.start(*inputs))
+
 
 class _Resampling(Operation):
     mode: SampleMode
@@ -87,9 +94,16 @@ class _Resampling(Operation):
                 help="leave out align, or mode=bilinear",
             )
 
-    def _reach(self) -> tuple[int, int]:
+    def window(self, *inputs: Shape) -> Window:
         side = {"nearest": 1, "bilinear": 2, "bicubic": 4}[self.mode]
-        return side, side
+        (_, *old), (_, *new) = inputs[0], self.shape(*inputs)
+        if not self.align:
+            strides = step(old[0], new[0]), step(old[1], new[1])
+        else:
+            old_gaps, new_gaps = ([max(n - 1, 1) for n in size] for size in (old, new))
+            strides = step(old_gaps[0], new_gaps[0]), step(old_gaps[1], new_gaps[1])
+        reads = tuple(resampled(old[i], new[i], self.mode, self.align) for i in (0, 1))
+        return Window((side, side), strides, reads=(reads[0], reads[1]))
 
 
 @operation("UPSAMPLE")
@@ -107,8 +121,7 @@ class Upsample(_Resampling):
         c, rows, columns = image(self.name, inputs[0])
         return c, rows * self.factor[0], columns * self.factor[1]
 
-    def window(self, *inputs: Shape) -> Window:
-        return enlarging(self.factor, self._reach())
+    window = _Resampling.window
 
 
 @operation("RESIZE")
@@ -126,8 +139,7 @@ class Resize(_Resampling):
         c, _, _ = image(self.name, inputs[0])
         return (c, *self.size)
 
-    def window(self, *inputs: Shape) -> Window:
-        return Window(self._reach(), (step(inputs[0][1], self.size[0]), step(inputs[0][2], self.size[1])))
+    window = _Resampling.window
 
 
 @operation("SPACETODEPTH")
@@ -150,7 +162,7 @@ class SpaceToDepth(Operation):
         return c * self.block**2, rows // self.block, columns // self.block
 
     def window(self, *inputs: Shape) -> Window:
-        return Window((self.block, self.block), (self.block, self.block))
+        return Window((self.block, self.block), (self.block, self.block), (0, 0))
 
 
 @operation("DEPTHTOSPACE")

@@ -15,6 +15,7 @@ from blockdsl.diagnostics import ArchError, error
 from blockdsl.ir import Graph, Layer, Value, verify
 from blockdsl.ops import Operation, OpError, Shape
 from blockdsl.ops.conv import Conv
+from blockdsl.ops.core import window_is_known
 from blockdsl.ops.geometry import show
 from blockdsl.ops.linear import FullyConnected
 from blockdsl.ops.pool import AvgPool, GlobalAvgPool, GlobalMaxPool, MaxPool
@@ -119,6 +120,10 @@ class _Densifying:
             return _FIXED[operation.name]
         if any(len(shape) == 2 for shape in layer.shapes):
             return "it makes one sequence of the whole image"
+        if not window_is_known(operation):
+            return (
+                f"{operation.name} overrides `shape` and not `window`, so what its outputs see is not known"
+            )
         if operation.window(*self.old.input_shapes(layer)) is None or any(len(shape) != 3 for shape in seen):
             return "each of its outputs sees the whole image"
         if len({shape[1:] for shape in seen}) > 1:

@@ -17,7 +17,7 @@ from blockdsl.diagnostics import ArchError, error
 from blockdsl.ir import Graph, Layer, Value, verify
 from blockdsl.ops import Operation, OpError, Shape
 from blockdsl.ops.conv import Conv, DepthwiseConv
-from blockdsl.ops.core import Window
+from blockdsl.ops.core import Window, window_is_known
 from blockdsl.ops.pool import MaxPool
 from blockdsl.ops.values import Size
 
@@ -74,7 +74,7 @@ def _dilated(layer: Layer, rate: Size, shapes: Sequence[Shape]) -> Operation:
         if not isinstance(operation.pad, str):
             changes["pad"] = _times(operation.pad, rate)
         return replace(operation, **changes)
-    if operation.window(*shapes) == Window():
+    if window_is_known(operation) and operation.window(*shapes) == Window():
         return operation
     raise _refused(layer, "its window has no dilation")
 

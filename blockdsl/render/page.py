@@ -9,7 +9,8 @@ from html import escape
 from importlib.resources import files
 from typing import Any
 
-from blockdsl.analysis import Field, receptive_fields
+from blockdsl.analysis import receptive_fields
+from blockdsl.analysis.table import field_text
 from blockdsl.lowering import Program
 from blockdsl.render import palette
 from blockdsl.render.dot import totals
@@ -62,6 +63,7 @@ class _Data:
         self.spans: dict[tuple[int, int, int], int] = {}
         self.sources: list[Source] = [program.file.span.source]
         self.fields = receptive_fields(program.graph)
+        self.input = program.graph.input_shape
 
     def collect(self) -> dict[str, Any]:
         """Everything, in JSON's types."""
@@ -98,9 +100,11 @@ class _Data:
             self._inside(item, self.index[item])
 
     def _box(self, item: Block | Node, words: Words, parent: int | None) -> dict[str, Any]:
-        fill, line = palette.colour(palette.family(item))
+        kind = palette.family(item)
+        fill, line = palette.colour(kind)
         last = list(item.nodes())[-1].layers[-1] if isinstance(item, Block) else item.layers[-1]
         spans = [self._span(span) for span in _spans(item)]
+        field = self.fields[last.id]
         return {
             "name": item.name,
             "parent": parent,
@@ -108,13 +112,14 @@ class _Data:
             "choice": isinstance(item, Block) and bool(item.choice),
             "words": words._asdict(),
             "fill": fill,
+            "dark": palette.dark(kind),
             "line": line,
             "text": _text(item),
             "shape": shape_text(last.shape),
             "times": item.times,
             "instances": item.times * (1 if parent is None else self.boxes[parent]["instances"]),
             **item.cost._asdict(),
-            "field": _field(self.fields[last.id]),
+            "field": field_text(field and field.size, self.input, of=True),
             "training": item.training_only,
             "spans": spans,
         }
@@ -131,10 +136,6 @@ def _text(item: Block | Node) -> str:
     if isinstance(item, Node):
         return "-".join(str(layer.operation) for layer in item.layers)
     return str(item.call) if item.call and not item.choice else ""
-
-
-def _field(field: Field) -> str:
-    return "the whole input" if field.size is None else shape_text(field.size)
 
 
 def _spans(item: Block | Node) -> Iterator[Span]:

@@ -31,6 +31,8 @@ FRAMES = ("#FAFBFC", "#F1F4F7", "#E8ECF1")
 """Fills of boxes inside boxes, the outermost first."""
 
 TINT = 0.42
+DARK, DARK_TINT = "#14181D", 0.3
+"""The page's ground in dark mode, and how much of a hue is mixed into it."""
 
 
 class Colour(NamedTuple):
@@ -55,6 +57,11 @@ def colour(kind: str, share: float | None = None) -> Colour:
     # The eye tells areas and tints apart by ratio: the root spreads the many small shares.
     strength = TINT if share is None else 0.06 + 0.84 * share**0.5
     return Colour(_mixed(hue, "#FFFFFF", strength), _mixed(hue, "#000000", 0.72))
+
+
+def dark(kind: str) -> str:
+    """The inside of a box in dark mode; its border is that of `colour`."""
+    return DARK if kind == "input" else _mixed(_HUES.get(kind, _OTHER), DARK, DARK_TINT)
 
 
 def _mixed(one: str, other: str, part: float) -> str:

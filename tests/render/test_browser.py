@@ -62,7 +62,14 @@ def test_a_click_opens_and_closes_a_block(browser: Chrome) -> None:
 def test_hovering_tells_the_facts(browser: Chrome) -> None:
     ActionChains(browser).move_to_element(boxes(browser, "7×7 conv, 64")[0]).perform()
     told = browser.find_element(By.ID, "tip").text
-    for fact in ("stem1.conv1.conv1", "64×112×112", "9,536", "118,013,952", "7×7", "residual.arch, line 3"):
+    for fact in (
+        "stem1.conv1.conv1",
+        "64×112×112",
+        "9,536",
+        "118,013,952",
+        "7 of 224 pixels",
+        "residual.arch, line 3",
+    ):
         assert fact in told
 
 

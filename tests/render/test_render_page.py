@@ -87,7 +87,7 @@ def test_facts_of_one_layer(resnet: dict[str, Any]) -> None:
     )
     # He et al.'s network sees 7 pixels after the first convolution; Araujo et al. 2019, equation 2, by hand:
     # stem 7, pool 11, stage 1 adds 3 * 8, the strided 1x1 nothing, this 3x3 2 * 8 pixels more.
-    assert box["field"] == "51×51"
+    assert box["field"] == "51 of 224 pixels"
     assert box["text"] == "CONV(128,3,pad=1,bias=no)-BN-RELU"
 
 

@@ -15,6 +15,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.support.wait import WebDriverWait
 
 from blockdsl.search.report import report
+from tests.looking import SCHEMES, WINDOWS, faint, forget, overflow, show
 from tests.search.studies import CHAIN, candidates, filled, options_of, study_of
 from tests.search.test_effects import additive
 
@@ -115,3 +116,23 @@ def _luminance(colour: str) -> float:
     parts = [int(part) / 255 for part in colour[colour.index("(") + 1 : -1].split(",")[:3]]
     linear = [p / 12.92 if p <= 0.03928 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+@pytest.mark.parametrize("window", WINDOWS, ids=str)
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_a_phone_and_a_laptop_show_it_without_overflow_and_readable(
+    chromium: Chrome, tmp_path: Path, window: tuple[int, int], scheme: str
+) -> None:
+    study, space = study_of(CHAIN)
+    filled(study, candidates(space), additive)
+    page = tmp_path / "report.html"
+    page.write_text(report(study, tmp_path), encoding="utf-8")
+    show(chromium, page, window, scheme)
+    WebDriverWait(chromium, SECONDS).until(
+        lambda b: b.find_element(By.TAG_NAME, "body").get_attribute("data-drawn") == "5"
+    )
+    for part in chromium.find_elements(By.CSS_SELECTOR, "details:not([open]) > summary"):
+        part.click()
+    assert overflow(chromium) == 0
+    assert faint(chromium) == []
+    forget(chromium)

@@ -7,7 +7,8 @@ const opened = new Set(network.open);
 let selected = null;
 let matches = [];
 let at = { x: 0, y: 0, scale: 1 };
-let size = { width: 1, height: 1 };
+/** How the drawing is kept in the window: `fit` all of it, `start` at its top; null once it was moved. */
+let kept = "start";
 
 // --- small helpers
 
@@ -54,7 +55,8 @@ function layout() {
       graph.setNode(index, { open: true });
     } else {
       const lines = linesOf(box.words);
-      const widest = Math.max(...lines.map(([name, font]) => width(box.words[name], font)));
+      const shown = (name) => (name === "head" && box.block ? "+ " : "") + box.words[name];
+      const widest = Math.max(...lines.map(([name, font]) => width(shown(name), font)));
       const height = lines.reduce((sum, [name]) => sum + HEIGHTS[name], 12);
       graph.setNode(index, { width: widest + 24, height });
     }
@@ -80,11 +82,10 @@ function layout() {
 
 function draw() {
   const graph = layout();
-  size = graph.graph();
   svg.replaceChildren();
   const defs = make("defs", {}, svg);
   const head = make("marker", { id: "head", viewBox: "0 0 8 8", refX: 7, refY: 4, markerWidth: 7, markerHeight: 7, orient: "auto" }, defs);
-  make("path", { d: "M0,1 L8,4 L0,7 z", fill: "#7b8794" }, head);
+  make("path", { d: "M0,1 L8,4 L0,7 z" }, head);
   const world = make("g", { id: "world" }, svg);
   const depth = (name) => (boxes[name] ? around(Number(name)).length : 0);
   const names = graph.nodes().sort((a, b) => depth(a) - depth(b));
@@ -119,8 +120,9 @@ function drawBox(world, name, { x, y, width: w, height: h, words }) {
   const box = boxes[name];
   const group = make("g", { class: box && box.training ? "box training" : "box", transform: `translate(${x - w / 2},${y - h / 2})` }, world);
   if (box) group.setAttribute("data-box", name);
-  const look = { width: w, height: h, rx: 8, fill: box ? box.fill : "#fff", stroke: box ? box.line : "#7b8794" };
-  if (box && box.block && box.times > 1) make("rect", { ...look, x: 4, y: 4, fill: "#fff" }, group);
+  const look = { width: w, height: h, rx: 8 };
+  if (box) group.setAttribute("style", `--light: ${box.fill}; --dark: ${box.dark}; --edge: ${box.line}`);
+  if (box && box.block && box.times > 1) make("rect", { ...look, x: 4, y: 4, class: "behind" }, group);
   make("rect", look, group);
   let top = 6;
   for (const [line] of linesOf(words || box.words)) {
@@ -149,38 +151,97 @@ function place() {
   if (world) world.setAttribute("transform", `translate(${at.x},${at.y}) scale(${at.scale})`);
 }
 
+const MARGIN = 8;
+
+/** Show the whole drawing, however small it becomes. */
 function fit() {
+  show((whole) => whole);
+  kept = "fit";
+}
+
+/** Show the top of a drawing that would be too small to read, in its whole width. */
+function start() {
+  show((whole, across) => Math.max(whole, Math.min(0.8, across)));
+  kept = "start";
+}
+
+function show(scaleOf) {
   const view = svg.getBoundingClientRect();
-  const scale = Math.min(view.width / size.width, view.height / size.height);
-  // A long network starts at its top, at a size that can be read.
-  at.scale = Math.min(1.4, Math.max(scale, 0.8));
-  at.x = (view.width - size.width * at.scale) / 2;
-  at.y = Math.max(8, (view.height - size.height * at.scale) / 2);
+  const drawn = document.getElementById("world").getBBox();
+  const across = (view.width - 2 * MARGIN) / drawn.width;
+  const whole = Math.min(across, (view.height - 2 * MARGIN) / drawn.height);
+  const scale = Math.min(1.4, scaleOf(whole, across));
+  at = {
+    x: (view.width - drawn.width * scale) / 2 - drawn.x * scale,
+    y: Math.max(MARGIN, (view.height - drawn.height * scale) / 2) - drawn.y * scale,
+    scale,
+  };
   place();
 }
+
+/** Keep what was asked for when the window, or what is open, becomes another. */
+function keep() {
+  if (kept === "fit") fit();
+  else if (kept === "start") start();
+}
+
+new ResizeObserver(() => { hideTip(); keep(); }).observe(svg);
 
 svg.addEventListener("wheel", (event) => {
   event.preventDefault();
   const view = svg.getBoundingClientRect();
-  const factor = Math.exp(-event.deltaY * 0.0015);
-  const [x, y] = [event.clientX - view.left, event.clientY - view.top];
-  at = { x: x - (x - at.x) * factor, y: y - (y - at.y) * factor, scale: at.scale * factor };
-  place();
+  zoom(event.clientX - view.left, event.clientY - view.top, Math.exp(-event.deltaY * 0.0015));
 }, { passive: false });
+
+function zoom(x, y, factor) {
+  at = { x: x - (x - at.x) * factor, y: y - (y - at.y) * factor, scale: at.scale * factor };
+  kept = null;
+  hideTip();
+  place();
+}
 
 let drag = null;
 let moved = false;
-svg.addEventListener("pointerdown", (event) => { drag = { x: event.clientX - at.x, y: event.clientY - at.y }; moved = false; });
-window.addEventListener("pointerup", () => { drag = null; svg.classList.remove("dragged"); });
+const fingers = new Map();
+svg.addEventListener("pointerdown", (event) => {
+  fingers.set(event.pointerId, event);
+  drag = { x: event.clientX - at.x, y: event.clientY - at.y };
+  moved = false;
+});
+for (const end of ["pointerup", "pointercancel"]) {
+  window.addEventListener(end, (event) => {
+    fingers.delete(event.pointerId);
+    drag = null;
+    svg.classList.remove("dragged");
+  });
+}
 window.addEventListener("pointermove", (event) => {
+  if (fingers.size === 2 && fingers.has(event.pointerId)) {
+    pinch(event);
+    return;
+  }
   if (!drag) return;
   const next = { x: event.clientX - drag.x, y: event.clientY - drag.y };
   moved = moved || Math.abs(next.x - at.x) + Math.abs(next.y - at.y) > 3;
   if (!moved) return;
   svg.classList.add("dragged");
   at = { ...next, scale: at.scale };
+  kept = null;
+  hideTip();
   place();
 });
+
+/** Two fingers zoom around the point between them. */
+function pinch(event) {
+  const [other] = [...fingers.values()].filter((finger) => finger.pointerId !== event.pointerId);
+  const before = fingers.get(event.pointerId);
+  const apart = (one) => Math.max(1, Math.hypot(one.clientX - other.clientX, one.clientY - other.clientY));
+  const view = svg.getBoundingClientRect();
+  zoom((event.clientX + other.clientX) / 2 - view.left, (event.clientY + other.clientY) / 2 - view.top, apart(event) / apart(before));
+  fingers.set(event.pointerId, event);
+  drag = null;
+  moved = true;
+}
 
 // --- opening, closing, selecting
 
@@ -189,26 +250,37 @@ function boxOf(event) {
   return group ? Number(group.dataset.box) : null;
 }
 
-/** Draw anew, a box staying where it is on the screen. */
-function redraw(keep) {
-  const where = () => document.querySelector(`[data-box="${keep}"]`)?.getBoundingClientRect();
+/** Draw anew: all of it where all was asked for, or else with a box staying where it is on the screen. */
+function redraw(index) {
+  const where = () => document.querySelector(`[data-box="${index}"]`)?.getBoundingClientRect();
   const before = where();
   draw();
+  if (kept === "fit") {
+    fit();
+    return;
+  }
   const after = where();
   if (before && after) {
     at.x += before.left + before.width / 2 - after.left - after.width / 2;
     at.y += before.top - after.top;
+    kept = null;
     place();
   }
 }
 
 svg.addEventListener("click", (event) => {
   const index = boxOf(event);
-  if (moved || index === null) return;
+  if (moved) return;
+  if (index === null) {
+    hideTip();
+    return;
+  }
   select(index);
-  if (!boxes[index].block) return;
-  opened.has(index) ? opened.delete(index) : opened.add(index);
-  redraw(index);
+  if (boxes[index].block) {
+    opened.has(index) ? opened.delete(index) : opened.add(index);
+    redraw(index);
+  }
+  showTip(index);
 });
 
 function select(index) {
@@ -282,6 +354,8 @@ function reveal(index) {
   const view = svg.getBoundingClientRect();
   at.x += view.left + view.width / 2 - group.left - group.width / 2;
   at.y += view.top + view.height / 2 - group.top - Math.min(group.height, view.height) / 2;
+  kept = null;
+  hideTip();
   place();
 }
 
@@ -296,10 +370,54 @@ function lineOf([source, start]) {
 }
 
 svg.addEventListener("pointermove", (event) => {
+  if (event.pointerType !== "mouse" || drag !== null) return;
   const index = boxOf(event);
-  tip.hidden = index === null || drag !== null;
-  if (tip.hidden) return;
-  const box = boxes[index];
+  if (index === null) hideTip();
+  else showTip(index);
+});
+svg.addEventListener("pointerleave", (event) => { if (event.pointerType === "mouse") hideTip(); });
+
+function hideTip() {
+  tip.hidden = true;
+  tip.removeAttribute("data-about");
+}
+
+/** Tell the facts of a box: on a touch screen after a tap, with a mouse also while it is pointed at. */
+function showTip(index) {
+  const group = document.querySelector(`[data-box="${index}"]`);
+  if (!group) {
+    hideTip();
+    return;
+  }
+  if (tip.dataset.about !== String(index)) tellFacts(boxes[index]);
+  tip.dataset.about = index;
+  tip.hidden = false;
+  const view = svg.getBoundingClientRect();
+  const box = group.querySelector("rect").getBoundingClientRect();
+  const [left, top] = besides({
+    left: Math.max(box.left, view.left), right: Math.min(box.right, view.right),
+    top: Math.max(box.top, view.top), bottom: Math.min(box.bottom, view.bottom),
+  }, tip.offsetWidth, tip.offsetHeight);
+  tip.style.left = left + "px";
+  tip.style.top = top + "px";
+}
+
+/** Where a tip of width w and height h fits in the window beside, under or over a box; else over the sources. */
+function besides(box, w, h) {
+  const gap = 8;
+  const [across, down] = [window.innerWidth - w - gap, window.innerHeight - h - gap];
+  const level = Math.max(gap, Math.min(box.top, down));
+  const flush = Math.max(gap, Math.min(box.left, across));
+  const places = [
+    [box.right + gap, level], [box.left - gap - w, level], [flush, box.bottom + gap], [flush, box.top - gap - h],
+  ];
+  const free = places.find(([x, y]) => x >= gap && x <= across && y >= gap && y <= down);
+  if (free) return free;
+  const sources = document.getElementById("sources").getBoundingClientRect();
+  return [Math.max(gap, Math.min(sources.left + gap, across)), Math.max(gap, down)];
+}
+
+function tellFacts(box) {
   const span = spans[box.spans[0]];
   const instances = box.instances > 1 ? ` (all ${box.instances})` : "";
   const rows = [
@@ -317,11 +435,7 @@ svg.addEventListener("pointermove", (event) => {
     row.forEach((cell) => { line.insertCell().textContent = cell; });
   }
   tip.replaceChildren(title, document.createElement("br"), text, table);
-  const { offsetWidth: w, offsetHeight: h } = tip;
-  tip.style.left = Math.min(event.clientX + 14, window.innerWidth - w - 8) + "px";
-  tip.style.top = Math.min(event.clientY + 14, window.innerHeight - h - 8) + "px";
-});
-svg.addEventListener("pointerleave", () => { tip.hidden = true; });
+}
 
 const search = document.getElementById("search");
 let turn = -1;
@@ -340,17 +454,31 @@ window.addEventListener("keydown", (event) => {
   if (event.key === "/" && document.activeElement !== search) { event.preventDefault(); search.focus(); }
 });
 
-document.getElementById("open-all").onclick = () => { boxes.forEach((box, i) => box.block && opened.add(i)); draw(); fit(); };
-document.getElementById("close-all").onclick = () => { opened.clear(); draw(); fit(); };
-document.getElementById("fit").onclick = fit;
+/** Open or close everything, and show it anew. */
+function openOnly(indices) {
+  opened.clear();
+  indices.forEach((index) => opened.add(index));
+  hideTip();
+  draw();
+  if (kept === "fit") fit();
+  else start();
+}
+
+document.getElementById("open-all").onclick = () => openOnly([...boxes.keys()].filter((index) => boxes[index].block));
+document.getElementById("close-all").onclick = () => openOnly([]);
+document.getElementById("fit").onclick = () => { hideTip(); fit(); };
 document.getElementById("notes").textContent = network.notes.join("; ");
 document.getElementById("divider").addEventListener("pointerdown", () => {
   const aside = document.getElementById("sources");
-  const resize = (event) => { aside.style.width = window.innerWidth - event.clientX + "px"; };
+  const stacked = getComputedStyle(document.querySelector("main")).flexDirection === "column";
+  const resize = (event) => {
+    if (stacked) aside.style.flex = `0 0 ${Math.max(0, window.innerHeight - event.clientY)}px`;
+    else Object.assign(aside.style, { flex: "", width: window.innerWidth - event.clientX + "px" });
+  };
   window.addEventListener("pointermove", resize);
   window.addEventListener("pointerup", () => window.removeEventListener("pointermove", resize), { once: true });
 });
 
 showSources();
 draw();
-fit();
+start();
