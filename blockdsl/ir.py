@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -51,9 +52,52 @@ def find_part(name: str, names: Iterable[str]) -> str | None:
         name: as it is written, with or without brackets.
         names: the module names of the layers to look among.
     """
-    known = {".".join(n.split(".")[:i]) for n in names for i in range(1, n.count(".") + 2)}
+    return _match(name, parts_of(names))
+
+
+def parts_of(names: Iterable[str]) -> set[str]:
+    """The module names of layers and of the blocks around them."""
+    return {".".join(n.split(".")[:i]) for n in names for i in range(1, n.count(".") + 2)}
+
+
+def _match(name: str, known: Collection[str]) -> str | None:
     plain = name.replace("[", "").replace("]", "")
-    return next((candidate for candidate in (plain, f"{plain}1") if candidate in known), None)
+    if plain in known:
+        return plain
+    steps = [
+        re.escape(step.replace("[", "").replace("]", "")) + ("" if step.endswith("]") else "1?")
+        for step in name.split(".")
+    ]
+    pattern = re.compile(r"\.".join(steps))
+    found: list[str] = [one for one in known if pattern.fullmatch(one)]
+    return min(found, key=len, default=None)
+
+
+def find_path(
+    name: str,
+    known: Collection[str],
+    what: str = "point of the network",
+    place: Span | None = None,
+    help: str = "",
+) -> str:
+    """The module name among `known` that a path names, in either spelling.
+
+    `stage[2].unit[1]` and `stage2.unit1` are the same; an index that is left out is 1, at any step.
+
+        >>> find_path("stage.unit", ["stage1.unit1", "stage1.unit2"])
+        'stage1.unit1'
+
+    Raises:
+        ArchError: there is none; the message names the nearest ones.
+    """
+    found = _match(name, known)
+    if found is None:
+        advice = help or "a path joins labels, blocks and layers, such as stage[2].conv[1]"
+        raise error(
+            "name", f"no {what} is called {name}", *([place] if place else []),
+            help=did_you_mean(name.replace("[", "").replace("]", ""), known, advice),
+        )  # fmt: skip
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,15 +225,7 @@ class Graph:
         Raises:
             ArchError: there is no such point.
         """
-        plain = name.replace("[", "").replace("]", "")
-        for candidate in (plain, f"{plain}1"):
-            if candidate in self.points:
-                return self.points[candidate]
-        raise error(
-            "name",
-            f"no point of the network is called {name}",
-            help=did_you_mean(plain, self.points, "points are labels, blocks and layers, such as stage[2]"),
-        )
+        return self.points[find_path(name, self.points)]
 
     def __len__(self) -> int:
         return len(self._layers)

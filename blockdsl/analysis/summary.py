@@ -15,7 +15,7 @@ from blockdsl.ir import Graph
 from blockdsl.ops import Shape
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Summary:
     """What a network costs, counted on its graph; `str()` is the table.
 
@@ -79,6 +79,9 @@ class Summary:
 
     def __str__(self) -> str:
         return table.plain(self)
+
+    def __repr__(self) -> str:
+        return str(self)
 
     def _repr_html_(self) -> str:
         return table.html(self)

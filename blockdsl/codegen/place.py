@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from blockdsl.codegen.origin import graph_of
 from blockdsl.codegen.verify import module_path
-from blockdsl.diagnostics import did_you_mean, error
-from blockdsl.ir import Graph, Layer, find_part
+from blockdsl.diagnostics import error
+from blockdsl.ir import Graph, Layer, find_path, parts_of
 
 Device = torch.device | str
 
@@ -90,11 +90,7 @@ def _placed(layer: Layer, parts: Mapping[str, torch.device]) -> torch.device | N
 def _part(graph: Graph, name: str) -> str:
     """The module name of a part: `stage2.unit1` for `stage[2].unit[1]`, `stem1` for `stem`."""
     names = [layer.name for layer in graph.layers() if layer.id]
-    if (found := find_part(name, names)) is None:
-        plain = name.replace("[", "").replace("]", "")
-        known = {".".join(n.split(".")[:i]) for n in names for i in range(1, n.count(".") + 2)}
-        raise error("name", f"no part of the network is called {name}", help=did_you_mean(plain, known))
-    return found
+    return find_path(name, parts_of(names), "part of the network")
 
 
 def _device(device: Device) -> torch.device:

@@ -10,8 +10,8 @@ from typing import Any
 
 from blockdsl import nodes
 from blockdsl.collecting import collecting_later
-from blockdsl.diagnostics import did_you_mean, error
-from blockdsl.ir import Graph, Value, verify
+from blockdsl.diagnostics import error
+from blockdsl.ir import Graph, Value, find_path, verify
 from blockdsl.lowering.choices import ChoicePoint, Chooser, refuse
 from blockdsl.lowering.context import Context, Naming, Scope, Trace
 from blockdsl.lowering.definitions import define
@@ -69,21 +69,15 @@ class Program:
         Raises:
             ArchError: there is no such point.
         """
-        points = self.graph.points
+        points, name = self.graph.points, expr.span.text
         if isinstance(expr, nodes.Path):
             name = ".".join(self._step(step) for step in expr.steps)
-            for candidate in (name, f"{name}1"):
-                if candidate in points:
-                    return points[candidate]
-        raise error(
-            "name", f"no point of the network is called {expr.span.text}", expr.span,
-            help=did_you_mean(expr.span.text.replace("[", "").replace("]", ""), points),
-        )  # fmt: skip
+        return points[find_path(name, points, place=expr.span)]
 
     def _step(self, step: nodes.Step) -> str:
         if step.index is None:
             return step.name
-        return f"{step.name}{self.lowering.whole(step.index, self.context, 'an index')}"
+        return f"{step.name}[{self.lowering.whole(step.index, self.context, 'an index')}]"
 
 
 @collecting_later()

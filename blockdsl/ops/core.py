@@ -185,6 +185,8 @@ def _shown(argument: Argument, value: object) -> str:
 def _word(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
+        return str(int(value))
     return f"[{','.join(map(_word, value))}]" if isinstance(value, tuple) else str(value)
 
 

@@ -164,7 +164,8 @@ def draw(
 def as_scene(unfolded: Unfolded, *, detail: bool = False) -> Scene:
     """The boxes of a file's network; those of a space say that it is one."""
     program = unfolded.program
-    title = program.meta.title or PurePath(program.file.span.source.name).stem
+    name = program.file.span.source.name
+    title = program.meta.title or ("Network" if name.startswith("<") else PurePath(name).stem)
     choices = {name: f"one of: {path}" for name, path in unfolded.choices.items()}
     boxes = scene(program.graph, title, detail=detail, choices=choices)
     boxes.notes, boxes.choices = unfolded.notes, unfolded.count

@@ -6,8 +6,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from blockdsl.diagnostics import did_you_mean, error
-from blockdsl.ir import Value
+from blockdsl.ir import Value, find_path
 from blockdsl.ops import Shape
 from blockdsl.render.scene import Block, Node, Output, Scene
 
@@ -86,12 +85,8 @@ def _named(scene: Scene, blocks: dict[Block, int], names: Collection[str]) -> fr
     by_name = {block.name: block for block in blocks if block.path}
     opened: set[Block] = set()
     for name in names:
-        wanted = name.replace("[", "").replace("]", "")
-        if wanted not in by_name:
-            raise error(
-                "option", f"no block of the picture is called {name}",
-                help=did_you_mean(wanted, by_name, "a repeated block is drawn once: name its first instance"),
-            )  # fmt: skip
+        hint = "a repeated block is drawn once: name its first instance"
+        wanted = find_path(name, by_name, "block of the picture", help=hint)
         block: Block | None = by_name[wanted]
         opened.update(inner for inner, _ in _blocks(by_name[wanted], 0))
         while block is not None and block is not scene.root:

@@ -119,7 +119,7 @@ def follower(layer: Layer) -> str:
         return str(layer.operation)
     attribute = _WITH_NUMBER.get(name)
     value = getattr(layer.operation, attribute, None) if attribute else None
-    return _SPOKEN[name] if value is None else f"{_SPOKEN[name]} {value:g}"
+    return _SPOKEN[name] if value is None else f"{_SPOKEN[name]} {value:.4g}"
 
 
 def _extras(operation: Operation) -> str:

@@ -37,7 +37,7 @@ CASES = [
     ),
     (
         ["render", "resnet50", "-o", "net.svg", "--open", "stag[2]"],
-        "error[option]: no block of the picture is called stag[2]\n  help: did you mean stage2?",
+        "error[name]: no block of the picture is called stag[2]\n  help: did you mean stage2?",
     ),
     (
         ["compare", "alexnet", "vgg16", "-o", "chart.txt"],

@@ -199,7 +199,7 @@ def test_an_unknown_block_to_open_is_an_error() -> None:
     with pytest.raises(ArchError) as wrong:
         view(scene(blockdsl.load("resnet50").ir), 0, ["stage[7]"])
     assert str(wrong.value) == (
-        "error[option]: no block of the picture is called stage[7]\n  help: did you mean stage4?"
+        "error[name]: no block of the picture is called stage[7]\n  help: did you mean stage4?"
     )
 
 
