@@ -4,6 +4,8 @@ from collections import Counter
 
 import pygraphviz
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import blockdsl
 from blockdsl.lowering import lower
@@ -52,3 +54,32 @@ def test_the_page_tells_parallel_arrows_apart() -> None:
         arrows
     )
     assert sorted(Counter((source, target) for source, target, *_ in arrows).values()) == [1, 1, 2, 2]
+
+
+@st.composite
+def _joined(draw: st.DrawFn) -> str:
+    """A network of splits and joins, where one layer often reads several tensors of another."""
+    parts = st.sampled_from(
+        [
+            "SPLIT(2)-SUM", "SPLIT(4)-CAT",
+            "[ID,ID]-SUM", "[ID,ID,ID]-MEAN", "SPLIT(2)-[ID,RELU]-CAT",
+            "(ID | ID)", "[ID,CONV(8,1)]-SUM", "(RELU * RELU)",
+            "SPLIT(2)-[SPLIT(2)-CAT,ID]-CAT",
+        ]
+    )  # fmt: skip
+    chosen = draw(st.lists(parts, min_size=1, max_size=4))
+    # Kernels differ, since what repeats is drawn once.
+    return "POOL(2)-" + "-".join(f"{part}-CONV(8,{2 * i + 1},pad=same)" for i, part in enumerate(chosen))
+
+
+@given(_joined())
+@settings(max_examples=40)
+def test_every_picture_has_as_many_arrows_as_layers_have_inputs(body: str) -> None:
+    text = f"input 8x8x8\n\n{body}\n"
+    program = lower(parse(Source("net.arch", text)))
+    inputs = sum(len(layer.inputs) for layer in program.graph.layers())
+    graph = drawn(text, detail=True)
+    assert sum(1 for edge in graph.edges() if not edge[1].startswith("output")) == inputs
+    svg = draw(parse(Source("net.arch", text)), "svg", Options(detail=True)).data.decode()
+    assert svg.count('class="edge"') == inputs + 1  # and one to the output
+    assert len(page_data(view(scene(program.graph, detail=True)), program)["arrows"]) == inputs
