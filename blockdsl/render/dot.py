@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING
 
+from blockdsl.analysis.table import bytes_text
 from blockdsl.ops import Shape
 from blockdsl.render import palette
 from blockdsl.render.chains import Rows, is_chain, trunk
@@ -164,7 +165,8 @@ class _Painter:
         if words.below:
             lines.append(f'<FONT POINT-SIZE="10">{escape(words.below)}</FONT>')
         if self.style.by and (cost := self._cost(item.cost)):
-            share = f"{short(cost)} · {100 * cost / self.total:.1f} %"
+            figure = bytes_text(cost) if self.style.by == "memory" else short(cost)
+            share = f"{figure} · {100 * cost / self.total:.1f} %"
             lines.append(f'<FONT POINT-SIZE="9">{share}</FONT>')
         return f"<{'<BR/>'.join(lines)}>"
 

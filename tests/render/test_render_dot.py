@@ -201,3 +201,10 @@ def test_no_arrow_passes_through_a_title(name: str, depth: int | None) -> None:
 def curve(points: list[tuple[float, float]]) -> Curve:
     """Matplotlib's path of the points that Graphviz gives for an arrow."""
     return Curve(points, [Curve.MOVETO, *[Curve.CURVE4] * (len(points) - 1)])
+
+
+def test_memory_is_drawn_with_its_unit() -> None:
+    """A tensor of 4x8x8 numbers in float32 has 1024 bytes."""
+    text = "input 3x8x8\n\nCONV(4,3,p1)\n"
+    dot = draw(parse(Source("net.arch", text)), "dot", Options(by="memory")).data.decode()
+    assert "1.02 kB · 100.0 %" in dot
