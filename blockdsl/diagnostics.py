@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
+from textwrap import wrap
 
 from blockdsl.source import Span
 from blockdsl.visible import visible
@@ -32,8 +33,12 @@ class Diagnostic:
     help: str = ""
 
     def __str__(self) -> str:
+        return self.text()
+
+    def text(self, width: int | None = None) -> str:
+        """The whole message; quoted lines and what stands under them fit a terminal of `width` columns."""
         head = f"error[{self.kind}]: {_bounded(self.message)}"
-        parts = [head, *_excerpt(self.marks)]
+        parts = [head, *_excerpt(self.marks, width)]
         if self.calls:
             parts.append("   in " + ", in ".join(map(_bounded, _shortened(self.calls))))
         if self.help:
@@ -92,6 +97,7 @@ def did_you_mean(name: str, known: Iterable[str], otherwise: str = "") -> str:
 
 _TAB = 4
 _MAX_WIDTH = 160
+_MIN_WIDTH = 20
 _MAX_CALLS = 6
 _MAX_LENGTH = 500
 
@@ -108,40 +114,81 @@ def _shortened(calls: tuple[str, ...]) -> list[str]:
     return [*calls[: _MAX_CALLS - 2], f"… {hidden} more calls …", calls[-1]]
 
 
-def _excerpt(marks: tuple[Mark, ...]) -> list[str]:
+def _excerpt(marks: tuple[Mark, ...], width: int | None) -> list[str]:
+    """The marked lines of the files, with carets below them."""
     if not marks:
         return []
     lines = [f"  --> {visible(str(marks[0].span))}"]
-    width = max(max(len(str(mark.span.line)) for mark in marks), 2)
-    shown: tuple[str, int] = (marks[0].span.source.name, 0)
-    cut = 0
+    digits = max(max(len(str(mark.span.line)) for mark in marks), 2)
+    margin = " " * (digits + 5) + "| "
+    room = _MAX_WIDTH if width is None else max(_MIN_WIDTH, min(_MAX_WIDTH, width - len(margin)))
+    name, shown = marks[0].span.source.name, _Window("", 0, 0, 0)
     for mark in marks:
         source, number = mark.span.source, mark.span.line
-        if (source.name, number) != shown:
-            if source.name != shown[0]:
+        if source.name != name or number != shown.number or not shown.shows(mark.span):
+            if source.name != name:
                 lines.append(f"  --> {visible(str(mark.span))}")
-            cut = _cut(mark.span)
-            lines.append(f"{number:>{width + 4}} | {_printable(source.line(number)[cut : cut + _MAX_WIDTH])}")
-            shown = (source.name, number)
-        lines.append(" " * (width + 5) + "| " + _carets(mark, cut))
+            name, shown = source.name, _Window.around(mark.span, room)
+            lines.append(f"{number:>{digits + 4}} | {shown.text}")
+        lines.extend(margin + line for line in shown.carets(mark, room))
     return lines
 
 
-def _cut(span: Span) -> int:
-    """How many characters of a long line are left out before what is shown of it."""
-    line, column = span.source.position(span.start)
-    too_long = len(span.source.line(line)) > _MAX_WIDTH
-    return max(0, column - 1 - _MAX_WIDTH // 2) if too_long else 0
+@dataclass(frozen=True, slots=True)
+class _Window:
+    """The part of a line that is shown, from `start` to `stop`, with `…` where it is cut; tabs are spaces."""
+
+    line: str
+    number: int
+    start: int
+    stop: int
+
+    @staticmethod
+    def around(span: Span, room: int) -> _Window:
+        line, number = _printable(span.source.line(span.line)), span.line
+        if len(line) <= room:
+            return _Window(line, number, 0, len(line))
+        begin, end = _columns(span)
+        spare = max(0, room - 2 - (end - begin))
+        start = max(0, min(begin - spare // 2, len(line) - (room - 1)))
+        if start == 0:
+            return _Window(line, number, 0, room - 1)
+        at_end = start + room - 1 == len(line)
+        return _Window(line, number, start, len(line) if at_end else start + room - 2)
+
+    @property
+    def text(self) -> str:
+        head, tail = "…" * (self.start > 0), "…" * (self.stop < len(self.line))
+        return head + self.line[self.start : self.stop] + tail
+
+    def shows(self, span: Span) -> bool:
+        """Whether the place where a span begins is inside."""
+        return self.start <= _columns(span)[0] and (
+            _columns(span)[0] < self.stop or self.stop == len(self.line)
+        )
+
+    def carets(self, mark: Mark, room: int) -> list[str]:
+        """The carets below a mark, and its words: beside them, or below where they do not fit."""
+        begin, end = _columns(mark.span)
+        before = (self.start > 0) + begin - self.start
+        carets = " " * before + "^" * max(1, min(end, self.stop) - begin)
+        words = visible(mark.text)
+        if not words:
+            return [carets]
+        if len(carets) + 1 + len(words) <= room or room == _MAX_WIDTH:
+            return [f"{carets} {words}"]
+        pieces = wrap(words, room, break_long_words=False, break_on_hyphens=False)
+        indent = max(0, min(before, room - max(map(len, pieces))))
+        return [carets, *(" " * indent + piece for piece in pieces)]
+
+
+def _columns(span: Span) -> tuple[int, int]:
+    """Where a span begins and ends in its first line, as it is shown; counted from 0."""
+    line = span.source.line(span.line)
+    begin = span.source.position(span.start)[1] - 1
+    end = min(begin + span.end - span.start, len(line))
+    return len(_printable(line[:begin])), len(_printable(line[:end]))
 
 
 def _printable(text: str) -> str:
     return "".join("�" if c != visible(c, keep="\t") else c for c in text).expandtabs(_TAB)
-
-
-def _carets(mark: Mark, cut: int) -> str:
-    line, column = mark.span.source.position(mark.span.start)
-    text = mark.span.source.line(line)
-    begin = max(cut, column - 1)
-    before = len(text[cut:begin].expandtabs(_TAB))
-    end = min(column - 1 + mark.span.end - mark.span.start, len(text), cut + _MAX_WIDTH)
-    return " " * before + "^" * max(1, end - begin) + (f" {visible(mark.text)}" if mark.text else "")

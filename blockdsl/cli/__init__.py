@@ -14,6 +14,7 @@ def run(arguments: Sequence[str]) -> int:
 
     No input of a user ends in a traceback.
     """
+    from blockdsl.cli.display import show_error
     from blockdsl.diagnostics import ArchError, error
 
     if sys.stderr is None:  # closed by the caller: there is nobody to tell
@@ -29,7 +30,7 @@ def run(arguments: Sequence[str]) -> int:
         return _flushed(done.code if isinstance(done.code, int) else int(bool(done.code)))
     except ArchError as wrong:
         _flushed(1)
-        print(wrong, file=sys.stderr)
+        show_error(wrong)
         return 1
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)

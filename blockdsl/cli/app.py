@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from typing import Annotated
 
 import typer
@@ -25,12 +26,19 @@ from blockdsl.cli import (
     zoo,
 )
 
+# The framed help cuts the names of options on a narrow terminal; the plain one wraps.
+_COLUMNS = shutil.get_terminal_size().columns
+_NARROW = _COLUMNS < 80
+
 app = typer.Typer(
     name="blockdsl",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    rich_markup_mode="markdown",
-    context_settings={"help_option_names": ["-h", "--help"]},
+    rich_markup_mode=None if _NARROW else "markdown",
+    context_settings={
+        "help_option_names": ["-h", "--help"],
+        "terminal_width": _COLUMNS if _NARROW else None,
+    },
 )
 for module in (
     compile,

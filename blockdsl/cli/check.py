@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Annotated
 
 import typer
 
+from blockdsl.cli.display import show_error
 from blockdsl.cli.options import ExpressionOption, InputOption, SetOption, assignments, dims, sources
 from blockdsl.diagnostics import ArchError
 
@@ -34,7 +34,7 @@ def command(
             network = architecture(source(), input=dims(shape), settings=assignments(settings))
             count = network.check()
         except ArchError as wrong:
-            print(wrong, file=sys.stderr)
+            show_error(wrong)
             failed = True
         else:
             name = network.program.file.span.source.name

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import sys
@@ -13,6 +14,7 @@ from blockdsl.visible import visible
 
 if TYPE_CHECKING:
     from blockdsl.analysis import Summary
+    from blockdsl.diagnostics import ArchError
     from blockdsl.tables import Column, Kind, Line
 
 
@@ -50,6 +52,12 @@ def show_table(
     from blockdsl.analysis.table import text_table
 
     print(text_table(header, rows))
+
+
+def show_error(wrong: ArchError) -> None:
+    """Print what is wrong to standard error, so that it fits if that is a terminal."""
+    width = os.get_terminal_size(sys.stderr.fileno()).columns if sys.stderr.isatty() else None
+    print(wrong.diagnostic.text(width), file=sys.stderr)
 
 
 @contextmanager

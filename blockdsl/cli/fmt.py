@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from blockdsl.cli.display import show_error
 from blockdsl.cli.options import ExpressionOption, sources
 from blockdsl.diagnostics import ArchError
 from blockdsl.output import replacing
@@ -39,7 +40,7 @@ def command(
         try:
             failed |= _format(read(), check)
         except ArchError as wrong:
-            print(wrong, file=sys.stderr)
+            show_error(wrong)
             failed = True
     if failed:
         raise typer.Exit(1)

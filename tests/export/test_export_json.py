@@ -8,27 +8,28 @@ import pytest
 
 import blockdsl
 from blockdsl.export.graph_json import write_json
-from blockdsl.resources import data_dir
+from blockdsl.resources import names
+from tests.families import split
 
-NAMES = sorted(file.stem for file in data_dir("zoo").glob("*.arch"))
+NAMES = names("zoo")
 
 
-def test_zoo_as_json(tmp_path: Path) -> None:
-    for name in NAMES:
-        net = blockdsl.load(name)
-        write_json(net.ir, net.title, tmp_path / "net.json")
-        data = json.loads((tmp_path / "net.json").read_text(encoding="utf-8"))
-        graph = nx.node_link_graph(data, edges="edges")
-        assert nx.utils.edges_equal(graph.edges(data=True), net.graph.edges(data=True), directed=True)
-        for node, attributes in net.graph.nodes(data=True):
-            found = graph.nodes[node]
-            assert found["op"] == attributes["op"]
-            assert found["args"] == json.loads(json.dumps(attributes["args"]))
-            assert tuple(found["shape"]) == attributes["shape"]
-            assert found["path"] == attributes["path"]
-            assert f"{found['file']}:{found['line']}:{found['column']}" == str(attributes["span"])
-        assert graph.graph["output"]["node"] == net.ir.output.node
-        assert graph.graph["title"] == net.title
+@pytest.mark.parametrize("name", split(NAMES))
+def test_zoo_as_json(name: str, tmp_path: Path) -> None:
+    net = blockdsl.load(name)
+    write_json(net.ir, net.title, tmp_path / "net.json")
+    data = json.loads((tmp_path / "net.json").read_text(encoding="utf-8"))
+    graph = nx.node_link_graph(data, edges="edges")
+    assert nx.utils.edges_equal(graph.edges(data=True), net.graph.edges(data=True), directed=True)
+    for node, attributes in net.graph.nodes(data=True):
+        found = graph.nodes[node]
+        assert found["op"] == attributes["op"]
+        assert found["args"] == json.loads(json.dumps(attributes["args"]))
+        assert tuple(found["shape"]) == attributes["shape"]
+        assert found["path"] == attributes["path"]
+        assert f"{found['file']}:{found['line']}:{found['column']}" == str(attributes["span"])
+    assert graph.graph["output"]["node"] == net.ir.output.node
+    assert graph.graph["title"] == net.title
 
 
 @pytest.mark.parametrize("name", ["alexnet", "resnet50", "shufflenet_v2"])

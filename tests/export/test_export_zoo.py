@@ -1,4 +1,4 @@
-"""Every network of the zoo as a Python file, run in a process that has no blockdsl."""
+"""The networks of the zoo as Python files, run in a process that has no blockdsl."""
 
 import subprocess
 import sys
@@ -14,15 +14,27 @@ from blockdsl.export.python import python_source
 from blockdsl.resources import data_dir
 from tests.export import alone
 from tests.export.running import smallest
+from tests.families import FIRST
 
 NAMES = sorted(file.stem for file in data_dir("zoo").glob("*.arch"))
 GROUPS = 8
+IN_LARGER_TESTS = {"alexnet", "overfeat_fast", "zfnet", "vgg11", "vit_b_16", "inception_v3"}
+"""Of their families other networks, or other tests, show what their files are made of in less time."""
 
 
+def test_a_network_of_each_family_runs_alone(tmp_path: Path) -> None:
+    run_alone(sorted(FIRST - IN_LARGER_TESTS), tmp_path)
+
+
+@pytest.mark.long
 @pytest.mark.parametrize("group", range(GROUPS))
 def test_zoo_runs_alone(group: int, tmp_path: Path) -> None:
+    run_alone(NAMES[group::GROUPS], tmp_path)
+
+
+def run_alone(names: list[str], tmp_path: Path) -> None:
     nets: dict[str, Architecture] = {}
-    for name in NAMES[group::GROUPS]:
+    for name in names:
         nets[name] = blockdsl.load(name)
         smaller = smallest(name)
         if smaller.input_shape != nets[name].input_shape:

@@ -44,13 +44,9 @@ def finished(storage: str | None) -> dict[int, tuple[str, list[float] | None]]:
     return {n: (r.identity, t.values) for n, (t, r) in ended.items() if r.outcome == DONE}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
-    ("storage", "kills", "trials", "seed"),
-    [
-        (None, 2, 10, 0),
-        pytest.param(None, 5, 24, 1, marks=pytest.mark.long),
-        pytest.param("sqlite:///studies.db", 5, 24, 2, marks=pytest.mark.long),
-    ],
+    ("storage", "kills", "trials", "seed"), [(None, 5, 24, 1), ("sqlite:///studies.db", 5, 24, 2)]
 )
 def test_killed_and_resumed(storage: str | None, kills: int, trials: int, seed: int) -> None:
     command = [

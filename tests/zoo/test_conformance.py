@@ -17,6 +17,7 @@ from blockdsl.parser import parse
 from blockdsl.printer import format_file
 from blockdsl.resources import find_source, names
 from blockdsl.source import Source
+from tests.families import split
 
 ZOO = names("zoo")
 PARTS = {"inception_module_naive.arch", "inception_module_reduced.arch"}
@@ -34,6 +35,7 @@ def module(network: Architecture) -> nn.Module:
 
 
 every = pytest.mark.parametrize("network", ZOO, indirect=True)
+with_modules = pytest.mark.parametrize("network", split(ZOO), indirect=True)
 
 
 @every
@@ -72,13 +74,13 @@ def test_it_checks_counts_and_shapes(network: Architecture) -> None:
         assert any("params_aux" in text for text in checked)
 
 
-@every
+@with_modules
 def test_every_layer_yields_what_it_declares(network: Architecture, module: nn.Module) -> None:
     """Parameters, buffers and shapes, by a real forward pass without memory."""
     check_module(network.ir, module)
 
 
-@every
+@with_modules
 def test_counts_are_the_modules(network: Architecture, module: nn.Module) -> None:
     """Parameters, and multiply-accumulates as PyTorch's flop counter has them (two flops each)."""
     summary = network.summary()

@@ -18,6 +18,7 @@ from blockdsl.codegen import build
 from blockdsl.ir import Graph
 from blockdsl.resources import names
 from blockdsl.transfer import carry
+from tests.families import split
 from tests.zoo.conftest import PAGE
 from tests.zoo.proofs import PROOFS, Proof
 
@@ -41,7 +42,7 @@ def test_the_page_has_every_proof() -> None:
         assert float(row[3]) <= TOLERANCE
 
 
-@pytest.mark.parametrize("name", PROOFS)
+@pytest.mark.parametrize("name", split(PROOFS))
 def test_output(name: str, record_property: Record) -> None:
     ours, theirs, graph = twins(name)
     x = images(graph)
@@ -55,7 +56,7 @@ def test_output(name: str, record_property: Record) -> None:
     record_property("proof", (name, source(PROOFS[name]), f"output, {size}", apart))
 
 
-@pytest.mark.parametrize("name", STEPS)
+@pytest.mark.parametrize("name", split(STEPS))
 def test_gradients(name: str, record_property: Record) -> None:
     """Of all weights and auxiliary heads, in training mode with nothing dropped."""
     proof = PROOFS[name]
