@@ -37,7 +37,7 @@ def agree(net: Architecture | str) -> str:
     return source
 
 
-SMALLER = (64, 107, 140)
+SMALLER = (64, 107, 140, 188)
 """Sides to try for a forward pass before a network's own; what it is made of stays the same."""
 
 
