@@ -125,7 +125,7 @@ def _excerpt(marks: tuple[Mark, ...], width: int | None) -> list[str]:
     name, shown = marks[0].span.source.name, _Window("", 0, 0, 0)
     for mark in marks:
         source, number = mark.span.source, mark.span.line
-        if source.name != name or number != shown.number or not shown.shows(mark.span):
+        if source.name != name or number != shown.number or not shown.shows(mark.span, room):
             if source.name != name:
                 lines.append(f"  --> {visible(str(mark.span))}")
             name, shown = source.name, _Window.around(mark.span, room)
@@ -161,11 +161,11 @@ class _Window:
         head, tail = "…" * (self.start > 0), "…" * (self.stop < len(self.line))
         return head + self.line[self.start : self.stop] + tail
 
-    def shows(self, span: Span) -> bool:
-        """Whether the place where a span begins is inside."""
-        return self.start <= _columns(span)[0] and (
-            _columns(span)[0] < self.stop or self.stop == len(self.line)
-        )
+    def shows(self, span: Span, room: int) -> bool:
+        """Whether a span is inside, or so much of it as a window of this size has room for."""
+        begin, end = _columns(span)
+        whole = self.stop == len(self.line)
+        return self.start <= begin and (whole or min(end, begin + room - 2) <= self.stop)
 
     def carets(self, mark: Mark, room: int) -> list[str]:
         """The carets below a mark, and its words: beside them, or below where they do not fit."""

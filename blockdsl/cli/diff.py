@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from blockdsl.cli.display import show_lines
 from blockdsl.cli.options import read_file
 
 if TYPE_CHECKING:
@@ -44,18 +45,18 @@ def command(
         told = {"same": not changes, "changes": [change.to_dict() for change in changes]}
         print(json.dumps(told, indent=2, ensure_ascii=False))
         return
-    print(f"{one.title or first} -> {two.title or second}")
+    show_lines([f"{one.title or first} -> {two.title or second}"])
     if not changes:
         print("the same network")
         return
-    print("\n".join(_totals(one, two)), end="\n\n")
+    show_lines([*_totals(one, two), ""], indent=" " * 12)
     lines = changes if every else summed_up(found)
     for change in lines if every else lines[:MOST]:
-        print("\n".join(_lines(change)))
+        show_lines(_lines(change), indent="      ")
     if not every and len(lines) > MOST:
         print(f"… and {len(lines) - MOST} more")
     if len(lines[:MOST]) < len(changes) and not every:
-        print(f"\ntold in short; --all tells each of the {len(found)} changes")
+        show_lines(["", f"told in short; --all tells each of the {len(found)} changes"])
 
 
 def _totals(one: Summary, two: Summary) -> list[str]:

@@ -6,7 +6,7 @@ import os
 import re
 import shutil
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -52,6 +52,18 @@ def show_table(
     from blockdsl.analysis.table import text_table
 
     print(text_table(header, rows))
+
+
+def show_lines(lines: Iterable[str], indent: str = "") -> None:
+    """Print lines; on a terminal those that are too long go on in the next, after an indent."""
+    if not sys.stdout.isatty():
+        print("\n".join(lines))
+        return
+    from blockdsl.tables import wrapped
+
+    for line in lines:
+        level = " " * (len(line) - len(line.lstrip()))
+        print("\n".join(wrapped(line, _width(), indent or level)))
 
 
 def show_error(wrong: ArchError) -> None:
