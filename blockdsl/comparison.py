@@ -87,7 +87,7 @@ class Comparison:
 
     def to_json(self) -> str:
         """What `blockdsl compare --json` prints."""
-        return json.dumps(self.to_dict(), indent=2, ensure_ascii=False)
+        return json.dumps(self.to_dict(), indent=2)
 
     def chart(self, kind: str = "svg", metric: str | None = None) -> bytes:
         """Accuracy over operations, the areas being parameters, as the content of a file.

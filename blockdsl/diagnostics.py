@@ -170,8 +170,8 @@ class _Window:
     def carets(self, mark: Mark, room: int) -> list[str]:
         """The carets below a mark, and its words: beside them, or below where they do not fit."""
         begin, end = _columns(mark.span)
-        before = (self.start > 0) + begin - self.start
-        carets = " " * before + "^" * max(1, min(end, self.stop) - begin)
+        before = (self.start > 0) + _cells(self.line[self.start : begin])
+        carets = " " * before + "^" * max(1, _cells(self.line[begin : min(end, self.stop)]))
         words = visible(mark.text)
         if not words:
             return [carets]
@@ -192,3 +192,12 @@ def _columns(span: Span) -> tuple[int, int]:
 
 def _printable(text: str) -> str:
     return "".join("�" if c != visible(c, keep="\t") else c for c in text).expandtabs(_TAB)
+
+
+def _cells(text: str) -> int:
+    """Columns that a printed text takes on a terminal: two for a wide character, none for a combining one."""
+    if text.isascii():
+        return len(text)
+    from rich.cells import cell_len
+
+    return cell_len(text)

@@ -3,59 +3,68 @@
 from __future__ import annotations
 
 import gc
-import io
 import os
 import sys
 from collections.abc import Sequence
 
+DEFECT = 70
+"""The exit code where Blockdsl itself is at fault (EX_SOFTWARE of sysexits.h)."""
+INTERRUPTED = 130
+"""The exit code after Ctrl-C."""
+
 
 def run(arguments: Sequence[str]) -> int:
-    """Run one command; its exit code: 0, 1 where a file or what was asked of it is wrong, 2 for usage.
+    """Run one command.
 
-    No input of a user ends in a traceback.
+    Its exit code: 0, 1 where a file or what was asked of it is wrong, 2 for usage, 130 after Ctrl-C, and
+    `DEFECT` after an exception that no command should raise. With BLOCKDSL_DEBUG=1 in the environment that
+    exception is raised instead of reported.
     """
     from blockdsl.cli.display import show_error
-    from blockdsl.diagnostics import ArchError, error
+    from blockdsl.cli.streams import flushed, output_lost, prepare, say
+    from blockdsl.diagnostics import ArchError
 
-    if sys.stderr is None:  # closed by the caller: there is nobody to tell
-        sys.stderr = io.StringIO()
-    if sys.stdout is None:
-        print(error("output", "standard output is closed"), file=sys.stderr)
+    if closed := prepare():
+        say(closed, to_stderr=True)
         return 1
     try:
         from blockdsl.cli.app import app
 
         app(args=list(arguments), prog_name="blockdsl")
     except SystemExit as done:
-        return _flushed(done.code if isinstance(done.code, int) else int(bool(done.code)))
+        code = done.code if isinstance(done.code, int) else int(bool(done.code))
+        if code == INTERRUPTED:
+            say("interrupted", to_stderr=True)
+        return flushed(code)
     except ArchError as wrong:
-        _flushed(1)
+        flushed(1)
         show_error(wrong)
         return 1
     except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        return 130
+        say("interrupted", to_stderr=True)
+        return INTERRUPTED
     except OSError as reason:
-        return _output_lost(reason)
-    return _flushed(0)
+        if reason.filename is None:
+            return output_lost(reason)
+        flushed(1)
+        say(f"error[file]: {reason.filename}: {(reason.strerror or str(reason)).lower()}", to_stderr=True)
+        return 1
+    except Exception as defect:
+        if os.environ.get("BLOCKDSL_DEBUG"):
+            raise
+        flushed(DEFECT)
+        return _reported(defect)
+    return flushed(0)
 
 
-def _flushed(code: int) -> int:
-    """The exit code, once everything is written."""
-    try:
-        sys.stdout.flush()
-    except OSError as reason:
-        return _output_lost(reason)
-    return code
+def _reported(defect: Exception) -> int:
+    """Say that Blockdsl is at fault, and how the traceback is seen."""
+    from blockdsl.cli.streams import say
 
-
-def _output_lost(reason: OSError) -> int:
-    """Standard output is full, or its reader is gone (`| head`), which is no error worth words."""
-    if not isinstance(reason, BrokenPipeError):
-        print(f"error[output]: {reason}", file=sys.stderr)
-    # Otherwise python tries to write the rest once more when it exits.
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.__stdout__.fileno() if sys.__stdout__ else 1)
-    return 1
+    say(f"error[defect]: {type(defect).__name__}: {defect}", to_stderr=True)
+    say("  this is a defect of Blockdsl and not of your file; please report it", to_stderr=True)
+    say("  help: run the command again with BLOCKDSL_DEBUG=1 before it for the traceback", to_stderr=True)
+    return DEFECT
 
 
 def main() -> None:

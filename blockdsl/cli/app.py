@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import shutil
-from typing import Annotated
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from blockdsl.cli import (
     best,
@@ -25,6 +28,32 @@ from blockdsl.cli import (
     weights,
     zoo,
 )
+from blockdsl.cli.streams import say
+from blockdsl.visible import visible
+
+UsageError: type[Exception] = typer.BadParameter.__bases__[0]
+
+
+class _Commands(TyperGroup):
+    """The commands; what they quote of the command line in an error of usage is made visible."""
+
+    def make_context(self, *args: Any, **extra: Any) -> Any:
+        with _visible_usage():
+            return super().make_context(*args, **extra)
+
+    def invoke(self, ctx: Any) -> Any:
+        with _visible_usage():
+            return super().invoke(ctx)
+
+
+@contextmanager
+def _visible_usage() -> Iterator[None]:
+    try:
+        yield
+    except UsageError as usage:
+        usage.message = visible(usage.message, keep="\n")  # type: ignore[attr-defined]
+        raise
+
 
 # The framed help cuts the names of options on a narrow terminal; the plain one wraps.
 _COLUMNS = shutil.get_terminal_size().columns
@@ -32,6 +61,7 @@ _NARROW = _COLUMNS < 80
 
 app = typer.Typer(
     name="blockdsl",
+    cls=_Commands,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None if _NARROW else "markdown",
@@ -65,7 +95,7 @@ def _version(asked: bool) -> None:
     if asked:
         from blockdsl import __version__
 
-        typer.echo(f"blockdsl {__version__}")
+        say(f"blockdsl {__version__}")
         raise typer.Exit
 
 

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from blockdsl.cli.streams import say
+
 NAME = "best"
 
 
@@ -34,4 +36,4 @@ def command(
     found = winners(find(study, storage), folder_of(study), count, pareto=pareto, out=out)
     for winner in found:
         files = " and ".join(str(path) for path in write(winner, out))
-        print(f"trial {winner.trial.number}: {winner.scores}; wrote {files}")
+        say(f"trial {winner.trial.number}: {winner.scores}; wrote {files}")

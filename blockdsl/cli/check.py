@@ -8,6 +8,7 @@ import typer
 
 from blockdsl.cli.display import show_error
 from blockdsl.cli.options import ExpressionOption, InputOption, SetOption, assignments, dims, sources
+from blockdsl.cli.streams import say
 from blockdsl.diagnostics import ArchError
 
 NAME = "check"
@@ -39,6 +40,6 @@ def command(
         else:
             name = network.program.file.span.source.name
             checks = f"{count} check{'' if count == 1 else 's'}"
-            print(f"{name}: right ({checks}, {network.summary().params:,} parameters)")
+            say(f"{name}: right ({checks}, {network.summary().params:,} parameters)")
     if failed:
         raise typer.Exit(1)

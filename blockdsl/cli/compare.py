@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +9,7 @@ import typer
 
 from blockdsl.cli.display import show_table
 from blockdsl.cli.options import read_file
+from blockdsl.cli.streams import say
 from blockdsl.output import check_writable, replacing
 from blockdsl.visible import visible
 
@@ -66,7 +66,7 @@ def command(
     comparison = compare(*networks, best=best, storage=storage)
     asked = comparison.metric(metric) if metric else None
     if as_json:
-        print(comparison.to_json())
+        say(comparison.to_json())
     else:
         show_table(*comparison.table(asked))
     drawn = (asked or comparison.metric() or METRICS[0]) if output else asked
@@ -75,6 +75,6 @@ def command(
         with replacing(output) as part:
             part.write_bytes(picture)
     for note in comparison.notes(drawn):
-        print(f"note: {visible(note)}", file=sys.stderr)
+        say(f"note: {visible(note)}", to_stderr=True)
     if output:
-        print(f"wrote {output}", file=sys.stderr)
+        say(f"wrote {output}", to_stderr=True)

@@ -18,6 +18,7 @@ from blockdsl.cli.options import (
     input_files,
     open_architecture,
 )
+from blockdsl.cli.streams import say
 from blockdsl.cli.writers import writer_for
 from blockdsl.output import check_outputs, replacing
 
@@ -73,13 +74,13 @@ def command(
     place, precision = torch_device(device), torch_dtype(dtype)
     show_summary(architecture.summary(), expand=expand)
     if count:
-        print(f"checks      {count} of the file's `check` lines hold")
+        say(f"checks      {count} of the file's `check` lines hold")
     module = _build(architecture, place, precision, seed, weights)
-    print(f"runs        a forward pass on {device} in {dtype} gives every shape of the table")
+    say(f"runs        a forward pass on {device} in {dtype} gives every shape of the table")
     for output, writer in zip(outputs, writers, strict=True):
         with replacing(output) as part:
             writer(architecture, module, part)
-        print(f"wrote       {output}")
+        say(f"wrote       {output}")
 
 
 def _build(

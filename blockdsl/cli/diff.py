@@ -9,6 +9,7 @@ import typer
 
 from blockdsl.cli.display import show_lines
 from blockdsl.cli.options import read_file
+from blockdsl.cli.streams import say
 
 if TYPE_CHECKING:
     from blockdsl.analysis import Summary
@@ -43,18 +44,18 @@ def command(
     one, two = (network.summary() for network in networks)
     if as_json:
         told = {"same": not changes, "changes": [change.to_dict() for change in changes]}
-        print(json.dumps(told, indent=2, ensure_ascii=False))
+        say(json.dumps(told, indent=2))
         return
     show_lines([f"{one.title or first} -> {two.title or second}"])
     if not changes:
-        print("the same network")
+        say("the same network")
         return
     show_lines([*_totals(one, two), ""], indent=" " * 12)
     lines = changes if every else summed_up(found)
     for change in lines if every else lines[:MOST]:
         show_lines(_lines(change), indent="      ")
     if not every and len(lines) > MOST:
-        print(f"… and {len(lines) - MOST} more")
+        say(f"… and {len(lines) - MOST} more")
     if len(lines[:MOST]) < len(changes) and not every:
         show_lines(["", f"told in short; --all tells each of the {len(found)} changes"])
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from blockdsl.cli.streams import say
 from blockdsl.visible import visible
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ def show_summary(summary: Summary, *, expand: bool = False) -> None:
     from blockdsl.analysis import table
 
     if not sys.stdout.isatty():
-        print(table.plain(summary, expand=expand))
+        say(table.plain(summary, expand=expand))
         return
     from blockdsl.tables import Column, Part, Table, pairs, wrapped
 
@@ -51,25 +52,25 @@ def show_table(
         return
     from blockdsl.analysis.table import text_table
 
-    print(text_table(header, rows))
+    say(text_table(header, rows))
 
 
 def show_lines(lines: Iterable[str], indent: str = "") -> None:
     """Print lines; on a terminal those that are too long go on in the next, after an indent."""
     if not sys.stdout.isatty():
-        print("\n".join(lines))
+        say("\n".join(lines))
         return
     from blockdsl.tables import wrapped
 
     for line in lines:
         level = " " * (len(line) - len(line.lstrip()))
-        print("\n".join(wrapped(line, _width(), indent or level)))
+        say("\n".join(wrapped(visible(line), _width(), indent or level)))
 
 
 def show_error(wrong: ArchError) -> None:
     """Print what is wrong to standard error, so that it fits if that is a terminal."""
     width = os.get_terminal_size(sys.stderr.fileno()).columns if sys.stderr.isatty() else None
-    print(wrong.diagnostic.text(width), file=sys.stderr)
+    say(wrong.diagnostic.text(width), to_stderr=True)
 
 
 @contextmanager
@@ -113,6 +114,6 @@ def _styled(lines: Sequence[Line]) -> None:
 
     console = Console(highlight=False, soft_wrap=True)
     for line in lines:
-        text = Text.assemble(*((part.text, _STYLES[part.role]) for part in line))
+        text = Text.assemble(*((visible(part.text), _STYLES[part.role]) for part in line))
         text.rstrip()
         console.print(text)

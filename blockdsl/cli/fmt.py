@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,6 +9,7 @@ import typer
 
 from blockdsl.cli.display import show_error
 from blockdsl.cli.options import ExpressionOption, sources
+from blockdsl.cli.streams import say, say_file
 from blockdsl.diagnostics import ArchError
 from blockdsl.output import replacing
 
@@ -55,12 +55,12 @@ def _format(source: Source, check: bool) -> bool:
     in_place = source.name not in ("<stdin>", "<expression>")
     if check:
         if text != source.text:
-            print(f"{source.name}: would be formatted", file=sys.stderr)
+            say(f"{source.name}: would be formatted", to_stderr=True)
         return text != source.text
     if not in_place:
-        sys.stdout.write(text)
+        say_file(text)
     elif text != source.text:
         with replacing(Path(source.name)) as part:
             part.write_text(text, encoding="utf-8", newline="\n")
-        print(f"{source.name}: formatted")
+        say(f"{source.name}: formatted")
     return False

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -19,6 +18,7 @@ from blockdsl.cli.options import (
     input_files,
     read,
 )
+from blockdsl.cli.streams import say, say_file
 from blockdsl.diagnostics import did_you_mean, error
 from blockdsl.output import check_outputs, replacing
 
@@ -66,11 +66,11 @@ def command(
     candidate = _candidate(space, _pairs(choose), first, seed)
     text = frozen_text(space, candidate, folder=output.parent if output else Path())
     if output is None:
-        sys.stdout.write(text)
+        say_file(text)
         return
     with replacing(output) as part:
         part.write_text(text, encoding="utf-8", newline="\n")
-    print(f"wrote {output}")
+    say(f"wrote {output}")
 
 
 def _pairs(choose: list[str] | None) -> dict[str, str]:

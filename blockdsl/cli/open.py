@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from blockdsl.cli.options import ExpressionOption, FileArgument, InputOption, dims, input_files, read
+from blockdsl.cli.streams import say, say_file
 from blockdsl.output import check_outputs, replacing
 
 if TYPE_CHECKING:
@@ -68,29 +68,29 @@ def command(
     tried = open_network(read(file, expression), opening, input=dims(shape))
     text = text_in(tried, output.parent if output else Path())
     if output is None:
-        sys.stdout.write(text)
+        say_file(text)
         _tell(tried)
         return
     with replacing(output) as part:
         part.write_text(text, encoding="utf-8", newline="\n")
     _tell(tried)
-    print(f"wrote {output}", file=sys.stderr)
+    say(f"wrote {output}", to_stderr=True)
 
 
 def _tell(tried: Tried) -> None:
     """What was opened and what was not, on standard error, beside the text."""
     from blockdsl.search.opened import DRAWS
 
-    def say(text: str) -> None:
-        print(text, file=sys.stderr)
+    def tell(text: str) -> None:
+        say(text, to_stderr=True)
 
     for what, words in tried.opened.done.items():
-        say(f"opened {what:<8} {words}")
+        tell(f"opened {what:<8} {words}")
     for what, reason in tried.opened.none.items():
-        say(f"no     {what:<8} {reason}")
+        tell(f"no     {what:<8} {reason}")
     for span, reason in sorted(tried.opened.kept, key=lambda kept: (kept[0].source.name, kept[0].start)):
         text = " ".join(span.text.split())
-        say(f"kept   {span}: " + (f"`{text}`: {reason}" if len(text) < 60 else reason))
-    say(f"{tried.size}; the network itself is one of them")
+        tell(f"kept   {span}: " + (f"`{text}`: {reason}" if len(text) < 60 else reason))
+    tell(f"{tried.size}; the network itself is one of them")
     if tried.refused:
-        say(f"{len(tried.refused)} of {DRAWS} draws do not go together, such as:\n{tried.refused[0]}")
+        tell(f"{len(tried.refused)} of {DRAWS} draws do not go together, such as:\n{tried.refused[0]}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Callable
 from functools import partial
@@ -37,14 +38,30 @@ DeviceOption = Annotated[
 ]
 
 
+def finite(value: float) -> float:
+    """The value of an option, which is neither `nan` nor infinite: both pass through bounds unseen."""
+    if not math.isfinite(value):
+        raise typer.BadParameter(f"{value} is not a finite number")
+    return value
+
+
 def read(file: str | None, expression: str | None) -> Source:
     """The source that FILE or -e names; exactly one of them."""
     if (file is None) == (expression is None):
         raise typer.BadParameter("give FILE or -e TEXT" + (", not both" if file else ""), param_hint="FILE")
     if expression is not None:
-        return Source("<expression>", expression)
+        return _given(expression)
     assert file is not None
     return read_file(file)
+
+
+def _given(expression: str) -> Source:
+    """The text of -e; bytes of the command line that are not UTF-8 reach Python as lone surrogates."""
+    try:
+        expression.encode()
+    except UnicodeEncodeError:
+        raise error("file", "the text of -e is not UTF-8") from None
+    return Source("<expression>", expression)
 
 
 def read_file(file: str) -> Source:
@@ -123,5 +140,5 @@ def sources(
             "give FILES or -e TEXT" + (", not both" if files else ""), param_hint="FILES"
         )
     if expression is not None:
-        return [partial(Source, "<expression>", expression)]
+        return [partial(_given, expression)]
     return [partial(read_source if local and file != "-" else read_file, file) for file in files or []]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -18,6 +17,7 @@ from blockdsl.cli.options import (
     input_files,
     read,
 )
+from blockdsl.cli.streams import say
 from blockdsl.output import check_outputs, replacing
 
 NAME = "render"
@@ -73,8 +73,8 @@ def command(
         draw(tree, kind, options, input=dims(shape), settings=assignments(settings)) for kind in kinds
     ]
     for said in dict.fromkeys(picture.said for picture in pictures if picture.said):
-        print(f"note: {said}; --depth and --open show more", file=sys.stderr)
+        say(f"note: {said}; --depth and --open show more", to_stderr=True)
     for picture, output in zip(pictures, outputs, strict=True):
         with replacing(output) as part:
             part.write_bytes(picture.data)
-        print(f"wrote {output}")
+        say(f"wrote {output}")

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from blockdsl.cli.streams import say
 from blockdsl.output import check_writable, replacing
 
 NAME = "report"
@@ -39,4 +40,4 @@ def command(
     page = report(find(study, storage), folder_of(study))
     with replacing(output) as part:
         part.write_text(page, encoding="utf-8", newline="\n")
-    print(f"wrote {output}")
+    say(f"wrote {output}")

@@ -18,9 +18,12 @@ from blockdsl.cli.options import (
     SetOption,
     assignments,
     dims,
+    finite,
     read,
 )
+from blockdsl.cli.streams import say
 from blockdsl.diagnostics import did_you_mean, error
+from blockdsl.visible import visible
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -65,7 +68,7 @@ def command(
     ] = "accuracy",
     epochs: Annotated[int | None, typer.Option("--epochs", min=1, help="In place of the file's.")] = None,
     share: Annotated[
-        float, typer.Option("--share", min=0.0, max=1.0, help="Part of the training images.")
+        float, typer.Option("--share", min=0.0, max=1.0, callback=finite, help="Part of the training images.")
     ] = 1.0,
     size: Annotated[
         int | None,
@@ -106,7 +109,7 @@ def command(
     from blockdsl.search.filters import Filter
     from blockdsl.search.runner import Plan
     from blockdsl.search.setup import Setup
-    from blockdsl.search.storage import alone, folder_of
+    from blockdsl.search.storage import accessible, alone, folder_of
 
     source = read(file, expression)
     setup = Setup(
@@ -122,7 +125,7 @@ def command(
     _check(setup, space, plan)
     name = study or f"{Path(source.name).stem.strip('<>')}-{table.stem if table else data.partition(':')[0]}"
     folder = folder_of(name)
-    with alone(folder):
+    with alone(folder), accessible(storage, folder):
         _search(setup, space, plan, name, storage, folder, enqueue or [])
 
 
@@ -171,7 +174,7 @@ def _search(
         with _display(objectives) as show:
             end = run(setup, space, plan, continued.study, storage, folder, show)
     except KeyboardInterrupt:
-        print("stopped; the same command goes on", file=sys.stderr)
+        say("stopped; the same command goes on", to_stderr=True)
         raise
     _summary(end, plan, name, objectives, storage)
 
@@ -181,7 +184,7 @@ def _say(continued: Continued) -> None:
         kept, aside = (
             ", ".join(map(str, numbers)) or "none" for numbers in (continued.kept, continued.aside)
         )
-        print(f"the space has changed; trials kept: {kept}; set aside: {aside}")
+        say(f"the space has changed; trials kept: {kept}; set aside: {aside}")
 
 
 @contextmanager
@@ -203,19 +206,20 @@ def _display(objectives: Sequence[Objective]) -> Iterator[Callable[[Study, Statu
 
         def plain(study: Study, status: Status) -> None:
             for line in lines(study, status):
-                print(line, flush=True)
+                say(line)
 
         yield plain
         return
     from rich.console import Console
+    from rich.text import Text
 
     console = Console(stderr=True, highlight=False)
     with console.status("searching") as live:
 
         def rich(study: Study, status: Status) -> None:
             for line in lines(study, status):
-                console.print(line, markup=False)
-            live.update(_line(status, objectives))
+                console.print(Text(visible(line)))
+            live.update(Text(visible(_line(status, objectives))))
 
         yield rich
 
@@ -238,13 +242,13 @@ def _summary(
 ) -> None:
     from blockdsl.search.status import values_text
 
-    print(f"{status.measured} trials: {status.words()}")
+    say(f"{status.measured} trials: {status.words()}")
     if status.measured < plan.trials:
-        print(_why_early(status, timeout=plan.seconds is not None and status.spent >= plan.seconds))
+        say(_why_early(status, timeout=plan.seconds is not None and status.spent >= plan.seconds))
     for trial in status.best[:5]:
-        print(f"best    trial {trial.number}: {values_text(objectives, trial.values)}")
+        say(f"best    trial {trial.number}: {values_text(objectives, trial.values)}")
     where = f" --storage {storage}" if storage else ""
-    print(f"next    blockdsl best {name}{where} -o winners/")
+    say(f"next    blockdsl best {name}{where} -o winners/")
 
 
 def _why_early(status: Status, *, timeout: bool) -> str:

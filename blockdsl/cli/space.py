@@ -18,6 +18,7 @@ from blockdsl.cli.options import (
     dims,
     read,
 )
+from blockdsl.cli.streams import say
 from blockdsl.diagnostics import ArchError, error
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 NAME = "space"
 _DRAWS = 300
+_MOST = 1_000_000
 
 
 def command(
@@ -34,11 +36,11 @@ def command(
     shape: InputOption = None,
     settings: SetOption = None,
     sample: Annotated[
-        int, typer.Option("--sample", min=0, metavar="N", help="Draw N networks and list them.")
+        int, typer.Option("--sample", min=0, max=_MOST, metavar="N", help="Draw N networks and list them.")
     ] = 0,
     enumerate_all: Annotated[bool, typer.Option("--enumerate", help="List every network.")] = False,
     draws: Annotated[
-        int, typer.Option("--draws", min=1, help="How many are drawn for shares and ranges.")
+        int, typer.Option("--draws", min=1, max=_MOST, help="How many are drawn for shares and ranges.")
     ] = _DRAWS,
     seed: Annotated[int, typer.Option("--seed", help="Seed of what is drawn.")] = 0,
 ) -> None:
@@ -69,12 +71,12 @@ def _describe(space: Space, found: Survey) -> None:
     from blockdsl.search.survey import distinct
     from blockdsl.search.tree import choice_tree, tree_lines
 
-    print(f"{space.source.name}: {in_words(space) if found.points else 'no choice is open'}")
+    say(f"{space.source.name}: {in_words(space) if found.points else 'no choice is open'}")
     if found.points:
         sometimes = frozenset(path for path, times in found.reached.items() if times < found.drawn)
-        print("\nchoices")
+        say("\nchoices")
         _columns(tree_lines(choice_tree(found.points, sometimes)))
-    print(f"\ndrawn {found.drawn} times")
+    say(f"\ndrawn {found.drawn} times")
     rows = list(_shares(space, found))
     if len(found.candidates) > 1:
         rows.append(("different networks", f"{distinct(found.candidates)} of {len(found.candidates)}"))
@@ -83,9 +85,9 @@ def _describe(space: Space, found: Survey) -> None:
         rows.append((figure, f"{low:,} to {high:,}"))
     _columns(rows)
     if reason := _unwritable(space):
-        print(f"\nits networks cannot be written as files:\n{reason}")
+        say(f"\nits networks cannot be written as files:\n{reason}")
     for refused, times in found.refusals.most_common(3):
-        print(f"\n{times} of {found.drawn} do not go together, such as:\n{found.refused[refused]}")
+        say(f"\n{times} of {found.drawn} do not go together, such as:\n{found.refused[refused]}")
 
 
 def _unwritable(space: Space) -> ArchError | None:
@@ -142,4 +144,4 @@ def _quoted(text: str) -> str:
 def _columns(rows: list[tuple[str, str]]) -> None:
     width = max((len(first) for first, _ in rows), default=0)
     for first, second in rows:
-        print(f"  {first:<{width}}  {second}".rstrip())
+        say(f"  {first:<{width}}  {second}".rstrip())

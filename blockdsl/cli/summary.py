@@ -15,6 +15,7 @@ from blockdsl.cli.options import (
     SetOption,
     open_architecture,
 )
+from blockdsl.cli.streams import say
 
 NAME = "summary"
 
@@ -37,6 +38,6 @@ def command(
     if as_json:
         import json
 
-        print(json.dumps(result.to_dict(), indent=2, ensure_ascii=False))
+        say(json.dumps(result.to_dict(), indent=2))
     else:
         show_summary(result, expand=expand)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -17,9 +18,11 @@ from blockdsl.cli.options import (
     FileArgument,
     InputOption,
     SetOption,
+    finite,
     open_architecture,
 )
-from blockdsl.diagnostics import error
+from blockdsl.cli.streams import say
+from blockdsl.diagnostics import ArchError, error
 
 if TYPE_CHECKING:
     from torch import nn
@@ -76,12 +79,19 @@ def command(
     ] = None,
     seed: Annotated[int | None, typer.Option("--seed", help="In place of the file's.")] = None,
     share: Annotated[
-        float, typer.Option("--share", min=0.0, max=1.0, help="Part of the training images to use.")
+        float,
+        typer.Option(
+            "--share", min=0.0, max=1.0, callback=finite, help="Part of the training images to use."
+        ),
     ] = 1.0,
     at_least: Annotated[
         float,
         typer.Option(
-            "--at-least", min=0.0, max=1.0, help="Exit code 1 if the validation accuracy stays below."
+            "--at-least",
+            min=0.0,
+            max=1.0,
+            callback=finite,
+            help="Exit code 1 if the validation accuracy stays below.",
         ),
     ] = 0.0,
 ) -> None:
@@ -129,7 +139,7 @@ def command(
         _say(_frozen_words(architecture, frozen, freeze_until))
     make = partial(_make, architecture, weights)
     run = _one if ensemble == 1 else partial(_several, ensemble)
-    with _told(folder, done), progress("training") as on_batch:
+    with _told(folder, done, resume=resume), progress("training") as on_batch:
         accuracy, test = run(make, images, recipe, {**options, "on_batch": on_batch})
     _say(f"validation accuracy {accuracy:.2%}" + (f", test accuracy {test:.2%}" if test is not None else ""))
     _say(f"wrote {folder}")
@@ -206,14 +216,20 @@ def _is_first_process() -> bool:
 def _say(text: str) -> None:
     """Print; of the processes of a run the first one alone."""
     if _is_first_process():
-        print(text, flush=True)
+        say(text)
 
 
 @contextmanager
-def _told(folder: Path, done: list[Epoch]) -> Iterator[None]:
-    """Say what becomes of a run that is interrupted."""
+def _told(folder: Path, done: list[Epoch], *, resume: bool) -> Iterator[None]:
+    """Say what becomes of a run that is interrupted, or whose disk is full."""
     try:
         yield
+    except ArchError as lost:
+        if lost.diagnostic.kind != "output":
+            raise
+        kept = f"{folder} keeps epoch {done[-1].epoch}; " if done else ""
+        again = "the same command with --resume goes on" if done or resume else "run the command again"
+        raise ArchError(replace(lost.diagnostic, help=f"{kept}make room, then {again}")) from None
     except KeyboardInterrupt:
         if done:
             _say(

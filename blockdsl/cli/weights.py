@@ -19,8 +19,10 @@ from blockdsl.cli.options import (
     input_files,
     open_architecture,
 )
+from blockdsl.cli.streams import say
 from blockdsl.cli.writers import writer_for
 from blockdsl.output import check_outputs, replacing
+from blockdsl.tables import Column
 
 if TYPE_CHECKING:
     import torch
@@ -68,7 +70,6 @@ def command(
     """
     if source is None:
         raise typer.BadParameter("name the state dict: --from STATE.pth", param_hint="--from")
-    from blockdsl.tables import Column
     from blockdsl.transfer import carry, read_map, read_state
 
     writer = writer_for(output) if output else None
@@ -86,9 +87,9 @@ def command(
         module.load_state_dict(tensors, strict=not report.missing)
         with replacing(output) as part:
             writer(architecture, module, part)
-        print(f"wrote {output}")
+        say(f"wrote {output}")
     else:
-        print("nothing is written; -o OUT.safetensors writes the weights")
+        say("nothing is written; -o OUT.safetensors writes the weights")
 
 
 def _precision(tensors: Iterable[Tensor]) -> torch.dtype:

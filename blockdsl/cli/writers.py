@@ -42,12 +42,16 @@ def _onnx(architecture: Architecture, module: nn.Module, path: Path) -> None:
 
 def _safetensors(architecture: Architecture, module: nn.Module, path: Path) -> None:
     """The `state_dict`, with the network's text beside it."""
+    from safetensors import SafetensorError
     from safetensors.torch import save_file
 
     _check_weights(module)
     tensors = {name: tensor.contiguous() for name, tensor in module.state_dict().items()}
     source = architecture.program.file.span.source
-    save_file(tensors, path, metadata={"title": architecture.title, "arch": source.text})
+    try:
+        save_file(tensors, path, metadata={"title": architecture.title, "arch": source.text})
+    except SafetensorError as reason:  # what it makes of an error of the file
+        raise OSError(str(reason)) from None
 
 
 def _json(architecture: Architecture, module: nn.Module, path: Path) -> None:

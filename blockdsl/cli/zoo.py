@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from blockdsl.cli.display import show_table
+from blockdsl.cli.streams import say
 from blockdsl.diagnostics import error
 
 if TYPE_CHECKING:
@@ -83,13 +84,13 @@ def _show(name: str) -> None:
 
     source = find_source(name)
     network = architecture(source)
-    print(source.text)
+    say(source.text)
     summary = network.summary()
-    print(f"# {table.title_line(summary)}")
+    say(f"# {table.title_line(summary)}")
     for what, words in table.totals(summary):
-        print(f"# {what:<12}{words}")
+        say(f"# {what:<12}{words}")
     checks = network.check()
-    print(f"# {'checks':<12}{checks} hold")
+    say(f"# {'checks':<12}{checks} hold")
 
 
 def _entry(name: str) -> Entry:

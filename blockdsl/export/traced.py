@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import re
 import warnings
@@ -35,9 +36,10 @@ def write_pt2(graph: Graph, module: nn.Module, path: Path) -> None:
         ArchError: an operation cannot be traced; it is named with its place.
     """
     program = _traced(graph, module, "pt2", _export)
-    # A suffix of its own would be refused; the file is renamed by who asked for it.
-    with path.open("wb") as file:
-        torch.export.save(program, file)
+    # Written in memory first: where a file cannot be written, as on a full disk, PyTorch ends the process.
+    content = io.BytesIO()
+    torch.export.save(program, content)
+    path.write_bytes(content.getbuffer())
 
 
 def write_onnx(graph: Graph, module: nn.Module, path: Path) -> None:

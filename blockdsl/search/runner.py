@@ -82,6 +82,7 @@ class _Watch:
         self.processes: list[BaseProcess] = []
         self.given: dict[int | None, list[int]] = {}
         self.begun = self.idle = 0
+        self.lost = multiprocessing.get_context("spawn").SimpleQueue()
 
     def look(self) -> Status:
         """Show how far it is."""
@@ -117,11 +118,12 @@ class _Watch:
                 process.terminate()
             for process in self.processes:
                 process.join()
+            self.lost.close()
 
     def _begin(self, left: list[int]) -> None:
         context = multiprocessing.get_context("spawn")
         order = replace(self.order, seed=self.seed())
-        process = context.Process(target=work, args=(order, left), daemon=True)
+        process = context.Process(target=work, args=(order, left, self.lost), daemon=True)
         process.start()
         self.processes.append(process)
         self.given[process.pid] = left
@@ -130,6 +132,11 @@ class _Watch:
         """Begin another worker for each that died, with the trial it was at; one that kills two is ended."""
         for process in [p for p in self.processes if p.exitcode not in (None, 0)]:
             self.processes.remove(process)
+            if not self.lost.empty():
+                raise error(
+                    "output", self.lost.get(),
+                    help="the trials so far are kept; make room, then the same command goes on",
+                )  # fmt: skip
             if self.order.over():
                 continue
             running = self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))

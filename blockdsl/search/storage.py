@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.storages.journal._file import get_lock_file
 
 from blockdsl.diagnostics import error
+from blockdsl.output import unwritable
 
 JOURNAL = "study.journal"
 """The default storage: a trial of ten choices costs a fifth of what SQLite takes (docs/search.md)."""
@@ -28,14 +29,32 @@ class Journal(JournalFileBackend):
     Optuna waits after each of the fifteen or so lines of a trial, which is most of what a trial costs.
     """
 
+    def read_logs(self, log_number_from: int) -> Generator[dict[str, Any], None, None]:
+        """The lines from a number on.
+
+        Raises:
+            ArchError: a line is none that Optuna writes.
+        """
+        try:
+            for log in super().read_logs(log_number_from):
+                if not (isinstance(log, dict) and "op_code" in log):
+                    raise ValueError
+                yield log
+        except ValueError:
+            raise error("storage", f"{self._file_path} is no journal of Optuna") from None
+
     def append_logs(self, logs: list[dict[str, Any]]) -> None:
-        """Add lines at the end."""
+        """Add lines at the end (raises `ArchError` where the file cannot be written)."""
         lines = "".join(json.dumps(log, separators=(",", ":")) + "\n" for log in logs)
-        with get_lock_file(self._lock), Path(self._file_path).open("ab") as file:
-            file.write(lines.encode("utf-8"))
-            file.flush()
-            if any("state" in log for log in logs):
-                os.fsync(file.fileno())
+        path = Path(self._file_path)
+        try:
+            with get_lock_file(self._lock), path.open("ab") as file:
+                file.write(lines.encode("utf-8"))
+                file.flush()
+                if any("state" in log for log in logs):
+                    os.fsync(file.fileno())
+        except OSError as reason:
+            raise unwritable(path, reason) from None
 
 
 _KNOWN = "a file such as studies.journal, or a URL such as sqlite:///studies.db, postgresql://…, mysql://…"
@@ -71,6 +90,22 @@ def connect(storage: str | None, folder: Path) -> BaseStorage:
     except (ValueError, ImportError, SQLAlchemyError, optuna.exceptions.StorageInternalError) as reason:
         first = str(reason).splitlines()[0]
         raise error("storage", f"cannot open {storage}: {first}", help=f"storages are {_KNOWN}") from None
+
+
+@contextmanager
+def accessible(storage: str | None, folder: Path) -> Iterator[None]:
+    """Report what a database says while a study is read or written as an error of its storage.
+
+    Raises:
+        ArchError: the storage is damaged, full, or another program's.
+    """
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        yield
+    except (SQLAlchemyError, optuna.exceptions.StorageInternalError) as reason:
+        first = str(reason.__cause__ or reason).splitlines()[0]
+        raise error("storage", f"cannot use {storage or folder}: {first}") from None
 
 
 @contextmanager

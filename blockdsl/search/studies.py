@@ -24,7 +24,7 @@ from blockdsl.search.records import ATTRIBUTE as RECORD
 from blockdsl.search.records import DONE, MEASURED, Record
 from blockdsl.search.setup import ATTRIBUTE, SAME, Setup
 from blockdsl.search.space import Candidate, Space
-from blockdsl.search.storage import JOURNAL, connect, folder_of
+from blockdsl.search.storage import JOURNAL, accessible, connect, folder_of
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,8 @@ def find(name: str, storage: str | None = None) -> Study:
         listed = f"there is {', '.join(known)}" if known else "`blockdsl search` begins one"
         what = f"there is no study {name} in {root}" if name else "the study has no name"
         raise error("study", what, help=did_you_mean(name, known, listed))
-    return load(connect(storage, folder), name)
+    with accessible(storage, folder):
+        return load(connect(storage, folder), name)
 
 
 def load(storage: BaseStorage, name: str) -> Study:

@@ -50,10 +50,17 @@ class Survey:
         return (min(numbers), max(numbers)) if numbers else (0, 0)
 
     def add(self, space: Space, generator: random.Random) -> bool:
-        """Draw once; whether that is a network, and meets all static limits."""
+        """Draw once; whether that is a network, and meets all static limits.
+
+        Raises:
+            ArchError: the file is refused before any choice is reached, so that every draw would be.
+        """
         self.drawn += 1
+        choices = 0
 
         def choose(point: ChoicePoint) -> Value:
+            nonlocal choices
+            choices += 1
             self.reached[point.path] += 1
             self.points[point.path] = point
             return draw(point.domain, generator)
@@ -61,6 +68,8 @@ class Survey:
         try:
             return self.count(space, space.reach(choose))
         except ArchError as refused:
+            if not choices:
+                raise
             return self.count(space, refused)
 
     def count(self, space: Space, candidate: Candidate | ArchError) -> bool:

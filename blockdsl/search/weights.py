@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from optuna.study import Study
 
+from blockdsl.output import make_folder
 from blockdsl.search.ranking import front, ranked
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ def keep(study: Study, folder: Path, number: int, weights: Mapping[str, Tensor])
     Raises:
         ArchError: the folder cannot be written.
     """
-    from blockdsl.training.checkpoint import make_folder, save_weights
+    from blockdsl.training.checkpoint import save_weights
 
     best = {trial.number for trial in [*front(study), *ranked(study)[:KEPT]]}
     if number not in best:

@@ -11,7 +11,7 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial
 
 from blockdsl.diagnostics import error
-from blockdsl.output import replacing
+from blockdsl.output import make_folder, replacing
 from blockdsl.search.choosing import readable
 from blockdsl.search.enqueue import CHOOSE
 from blockdsl.search.frozen import frozen_text
@@ -94,10 +94,7 @@ def write(winner: Winner, out: Path) -> list[Path]:
         ArchError: the folder cannot be written.
     """
     path = out / f"trial{winner.trial.number}.arch"
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as reason:
-        raise error("output", f"cannot write to {out}: {(reason.strerror or str(reason)).lower()}") from None
+    make_folder(out)
     with replacing(path) as part:
         part.write_text(winner.text, encoding="utf-8", newline="\n")
     if winner.weights is None:

@@ -7,6 +7,7 @@ import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from multiprocessing.queues import SimpleQueue
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,7 +24,7 @@ from blockdsl.search.records import DONE, Record
 from blockdsl.search.samplers import SAMPLERS
 from blockdsl.search.setup import Setup
 from blockdsl.search.space import Candidate
-from blockdsl.search.storage import connect
+from blockdsl.search.storage import accessible, connect
 from blockdsl.search.table import Table
 from blockdsl.search.weights import keep
 
@@ -180,9 +181,13 @@ class Worker:
         return pruning.RULES[rule](trial.number, epochs, frozen.intermediate_values, others)
 
 
-def work(order: Order, left: Sequence[int]) -> None:
-    """A worker as a process of its own."""
+def work(order: Order, left: Sequence[int], lost: SimpleQueue[str]) -> None:
+    """A worker as a process of its own; where it cannot write, `lost` gets the message and it ends."""
     try:
-        Worker(order, left).run()
+        with accessible(order.storage, order.folder):
+            Worker(order, left).run()
+    except ArchError as reason:
+        lost.put(reason.diagnostic.message)
+        os._exit(1)
     except KeyboardInterrupt:
         os._exit(130)

@@ -12,47 +12,34 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from blockdsl.diagnostics import error
+from blockdsl.output import Outputs, replacing
 
 LAST = "last.pt"
 BEST = "best.safetensors"
 
 
-def save_state(path: Path, state: dict[str, Any]) -> None:
-    """Write a checkpoint to resume from: to a file beside it first, which then takes its place.
+def save_state(path: Path, state: dict[str, Any], outputs: Outputs | None = None) -> None:
+    """Write a checkpoint to resume from, completely or not at all; with `outputs` together with others.
 
     Raises:
         ArchError: the place cannot be written.
     """
-    _replace(path, lambda temporary: torch.save(state, temporary))
+    replace = outputs.replacing if outputs else replacing
+    with replace(path, RuntimeError, part=_part(path)) as part, part.open("wb") as file:
+        torch.save(state, file)
 
 
-def save_weights(path: Path, weights: dict[str, Tensor]) -> None:
+def save_weights(path: Path, weights: dict[str, Tensor], outputs: Outputs | None = None) -> None:
     """Write a `state_dict` as safetensors, in the same way (raises `ArchError`)."""
     plain = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in weights.items()}
-    _replace(path, lambda temporary: save_file(plain, temporary))
+    replace = outputs.replacing if outputs else replacing
+    with replace(path, SafetensorError, part=_part(path)) as part:
+        save_file(plain, part)
 
 
-def make_folder(path: Path) -> None:
-    """Make an output folder (raises `ArchError`)."""
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as problem:
-        raise error("output", f"cannot write to {path}: {problem.strerror}") from None
-
-
-def _replace(path: Path, write: Any) -> None:
-    temporary = path.with_name(path.name + ".part")
-    try:
-        write(temporary)
-        temporary.replace(path)
-    except (
-        OSError,
-        RuntimeError,
-        SafetensorError,
-    ) as problem:  # torch and safetensors have errors of their own
-        temporary.unlink(missing_ok=True)
-        reason = getattr(problem, "strerror", None) or str(problem).partition("\n")[0]
-        raise error("output", f"cannot write {path}: {reason}") from None
+def _part(path: Path) -> Path:
+    """Where a checkpoint is written first: always the same file, so that kills leave no more than one."""
+    return path.with_name(path.name + ".part")
 
 
 def load_state(path: Path) -> dict[str, Any]:

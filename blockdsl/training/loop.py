@@ -9,9 +9,10 @@ from pathlib import Path
 from torch import nn
 
 from blockdsl.diagnostics import error
+from blockdsl.output import make_folder
 from blockdsl.recipe import Recipe
 from blockdsl.recipe.term import RecipeError
-from blockdsl.training.checkpoint import BEST, LAST, make_folder
+from blockdsl.training.checkpoint import BEST, LAST
 from blockdsl.training.data import Data
 from blockdsl.training.results import Board, Epoch, Outcome, Result, save_curve
 from blockdsl.training.run import Run
@@ -94,20 +95,16 @@ def overridden(
 
 def _epochs(run: Run, out: Path | None, on_epoch: OnEpoch | None, on_batch: OnBatch | None) -> Outcome:
     board = Board(out / "events", len(run.history)) if out and run.fabric.is_global_zero else None
-    try:
-        while len(run.history) < run.length:
-            if run.stale():
-                return "early stop"
-            record = run.epoch(on_batch)
-            if record is None:
-                return "diverged"
-            if out is not None and board is not None:
-                run.save(out / LAST, out / BEST)
-                board.add(record)
-                save_curve(run.history, out / "curve.png", run.data.name)
-            if on_epoch is not None and on_epoch(record):
-                return "stopped"
-        return "finished"
-    finally:
-        if board is not None:
-            board.close()
+    while len(run.history) < run.length:
+        if run.stale():
+            return "early stop"
+        record = run.epoch(on_batch)
+        if record is None:
+            return "diverged"
+        if out is not None and board is not None:
+            run.save(out / LAST, out / BEST)
+            board.add(record)
+            save_curve(run.history, out / "curve.png", run.data.name)
+        if on_epoch is not None and on_epoch(record):
+            return "stopped"
+    return "finished"

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from blockdsl.codegen import is_placed
 from blockdsl.diagnostics import error
+from blockdsl.output import Outputs
 from blockdsl.recipe import Recipe
 from blockdsl.training.checkpoint import load_state, load_weights, save_state, save_weights
 from blockdsl.training.data import Data, batches
@@ -178,20 +179,19 @@ class Run:
 
     def save(self, last: Path, best: Path) -> None:
         """Write the checkpoint, and the best weights where this epoch is the best (raises `ArchError`)."""
-        if self._kept is not None and self._improved:
-            save_weights(best, self._kept)
-        save_state(
-            last,
-            {
-                "identity": self._identity(),
-                "history": [asdict(e) for e in self.history],
-                "module": self.module.state_dict(),
-                "optimizer": self.optimizer.state_dict(),
-                "schedule": self.schedule.state_dict(),
-                "average": None if self.average is None else self.average.state_dict(),
-                "precision": self.fabric.strategy.precision.state_dict(),
-            },
-        )
+        state = {
+            "identity": self._identity(),
+            "history": [asdict(e) for e in self.history],
+            "module": self.module.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "schedule": self.schedule.state_dict(),
+            "average": None if self.average is None else self.average.state_dict(),
+            "precision": self.fabric.strategy.precision.state_dict(),
+        }
+        with Outputs() as outputs:  # weights of an epoch that the checkpoint lacks would be no help
+            if self._kept is not None and self._improved:
+                save_weights(best, self._kept, outputs)
+            save_state(last, state, outputs)
 
     def load(self, last: Path, best: Path) -> None:
         """Continue from a checkpoint.
