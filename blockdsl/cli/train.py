@@ -221,15 +221,15 @@ def _say(text: str) -> None:
 
 @contextmanager
 def _told(folder: Path, done: list[Epoch], *, resume: bool) -> Iterator[None]:
-    """Say what becomes of a run that is interrupted, or whose disk is full."""
+    """Say what becomes of a run that is interrupted, or whose folder cannot be written any more."""
     try:
         yield
     except ArchError as lost:
-        if lost.diagnostic.kind != "output":
+        if lost.diagnostic.kind != "output" or not (done or resume):
             raise
-        kept = f"{folder} keeps epoch {done[-1].epoch}; " if done else ""
-        again = "the same command with --resume goes on" if done or resume else "run the command again"
-        raise ArchError(replace(lost.diagnostic, help=f"{kept}make room, then {again}")) from None
+        kept = f"{folder} keeps epoch {done[-1].epoch}" if done else f"{folder} is as it was"
+        help = f"{kept}; once that is mended, the same command with --resume goes on"
+        raise ArchError(replace(lost.diagnostic, help=help)) from None
     except KeyboardInterrupt:
         if done:
             _say(

@@ -102,7 +102,7 @@ def _precision(tensors: Iterable[Tensor]) -> torch.dtype:
         found = found - narrow | {torch.float32}
     chosen = reduce(torch.promote_types, found)
     if found != {torch.float32} or narrow:
-        print(f"weights are {' and '.join(sorted(map(str, found | narrow)))}, written as {chosen}")
+        say(f"weights are {' and '.join(sorted(map(str, found | narrow)))}, written as {chosen}")
     return chosen
 
 

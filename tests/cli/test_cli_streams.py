@@ -222,7 +222,9 @@ def test_training_onto_a_full_disk(folder: Path, capsys: pytest.CaptureFixture[s
         first, second = capsys.readouterr().err.splitlines()
         assert first.startswith(f"error[output]: cannot write run/{place}")
         assert first.endswith(": file too large")
-        assert second == "  help: make room, then the same command with --resume goes on"
+        assert (
+            second == "  help: run is as it was; once that is mended, the same command with --resume goes on"
+        )
         assert {name: (folder / "run" / name).read_bytes() for name in kept} == kept
         assert not list(folder.rglob("*.part"))
     assert run([*TRAIN, "--resume", "--epochs", "2"]) == 0

@@ -100,7 +100,7 @@ WRONG = [
     (["--data", "mnst"], "error[data]: there is no data set named mnst\n  help: did you mean mnist?"),
     (["--resume", "--out", "none"], "error[resume]: there is no checkpoint none/last.pt\n"
      "  help: train without resuming first"),
-    (["--out", "net.arch"], "error[output]: cannot write to net.arch: File exists"),
+    (["--out", "net.arch"], "error[output]: cannot write to net.arch: file exists"),
     (["--set", "classes=20"], "error[train]: digits has 10 classes, the network yields 20\n"
      "  --> net.arch:3:43\n"
      "     3 | net body:(CONV(4,3)-BN-RELU)-FLATTEN-head:FC(classes)\n"
