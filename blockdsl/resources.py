@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from functools import cache
 from pathlib import Path
 
@@ -28,7 +29,8 @@ def read_source(path: str | Path, shown: str | None = None) -> Source:
     """
     file = Path(path)
     name = shown or str(path)
-    if file.suffix != ".arch" or file.resolve().suffix != ".arch":  # a link may lead elsewhere
+    behind = os.path.realpath(file)  # a link may lead elsewhere; Path.resolve raises for a loop of links
+    if file.suffix != ".arch" or not behind.endswith(".arch"):
         raise error(
             "file", f"{name} is no .arch file", help="a network is read from a file that ends in .arch"
         )

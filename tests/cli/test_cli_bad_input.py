@@ -230,7 +230,7 @@ def calls(command: str, file: str) -> list[str]:
 
 
 SAMPLE = 4
-"""How many of a command's calls the quick tests make; the long ones make them all."""
+"""How many of a command's calls the quick tests make; the long one makes all those with files."""
 
 
 def sample(command: str, every: list[list[str]]) -> list[list[str]]:
@@ -252,6 +252,12 @@ def test_some_files(command: str, capsys: pytest.CaptureFixture[str]) -> None:
 def test_files(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     for arguments in file_calls(command):
         outcome(arguments, capsys)
+
+
+@pytest.mark.parametrize("command", ["check", "fmt", "summary"])
+def test_a_loop_of_links(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    code, shown = outcome([command, "loop.arch"], capsys)
+    assert code == 1 and "loop.arch" in shown
 
 
 @pytest.mark.parametrize("file", FILES)
@@ -277,28 +283,11 @@ def option_calls(command: str) -> Iterator[list[str]]:
 
 
 QUICK = [name for name in COMMANDS if name not in ("train", "search")]
-LENGTHS = {"--epochs", "--trials", "--timeout", "--ensemble", "--jobs", "--share"}
-"""Options of `train` and `search` for which a large value is right, and would take hours."""
 
 
 @pytest.mark.parametrize("command", QUICK)
 def test_some_options(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     for arguments in sample(command, list(option_calls(command))):
-        outcome(arguments, capsys)
-
-
-@pytest.mark.long
-@pytest.mark.parametrize("command", QUICK)
-def test_options(command: str, capsys: pytest.CaptureFixture[str]) -> None:
-    for arguments in option_calls(command):
-        outcome(arguments, capsys)
-
-
-@pytest.mark.long
-@pytest.mark.parametrize("command", ["train", "search"])
-def test_options_of_runs(command: str, capsys: pytest.CaptureFixture[str]) -> None:
-    every = [arguments for arguments in option_calls(command) if not LENGTHS & set(arguments[-4:-2])]
-    for arguments in random.Random(command).sample(every, 60):
         outcome(arguments, capsys)
 
 
