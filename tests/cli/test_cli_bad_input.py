@@ -321,7 +321,7 @@ def test_an_end_that_cannot_be_used(command: str) -> None:
 
 @pytest.mark.long
 @pytest.mark.parametrize("ends", ENDS)
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("command", QUICK)
 def test_ends_that_cannot_be_used(command: str, ends: str) -> None:
     process(command, ENDS[ends])
 
