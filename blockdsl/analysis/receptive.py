@@ -70,11 +70,10 @@ def receptive_fields(graph: Graph) -> dict[int, Field | None]:
     for layer in graph.layers():
         if layer.inputs:
             fields[layer.id] = _through(graph, layer, [fields[value.node] for value in layer.inputs])
+        elif len(layer.shape) == 1:  # a vector has no positions: whatever reads it reads all of it
+            fields[layer.id] = _whole(graph, layer)
         else:
-            # A vector has no positions: whatever reads it reads all of it.
             fields[layer.id] = Field((1, 1), False, Axis(), Axis(), positions(layer.shape))
-            if len(layer.shape) == 1:
-                fields[layer.id] = _whole(graph, layer)
     return fields
 
 
@@ -102,10 +101,13 @@ def _through(graph: Graph, layer: Layer, inputs: Sequence[Field | None]) -> Fiel
     size = _grid_behind(layer, known)
     if size is None:
         return None
+    if window == _POINTWISE and len(known) == 1:
+        return known[0]._replace(grid=size)
     rows = _joined([field.rows for field in known], [field.grid[0] for field in known])
     columns = _joined([field.columns for field in known], [field.grid[1] for field in known])
     if window != _POINTWISE:
-        rows, columns = _read(rows, window, 0), _read(columns, window, 1)
+        before, rows = rows, _read(rows, window, 0)
+        columns = rows if columns == before and _is_square(window) else _read(columns, window, 1)
     return Field((rows.size, columns.size), False, rows, columns, size)
 
 
@@ -122,9 +124,20 @@ def _grid_behind(layer: Layer, inputs: Sequence[Field]) -> tuple[int, int] | Non
     return 1, 1
 
 
+def _is_square(window: Window) -> bool:
+    """Whether windows are the same along both axes, so that one axis tells both."""
+    start = window.start
+    return (
+        window.reads is None
+        and window.size[0] == window.size[1]
+        and window.stride[0] == window.stride[1]
+        and (start is None or start[0] == start[1])
+    )
+
+
 def _read(before: Axis, window: Window, axis: int) -> Axis:
     """What windows on a tensor see."""
-    stride, size = Fraction(window.stride[axis]), window.size[axis]
+    stride, size = window.stride[axis], window.size[axis]
     reads = (
         window.reads[axis] if window.reads else _sliding(size, stride, window.start and window.start[axis])
     )
@@ -141,12 +154,12 @@ def _read(before: Axis, window: Window, axis: int) -> Axis:
     return Axis(tuple(map(seen, range(period))), step)
 
 
-def _sliding(size: int, stride: Fraction, start: int | None) -> Callable[[int], Span]:
+def _sliding(size: int, stride: int | Fraction, start: int | None) -> Callable[[int], Span]:
     """Windows of one size; where no start is given they lie around their positions' centres."""
 
     def reads(position: int) -> Span:
         if start is None:
-            first = floor(position * stride + (stride - 1 - size) / 2) + 1
+            first = (2 * position * stride + stride - 1 - size) // 2 + 1
         else:
             first = start + floor(position * stride)
         return first, first + size - 1
