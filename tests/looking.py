@@ -1,13 +1,31 @@
 """What tests of pages look at in a browser: window sizes, colour schemes, overflow, contrast."""
 
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from selenium.webdriver import Chrome
+from selenium.webdriver import Chrome, ChromeOptions
+from selenium.webdriver.chrome.service import Service
 
 WINDOWS = ((390, 844), (1280, 800))
 """A phone and a laptop."""
 SCHEMES = ("light", "dark")
+
+
+@contextmanager
+def open_chromium(width: int, height: int, *logs: str) -> Iterator[Chrome]:
+    """A headless browser with a window of that size, which keeps its console's log and the logs named."""
+    options = ChromeOptions()
+    for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", f"--window-size={width},{height}"):
+        options.add_argument(argument)
+    options.set_capability("goog:loggingPrefs", dict.fromkeys(("browser", *logs), "ALL"))
+    driver = Chrome(options=options, service=Service(shutil.which("chromedriver")))
+    try:
+        yield driver
+    finally:
+        driver.quit()
 
 
 def show(browser: Chrome, page: Path, window: tuple[int, int], scheme: str) -> None:

@@ -18,12 +18,12 @@ from tests.families import FIRST
 
 NAMES = sorted(file.stem for file in data_dir("zoo").glob("*.arch"))
 GROUPS = 8
-IN_LARGER_TESTS = {"alexnet", "overfeat_fast", "zfnet", "vgg11", "vit_b_16", "inception_v3"}
-"""Of their families other networks, or other tests, show what their files are made of in less time."""
+LARGE = {"alexnet", "overfeat_fast", "zfnet", "vgg11", "vit_b_16", "inception_v3"}
+"""Networks that take long to run; `test_zoo_runs_alone` has them."""
 
 
 def test_a_network_of_each_family_runs_alone(tmp_path: Path) -> None:
-    run_alone(sorted(FIRST - IN_LARGER_TESTS), tmp_path)
+    run_alone(sorted(FIRST - LARGE), tmp_path)
 
 
 @pytest.mark.long

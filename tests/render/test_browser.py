@@ -3,13 +3,11 @@
 Run by `make test-browser`, which needs Chromium and its driver on the machine.
 """
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from selenium.webdriver import ActionChains, Chrome, ChromeOptions
-from selenium.webdriver.chrome.service import Service
+from selenium.webdriver import ActionChains, Chrome
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
@@ -17,19 +15,15 @@ from selenium.webdriver.remote.webelement import WebElement
 from blockdsl.parser import parse
 from blockdsl.render import Options, draw
 from blockdsl.resources import find_source
+from tests.looking import open_chromium
 
 pytestmark = pytest.mark.browser
 
 
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Chrome]:
-    options = ChromeOptions()
-    for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--window-size=1500,950"):
-        options.add_argument(argument)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    driver = Chrome(options=options, service=Service(shutil.which("chromedriver")))
-    yield driver
-    driver.quit()
+    with open_chromium(1500, 950) as driver:
+        yield driver
 
 
 @pytest.fixture

@@ -3,22 +3,20 @@
 Run by `make test-browser`, which needs Chromium and its driver on the machine.
 """
 
-import shutil
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from selenium.webdriver import ActionChains, Chrome, ChromeOptions
-from selenium.webdriver.chrome.service import Service
+from selenium.webdriver import ActionChains, Chrome
 from selenium.webdriver.common.by import By
 
 from blockdsl.parser import parse
 from blockdsl.render import Options, draw
 from blockdsl.resources import find_source
 from blockdsl.source import Source
-from tests.looking import SCHEMES, WINDOWS, faint, forget, overflow, show
+from tests.looking import SCHEMES, WINDOWS, faint, forget, open_chromium, overflow, show
 
 pytestmark = pytest.mark.browser
 
@@ -27,14 +25,9 @@ NETS = ("lenet5", "googlenet", "resnet50")
 
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Chrome]:
-    options = ChromeOptions()
-    for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--window-size=1280,900"):
-        options.add_argument(argument)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    driver = Chrome(options=options, service=Service(shutil.which("chromedriver")))
-    yield driver
-    assert driver.get_log("browser") == []
-    driver.quit()
+    with open_chromium(1280, 900) as driver:
+        yield driver
+        assert driver.get_log("browser") == []
 
 
 @pytest.fixture(scope="module")

@@ -4,18 +4,16 @@ Run by `make test-browser`, which needs Chromium and its driver on the machine.
 """
 
 import json
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from selenium.webdriver import ActionChains, Chrome, ChromeOptions
-from selenium.webdriver.chrome.service import Service
+from selenium.webdriver import ActionChains, Chrome
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.wait import WebDriverWait
 
 from blockdsl.search.report import report
-from tests.looking import SCHEMES, WINDOWS, faint, forget, overflow, show
+from tests.looking import SCHEMES, WINDOWS, faint, forget, open_chromium, overflow, show
 from tests.search.studies import CHAIN, candidates, filled, options_of, study_of
 from tests.search.test_effects import additive
 
@@ -26,13 +24,8 @@ SECONDS = 60
 
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Chrome]:
-    options = ChromeOptions()
-    for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--window-size=1400,1000"):
-        options.add_argument(argument)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    driver = Chrome(options=options, service=Service(shutil.which("chromedriver")))
-    yield driver
-    driver.quit()
+    with open_chromium(1400, 1000, "performance") as driver:
+        yield driver
 
 
 @pytest.fixture(params=["light", "dark"])
