@@ -61,16 +61,19 @@ def parts_of(names: Iterable[str]) -> set[str]:
 
 
 def _match(name: str, known: Collection[str]) -> str | None:
-    plain = name.replace("[", "").replace("]", "")
+    plain = _without_brackets(name)
     if plain in known:
         return plain
     steps = [
-        re.escape(step.replace("[", "").replace("]", "")) + ("" if step.endswith("]") else "1?")
-        for step in name.split(".")
+        re.escape(_without_brackets(step)) + ("" if step.endswith("]") else "1?") for step in name.split(".")
     ]
     pattern = re.compile(r"\.".join(steps))
     found: list[str] = [one for one in known if pattern.fullmatch(one)]
     return min(found, key=len, default=None)
+
+
+def _without_brackets(name: str) -> str:
+    return name.replace("[", "").replace("]", "")
 
 
 def find_path(
@@ -95,7 +98,7 @@ def find_path(
         advice = help or "a path joins labels, blocks and layers, such as stage[2].conv[1]"
         raise error(
             "name", f"no {what} is called {name}", *([place] if place else []),
-            help=did_you_mean(name.replace("[", "").replace("]", ""), known, advice),
+            help=did_you_mean(_without_brackets(name), known, advice),
         )  # fmt: skip
     return found
 

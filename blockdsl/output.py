@@ -68,15 +68,14 @@ class Outputs:
     @contextmanager
     def replacing(self, path: Path, *failures: type[Exception], part: Path | None = None) -> Iterator[Path]:
         """A temporary file to write to, as `blockdsl.output.replacing` gives it, for one of the outputs."""
+        expected: tuple[type[Exception], ...] = (OSError, *failures)
         try:
             target = _target(path)
             regular = target.is_file() or not target.exists()
             temporary = part or _new_file(target.parent if regular else Path(tempfile.gettempdir()))
             self._parts.append((path, temporary))
             yield temporary
-        except Exception as reason:
-            if not isinstance(reason, (OSError, *failures)):
-                raise
+        except expected as reason:
             raise unwritable(path, reason) from None
 
 
@@ -119,8 +118,13 @@ def unwritable(path: Path, reason: Exception, what: str = "cannot write") -> Arc
     cause: BaseException | None = reason
     while cause is not None and not isinstance(cause, OSError):
         cause = cause.__context__
-    words = getattr(cause, "strerror", None) or str(cause or reason).partition("\n")[0]
-    return error("output", f"{what} {path}: {words[:1].lower()}{words[1:]}")
+    return error("output", f"{what} {path}: {in_words(cause or reason)}")
+
+
+def in_words(reason: BaseException) -> str:
+    """What the system says of a failure, for the end of a message: `no space left on device`."""
+    words = getattr(reason, "strerror", None) or str(reason).partition("\n")[0]
+    return f"{words[:1].lower()}{words[1:]}"
 
 
 def _target(path: Path) -> Path:

@@ -23,6 +23,7 @@ def run(arguments: Sequence[str]) -> int:
     from blockdsl.cli.display import show_error
     from blockdsl.cli.streams import flushed, output_lost, prepare, say
     from blockdsl.diagnostics import ArchError
+    from blockdsl.output import in_words
 
     if closed := prepare():
         say(closed, to_stderr=True)
@@ -47,7 +48,7 @@ def run(arguments: Sequence[str]) -> int:
         if reason.filename is None:
             return output_lost(reason)
         flushed(1)
-        say(f"error[file]: {reason.filename}: {(reason.strerror or str(reason)).lower()}", to_stderr=True)
+        say(f"error[file]: {reason.filename}: {in_words(reason)}", to_stderr=True)
         return 1
     except Exception as defect:
         if os.environ.get("BLOCKDSL_DEBUG"):

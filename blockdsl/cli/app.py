@@ -32,6 +32,7 @@ from blockdsl.cli.streams import say
 from blockdsl.visible import visible
 
 UsageError: type[Exception] = typer.BadParameter.__bases__[0]
+"""The class of all usage errors, which typer does not export."""
 
 
 class _Commands(TyperGroup):

@@ -106,7 +106,7 @@ class Evaluator(Lookup):
                 return self.evaluate(self.branch(expr, context), context)
             case nodes.Choice(options=options):
                 index, inner = self.decide(options, expr, context)
-                return self._option(options[index], inner)
+                return self.word_or_value(options[index], inner)
             case nodes.RangeChoice():
                 return self._number_of(expr, context)
             case nodes.Call():
@@ -171,10 +171,6 @@ class Evaluator(Lookup):
         frames = [Trace(Scope({loop.variable: value}, context.scope)) for value in values]
         context.trace.rounds[place(loop.span)] = list(zip(frames, values, strict=True))
         return [repeated.but(scope=frame.scope, trace=frame) for frame in frames]
-
-    def _option(self, option: nodes.Expr, context: Context) -> Evaluated:
-        """The value of what was chosen; a word that names nothing is told how words are written."""
-        return self.word_or_value(option, context)
 
     def word_or_value(self, expr: nodes.Expr, context: Context) -> Evaluated:
         """The value of an expression that may be a word, which is then told how words are written."""

@@ -16,7 +16,7 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.storages.journal._file import get_lock_file
 
 from blockdsl.diagnostics import error
-from blockdsl.output import unwritable
+from blockdsl.output import make_folder, unwritable
 
 JOURNAL = "study.journal"
 """The default storage: a trial of ten choices costs a fifth of what SQLite takes (docs/search.md)."""
@@ -118,12 +118,10 @@ def alone(folder: Path) -> Iterator[None]:
         ArchError: another command holds it, or it cannot be written.
     """
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         handle = os.open(folder / ".lock", os.O_CREAT | os.O_RDWR)
     except OSError as reason:
-        raise error(
-            "output", f"cannot write to {folder}: {(reason.strerror or str(reason)).lower()}"
-        ) from None
+        raise unwritable(folder, reason, "cannot write to") from None
     try:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from blockdsl.diagnostics import error
+from blockdsl.output import in_words
 from blockdsl.search.space import Candidate, Space
 
 
@@ -36,7 +37,7 @@ class Table:
             self.choices: list[str] = list(content["choices"])
             self.networks: dict[str, dict[str, Any]] = dict(content["networks"])
         except OSError as reason:
-            raise error("table", f"cannot read {path}: {(reason.strerror or str(reason)).lower()}") from None
+            raise error("table", f"cannot read {path}: {in_words(reason)}") from None
         except (ValueError, KeyError, TypeError):
             raise error(
                 "table",

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from blockdsl.diagnostics import ArchError, did_you_mean, error
-from blockdsl.ir import Layer, find_part, path_text
+from blockdsl.ir import Layer, find_part, parts_of, path_text
 from blockdsl.transfer.pieces import Piece, extra_steps, same_layout
 
 
@@ -92,8 +92,7 @@ def _under(name: str, prefix: str | None) -> bool:
 
 
 def _unknown(name: str, names: Sequence[str], message: str, sample: str) -> ArchError:
-    known = {".".join(n.split(".")[:depth]) for n in names for depth in range(1, n.count(".") + 2)}
-    help_ = did_you_mean(name, known, f"a line of a map is such as {sample}")
+    help_ = did_you_mean(name, parts_of(names), f"a line of a map is such as {sample}")
     return error("weights", f"{message} {name}", help=help_)
 
 
