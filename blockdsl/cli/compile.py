@@ -42,7 +42,7 @@ def command(
             "-o",
             "--output",
             metavar="OUT",
-            help="Write OUT.py, .pt2, .onnx, .safetensors or .json; may be given again.",
+            help="Write OUT.py, .pt2, .onnx (with extra [onnx]), .safetensors, .json; may be given again.",
         ),
     ] = None,
     device: DeviceOption = "cpu",

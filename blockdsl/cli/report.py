@@ -24,7 +24,8 @@ def command(
 ) -> None:
     """Write a study as one page: progress, Pareto front, best networks, what each choice was worth.
 
-    It needs no network to be read, and may be written while the search goes on.
+    It needs no network to be read, and may be written while the search goes on. The command needs the extra
+    [report].
 
     `blockdsl report residual-digits -o report.html`
     """

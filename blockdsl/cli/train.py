@@ -45,7 +45,8 @@ def command(
         str,
         typer.Option(
             "--data",
-            help="digits (comes along), mnist, fashion-mnist, cifar10, cifar100, imagefolder:PATH, npz:PATH.",
+            help="digits (comes along) or npz:PATH; with the extra [vision] also mnist, fashion-mnist, "
+            "cifar10, cifar100, imagefolder:PATH.",
         ),
     ] = "digits",
     epochs: Annotated[int | None, typer.Option("--epochs", min=1, help="In place of the file's.")] = None,

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from blockdsl.diagnostics import did_you_mean, error
+from blockdsl.extras import require
 
 if TYPE_CHECKING:
     from torch import nn
@@ -70,9 +70,6 @@ WRITERS: dict[str, Writer] = {
 }
 """One entry a kind of output."""
 
-EXTRAS = {".onnx": ("onnx", ("onnx", "onnxscript"))}
-"""What a kind needs beyond the package's own requirements: the extra's name, its modules."""
-
 
 def writer_for(path: Path) -> Writer:
     """The writer for a file's ending.
@@ -85,15 +82,8 @@ def writer_for(path: Path) -> Writer:
         *others, last = WRITERS
         fix = did_you_mean(path.suffix, WRITERS, f"end it in {', '.join(others)} or {last}")
         raise error("output", f"cannot write {path}: {reason}", help=fix)
-    extra, modules = EXTRAS.get(path.suffix, ("", ()))
-    missing = [name for name in modules if find_spec(name) is None]
-    if missing:
-        verb = "is" if len(missing) == 1 else "are"
-        raise error(
-            "output",
-            f"cannot write {path} without {' and '.join(missing)}, which {verb} not installed",
-            help=f"pip install 'blockdsl[{extra}]'",
-        )
+    if path.suffix == ".onnx":
+        require("onnx", f"cannot write {path}")
     return WRITERS[path.suffix]
 
 

@@ -13,7 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from blockdsl.diagnostics import ArchError, error
+from blockdsl.diagnostics import error
+from blockdsl.extras import install_command, require
 
 Arrays = tuple[np.ndarray, np.ndarray]
 
@@ -90,17 +91,17 @@ def read_torchvision(name: str, folder: Path) -> tuple[Arrays, Arrays]:
 
 
 def _torchvision(name: str) -> ModuleType:
+    require("vision", f"cannot read {name}")
     try:
         import torchvision
-    except ImportError:
-        raise _needs(name, "which is not installed") from None
-    except RuntimeError as problem:  # its compiled operators were built for another torch
-        raise _needs(name, f"which does not load beside this torch: {problem}") from None
+    except (ImportError, RuntimeError) as problem:  # its compiled operators were built for another torch
+        raise error(
+            "missing",
+            f"cannot read {name}: the installed torchvision does not load with torch {torch.__version__}: "
+            f"{problem}",
+            help=install_command("vision", reinstall=True),
+        ) from None
     return torchvision  # type: ignore[no-any-return]
-
-
-def _needs(name: str, what: str) -> ArchError:
-    return error("data", f"{name} is read through torchvision, {what}", help='pip install "blockdsl[vision]"')
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from safetensors.torch import load_file
 
 from blockdsl.cli import run
 from blockdsl.cli.writers import WRITERS
+from blockdsl.extras import install_command
 from tests.export.running import network
 
 NET = "input 1x8x8\nnet CONV(4,3)-RELU-FC(3)\n"
@@ -40,10 +41,10 @@ def test_all_kinds_are_one_network(folder: Path) -> None:
 def test_missing_packages_are_named(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("blockdsl.cli.writers.find_spec", lambda name: None)
+    monkeypatch.setattr("blockdsl.extras.find_spec", lambda name: None)
     assert run(["compile", "net.arch", "-o", "net.onnx"]) == 1
     assert capsys.readouterr().err == (
-        "error[output]: cannot write net.onnx without onnx and onnxscript, which are not installed\n"
-        "  help: pip install 'blockdsl[onnx]'\n"
+        "error[missing]: cannot write net.onnx without onnx and onnxscript, which are not installed\n"
+        f"  help: {install_command('onnx')}\n"
     )
     assert [file.name for file in folder.iterdir()] == ["net.arch"]

@@ -12,6 +12,7 @@ import pytest
 from optuna.study import Study
 
 from blockdsl.cli import run
+from blockdsl.extras import install_command
 from blockdsl.search.records import DUPLICATE, INFEASIBLE, PRUNED
 from blockdsl.search.report import report
 from blockdsl.search.report.findings import Findings
@@ -381,11 +382,9 @@ def test_a_missing_library_is_named_with_its_command(
 ) -> None:
     made()
     find = importlib.util.find_spec
-    monkeypatch.setattr(
-        "blockdsl.search.report.page.find_spec", lambda name: None if name == "plotly" else find(name)
-    )
+    monkeypatch.setattr("blockdsl.extras.find_spec", lambda name: None if name == "plotly" else find(name))
     assert run(["report", "made"]) == 1
     assert capsys.readouterr().err == (
-        "error[missing]: a report needs plotly, which is not installed\n"
-        "  help: pip install plotly jinja2, or blockdsl[report]\n"
+        "error[missing]: cannot write a report without plotly, which is not installed\n"
+        f"  help: {install_command('report')}\n"
     )

@@ -2,6 +2,7 @@
 
 import math
 import sys
+from importlib.machinery import ModuleSpec
 from types import ModuleType, SimpleNamespace
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 import torch
 
 from blockdsl.diagnostics import ArchError
+from blockdsl.extras import install_command
 from blockdsl.training.data import load
 from blockdsl.training.prepare import Preparation
 
@@ -138,8 +140,20 @@ def test_an_unknown_name_is_answered_with_what_exists():
 def test_without_torchvision_the_extra_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "torchvision", None)
     assert message("cifar10") == (
-        "error[data]: cifar10 is read through torchvision, which is not installed\n"
-        '  help: pip install "blockdsl[vision]"'
+        "error[missing]: cannot read cifar10 without torchvision, which is not installed\n"
+        f"  help: {install_command('vision')}"
+    )
+
+
+def test_a_torchvision_for_another_torch_is_to_be_replaced(monkeypatch, tmp_path):
+    (tmp_path / "torchvision.py").write_text("raise RuntimeError('operator torchvision::nms does not exist')")
+    monkeypatch.syspath_prepend(tmp_path)
+    for name in [n for n in sys.modules if n.partition(".")[0] == "torchvision"]:
+        monkeypatch.delitem(sys.modules, name)
+    assert message("mnist") == (
+        "error[missing]: cannot read mnist: the installed torchvision does not load with torch "
+        f"{torch.__version__}: operator torchvision::nms does not exist\n"
+        f"  help: {install_command('vision', reinstall=True)}"
     )
 
 
@@ -151,6 +165,7 @@ def test_torchvisions_data_sets_are_read_as_arrays(monkeypatch, tmp_path):
             self.targets = [i % 10 for i in range(len(self.data))]
 
     fake = ModuleType("torchvision")
+    fake.__spec__ = ModuleSpec("torchvision", None)
     fake.datasets = SimpleNamespace(CIFAR10=CIFAR10)
     monkeypatch.setitem(sys.modules, "torchvision", fake)
     data = load("cifar10", (3, 32, 32), validation=0.2, folder=tmp_path)
@@ -163,6 +178,7 @@ def test_a_failed_download_is_an_error(monkeypatch, tmp_path):
         raise OSError("no network")
 
     fake = ModuleType("torchvision")
+    fake.__spec__ = ModuleSpec("torchvision", None)
     fake.datasets = SimpleNamespace(MNIST=failing)
     monkeypatch.setitem(sys.modules, "torchvision", fake)
     assert "mnist could not be downloaded" in message("mnist", folder=tmp_path)

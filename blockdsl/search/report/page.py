@@ -6,14 +6,13 @@ from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 from importlib.resources import files
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from optuna.study import Study
 
 from blockdsl import __version__
-from blockdsl.diagnostics import error
+from blockdsl.extras import require
 from blockdsl.render import graphviz
 from blockdsl.search.objectives import Objective
 from blockdsl.search.records import DONE, DUPLICATE, INFEASIBLE, PRUNED, REFUSED, SKIPPED
@@ -54,12 +53,7 @@ class Outcome(NamedTuple):
 def check_installed() -> None:
     """Refuse to begin without what draws (raises `ArchError`; the message names the command)."""
     graphviz.check_installed()
-    for module in ("plotly", "jinja2"):
-        if find_spec(module) is None:
-            raise error(
-                "missing", f"a report needs {module}, which is not installed",
-                help="pip install plotly jinja2, or blockdsl[report]",
-            )  # fmt: skip
+    require("report", "cannot write a report")
 
 
 def report(study: Study, folder: Path) -> str:
