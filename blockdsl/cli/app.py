@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from typer.core import TyperGroup
 
 from blockdsl.cli import (
     best,
@@ -29,32 +26,7 @@ from blockdsl.cli import (
     zoo,
 )
 from blockdsl.cli.streams import say
-from blockdsl.visible import visible
-
-UsageError: type[Exception] = typer.BadParameter.__bases__[0]
-"""The class of all usage errors, which typer does not export."""
-
-
-class _Commands(TyperGroup):
-    """The commands; what they quote of the command line in an error of usage is made visible."""
-
-    def make_context(self, *args: Any, **extra: Any) -> Any:
-        with _visible_usage():
-            return super().make_context(*args, **extra)
-
-    def invoke(self, ctx: Any) -> Any:
-        with _visible_usage():
-            return super().invoke(ctx)
-
-
-@contextmanager
-def _visible_usage() -> Iterator[None]:
-    try:
-        yield
-    except UsageError as usage:
-        usage.message = visible(usage.message, keep="\n")  # type: ignore[attr-defined]
-        raise
-
+from blockdsl.cli.usage import Command, Commands
 
 # The framed help cuts the names of options on a narrow terminal; the plain one wraps.
 _COLUMNS = shutil.get_terminal_size().columns
@@ -62,7 +34,7 @@ _NARROW = _COLUMNS < 80
 
 app = typer.Typer(
     name="blockdsl",
-    cls=_Commands,
+    cls=Commands,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None if _NARROW else "markdown",
@@ -89,7 +61,7 @@ for module in (
     best,
     report,
 ):
-    app.command(module.NAME)(module.command)
+    app.command(module.NAME, cls=Command)(module.command)
 
 
 def _version(asked: bool) -> None:

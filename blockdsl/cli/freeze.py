@@ -16,6 +16,7 @@ from blockdsl.cli.options import (
     assignments,
     dims,
     input_files,
+    named_values,
     read,
 )
 from blockdsl.cli.streams import say, say_file
@@ -63,7 +64,7 @@ def command(
     if output:
         check_outputs([output], input_files(file))
     space = Space(read(file, expression), input=dims(shape), settings=assignments(settings))
-    candidate = _candidate(space, _pairs(choose), first, seed)
+    candidate = _candidate(space, named_values(choose, "--choose", "choice", "width=32"), first, seed)
     text = frozen_text(space, candidate, folder=output.parent if output else Path())
     if output is None:
         say_file(text)
@@ -71,16 +72,6 @@ def command(
     with replacing(output) as part:
         part.write_text(text, encoding="utf-8", newline="\n")
     say(f"wrote {output}")
-
-
-def _pairs(choose: list[str] | None) -> dict[str, str]:
-    pairs = {}
-    for text in choose or []:
-        path, equals, value = text.partition("=")
-        if not (equals and path.strip() and value.strip()):
-            raise typer.BadParameter(f"{text!r} is no choice; write width=32", param_hint="--choose")
-        pairs[path.strip()] = value.strip()
-    return pairs
 
 
 def _candidate(space: Space, pairs: dict[str, str], first: bool, seed: int | None) -> Candidate:

@@ -117,12 +117,25 @@ def dims(text: str | None) -> tuple[int, ...] | None:
 
 def assignments(texts: list[str] | None) -> dict[str, str]:
     """`classes=10` as a name and the text of its value."""
-    pairs = {}
+    pairs = named_values(texts, "--set", "setting", "classes=10")
+    for name in pairs:
+        if not name.isidentifier():
+            raise typer.BadParameter(f"{name!r} is no name; write classes=10", param_hint="--set")
+    return pairs
+
+
+def named_values(texts: list[str] | None, option: str, what: str, example: str) -> dict[str, str]:
+    """The values of an option that takes `NAME=VALUE` several times, each name once (else a usage error)."""
+    pairs: dict[str, str] = {}
     for text in texts or []:
-        name, equals, value = text.partition("=")
-        if not (equals and name.strip().isidentifier() and value.strip()):
-            raise typer.BadParameter(f"{text!r} is no setting; write classes=10", param_hint="--set")
-        pairs[name.strip()] = value.strip()
+        name, equals, value = (part.strip() for part in text.partition("="))
+        if not (equals and name and value):
+            raise typer.BadParameter(f"{text!r} is no {what}; write {example}", param_hint=option)
+        if name in pairs:
+            raise typer.BadParameter(
+                f"{name} is given two values: {pairs[name]!r} and {value!r}", param_hint=option
+            )
+        pairs[name] = value
     return pairs
 
 
