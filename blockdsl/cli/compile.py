@@ -20,7 +20,7 @@ from blockdsl.cli.options import (
 )
 from blockdsl.cli.streams import say
 from blockdsl.cli.writers import writer_for
-from blockdsl.output import check_outputs, replacing
+from blockdsl.output import Outputs, check_outputs
 
 if TYPE_CHECKING:
     import torch
@@ -77,9 +77,11 @@ def command(
         say(f"checks      {count} of the file's `check` lines hold")
     module = _build(architecture, place, precision, seed, weights)
     say(f"runs        a forward pass on {device} in {dtype} gives every shape of the table")
-    for output, writer in zip(outputs, writers, strict=True):
-        with replacing(output) as part:
-            writer(architecture, module, part)
+    with Outputs() as together:
+        for output, writer in zip(outputs, writers, strict=True):
+            with together.replacing(output) as part:
+                writer(architecture, module, part)
+    for output in outputs:
         say(f"wrote       {output}")
 
 

@@ -18,7 +18,7 @@ from blockdsl.cli.options import (
     read,
 )
 from blockdsl.cli.streams import say
-from blockdsl.output import check_outputs, replacing
+from blockdsl.output import Outputs, check_outputs
 
 NAME = "render"
 
@@ -74,7 +74,9 @@ def command(
     ]
     for said in dict.fromkeys(picture.said for picture in pictures if picture.said):
         say(f"note: {said}; --depth and --open show more", to_stderr=True)
-    for picture, output in zip(pictures, outputs, strict=True):
-        with replacing(output) as part:
-            part.write_bytes(picture.data)
+    with Outputs() as together:
+        for picture, output in zip(pictures, outputs, strict=True):
+            with together.replacing(output) as part:
+                part.write_bytes(picture.data)
+    for output in outputs:
         say(f"wrote {output}")
