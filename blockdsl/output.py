@@ -54,9 +54,12 @@ class Outputs:
         return self
 
     def __exit__(self, failed: type[BaseException] | None, *_: object) -> None:
-        """Put each file in its place, if nothing was raised; remove what is left of them."""
+        """Put each file in its place, if nothing was raised; remove what is left of them.
+
+        Devices and pipes come first: they are written to only now, and may turn out to be full.
+        """
         try:
-            for path, part in self._parts if failed is None else ():
+            for path, part in sorted(self._parts, key=_is_file_to_be) if failed is None else ():
                 try:
                     _put(part, path)
                 except OSError as reason:
@@ -142,6 +145,11 @@ def _target(path: Path) -> Path:
     with suppress(FileNotFoundError):
         target.stat()  # `exists` and `is_file` are False where this fails for another reason
     return target
+
+
+def _is_file_to_be(output: tuple[Path, Path]) -> bool:
+    """Whether an output is a regular file or not there yet, so that another file can take its place."""
+    return output[0].is_file() or not output[0].exists()
 
 
 def _put(part: Path, path: Path) -> None:

@@ -10,7 +10,7 @@ import typer
 from blockdsl.cli.display import show_table
 from blockdsl.cli.options import read_file
 from blockdsl.cli.streams import say
-from blockdsl.output import check_writable, replacing
+from blockdsl.output import check_outputs, replacing
 from blockdsl.visible import visible
 
 NAME = "compare"
@@ -61,7 +61,7 @@ def command(
     kind = output.suffix.removeprefix(".") if output else ""
     if output:
         check_kind(kind, output)
-        check_writable(output)
+        check_outputs([output], [Path(file) for file in files if file != "-"])
     networks = [architecture(read_file(file)) if file == "-" else file for file in files]
     comparison = compare(*networks, best=best, storage=storage)
     asked = comparison.metric(metric) if metric else None

@@ -70,7 +70,7 @@ def command(
     writers = [writer_for(output) for output in outputs]
     architecture = open_architecture(file, expression, shape, settings)
     count = architecture.check()
-    check_outputs(outputs, input_files(file, weights))
+    check_outputs(outputs, input_files(file, architecture.program.file, weights))
     place, precision = torch_device(device), torch_dtype(dtype)
     show_summary(architecture.summary(), expand=expand)
     if count:

@@ -61,9 +61,9 @@ def command(
     from blockdsl.search.frozen import frozen_text
     from blockdsl.search.space import Space
 
-    if output:
-        check_outputs([output], input_files(file))
     space = Space(read(file, expression), input=dims(shape), settings=assignments(settings))
+    if output:
+        check_outputs([output], input_files(file, space.file))
     candidate = _candidate(space, named_values(choose, "--choose", "choice", "width=32"), first, seed)
     text = frozen_text(space, candidate, folder=output.parent if output else Path())
     if output is None:

@@ -51,6 +51,7 @@ def command(
 
     `blockdsl open resnet20 --width 0.5..2 --depth 1..5 --shortcut -o space.arch`
     """
+    from blockdsl.parser import parse
     from blockdsl.passes.opening import Opening, counts, kernels, multipliers
     from blockdsl.search.opened import open_network, text_in
 
@@ -63,9 +64,10 @@ def command(
         shortcut,
         each,
     )
+    source = read(file, expression)
     if output:
-        check_outputs([output], input_files(file))
-    tried = open_network(read(file, expression), opening, input=dims(shape))
+        check_outputs([output], input_files(file, parse(source)))
+    tried = open_network(source, opening, input=dims(shape))
     text = text_in(tried, output.parent if output else Path())
     if output is None:
         say_file(text)

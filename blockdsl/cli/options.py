@@ -15,6 +15,7 @@ from blockdsl.diagnostics import error
 from blockdsl.source import Source
 
 if TYPE_CHECKING:
+    from blockdsl import nodes
     from blockdsl.api import Architecture
 
 FileArgument = Annotated[
@@ -88,9 +89,11 @@ def _standard_input() -> Source:
     return Source("<stdin>", text, ".")
 
 
-def input_files(file: str | None, *others: Path | None) -> list[Path | None]:
-    """The files that a command reads, which no output may replace."""
-    return [Path(file) if file not in (None, "-") else None, *others]
+def input_files(file: str | None, tree: nodes.File, *others: Path | None) -> list[Path | None]:
+    """The files that a command reads, which no output may replace: FILE, what it uses, and others."""
+    from blockdsl.passes.used import used_files
+
+    return [Path(file) if file not in (None, "-") else None, *used_files(tree), *others]
 
 
 def open_architecture(

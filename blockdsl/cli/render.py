@@ -66,9 +66,9 @@ def command(
     kinds = [output.suffix.removeprefix(".") for output in outputs]
     for kind, output in zip(kinds, outputs, strict=True):
         check_kind(kind, str(output))
-    check_outputs(outputs, input_files(file))
     options = Options(depth, tuple(opened or ()), by, detail, direction, title)
     tree = parse(read(file, expression))
+    check_outputs(outputs, input_files(file, tree))
     pictures = [
         draw(tree, kind, options, input=dims(shape), settings=assignments(settings)) for kind in kinds
     ]

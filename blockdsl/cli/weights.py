@@ -76,7 +76,7 @@ def command(
     architecture = open_architecture(file, expression, shape, settings)
     if output:
         given = None if mapping == "auto" else Path(mapping)
-        check_outputs([output], input_files(file, source, given))
+        check_outputs([output], input_files(file, architecture.program.file, source, given))
     pairs = {} if mapping == "auto" else read_map(Path(mapping))
     state = read_state(source)
     tensors, report = carry(state, architecture.ir, pairs=pairs, partial=partial, trust_order=trust_order)

@@ -11,7 +11,7 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial
 
 from blockdsl.diagnostics import error
-from blockdsl.output import make_folder, replacing
+from blockdsl.output import Outputs, check_outputs, make_folder
 from blockdsl.search.choosing import readable
 from blockdsl.search.enqueue import CHOOSE
 from blockdsl.search.frozen import frozen_text
@@ -94,12 +94,14 @@ def write(winner: Winner, out: Path) -> list[Path]:
         ArchError: the folder cannot be written.
     """
     path = out / f"trial{winner.trial.number}.arch"
-    make_folder(out)
-    with replacing(path) as part:
-        part.write_text(winner.text, encoding="utf-8", newline="\n")
-    if winner.weights is None:
-        return [path]
     beside = path.with_suffix(".safetensors")
-    with replacing(beside) as part:
-        shutil.copyfile(winner.weights, part)
-    return [path, beside]
+    outputs = [path, beside] if winner.weights else [path]
+    make_folder(out)
+    check_outputs(outputs, [winner.weights])
+    with Outputs() as together:
+        with together.replacing(path) as part:
+            part.write_text(winner.text, encoding="utf-8", newline="\n")
+        if winner.weights:
+            with together.replacing(beside) as part:
+                shutil.copyfile(winner.weights, part)
+    return outputs

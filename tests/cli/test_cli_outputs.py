@@ -112,3 +112,84 @@ def test_weights_does_not_replace_what_it_reads(folder: Path, output: str) -> No
     assert run([*command, "-o", output]) == 1
     assert (folder / output).read_bytes() == before
     assert run([*command, "-o", "new.safetensors"]) == 0
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["render", "net.arch", "-o", "a.dot"], ["compile", "net.arch", "-o", "a.json", "-o", "b.py"]],
+)
+@pytest.mark.parametrize("old", ["old", None])
+def test_an_output_that_fails_takes_the_others_with_it(
+    folder: Path, arguments: list[str], old: str | None
+) -> None:
+    """The last output is found to be unwritable when everything else is written already."""
+    last = "full.dot" if arguments[0] == "render" else "full.json"
+    (folder / last).symlink_to("/dev/full")
+    if old:
+        for name in arguments[3::2]:
+            (folder / name).write_text(old)
+    before = {path.name: path.read_text() for path in folder.iterdir() if path.name != last}
+    assert run([*arguments, "-o", last]) == 1
+    assert {path.name: path.read_text() for path in folder.iterdir() if path.name != last} == before
+
+
+USER = 'use "middle.arch"\ninput 3x8x8\nnet f(4)\n'
+
+
+@pytest.mark.parametrize("used", ["middle.arch", "inner.arch"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["freeze", "user.arch"],
+        ["open", "user.arch", "--width", "1..2"],
+        ["compile", "user.arch"],
+        ["render", "user.arch"],
+    ],
+    ids=lambda c: c[0],
+)
+def test_no_output_replaces_a_file_that_the_input_uses(
+    folder: Path, command: list[str], used: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "user.arch").write_text(USER)
+    (folder / "middle.arch").write_text('use "inner.arch"\nblock f(c) = g(c)\n')
+    (folder / "inner.arch").write_text("block g(c) = CONV(c,1)-RELU\n")
+    output = Path(used)
+    if command[0] in ("compile", "render"):
+        output = Path({"compile": "a.json", "render": "a.dot"}[command[0]])
+        output.hardlink_to(used)
+    before = (folder / used).read_bytes()
+    assert run([*command, "-o", str(output)]) == 1
+    assert f"error[output]: {output} is an input" in capsys.readouterr().err
+    assert (folder / used).read_bytes() == before
+
+
+def test_compare_does_not_replace_what_it_reads(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "a.svg").symlink_to("net.arch")
+    assert run(["compare", "net.arch", "lenet5", "-o", "a.svg"]) == 1
+    assert "error[output]: a.svg is an input" in capsys.readouterr().err
+    assert (folder / "net.arch").read_text() == NET
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["compare", "net.arch", "-o"],
+        ["report", "no-study", "-o"],
+        ["freeze", "net.arch", "-o"],
+        ["open", "net.arch", "--width", "1..2", "-o"],
+        ["compile", "net.arch", "-o"],
+        ["render", "net.arch", "-o"],
+    ],
+    ids=lambda a: a[0],
+)
+def test_a_place_that_cannot_be_written_is_said_first(
+    folder: Path, arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    endings = {"compare": "svg", "report": "html", "compile": "json", "render": "svg"}
+    ending = endings.get(arguments[0], "arch")
+    (folder / f"sub.{ending}").mkdir()
+    for place, reason in ((f"sub.{ending}", "is a folder"), (f"missing/a.{ending}", "no such file")):
+        assert run([*arguments, place]) == 1
+        shown = capsys.readouterr()
+        assert f"cannot write {place}: " in shown.err and reason in shown.err
+        assert not shown.out
