@@ -8,6 +8,7 @@ import sys
 from typing import TextIO
 
 from blockdsl.diagnostics import ArchError, error
+from blockdsl.output import in_words
 from blockdsl.visible import visible
 
 
@@ -60,7 +61,7 @@ def flushed(code: int) -> int:
 def output_lost(reason: OSError) -> int:
     """Standard output is full, or its reader is gone (`| head`), which is no error worth words."""
     if not isinstance(reason, BrokenPipeError):
-        say(f"error[output]: {reason}", to_stderr=True)
+        say(f"error[output]: cannot write to standard output: {in_words(reason)}", to_stderr=True)
     _discard(sys.__stdout__, 1)
     return 1
 

@@ -208,4 +208,4 @@ def test_a_reader_that_goes_away() -> None:
 def test_a_full_disk_at_standard_output() -> None:
     done = process("blockdsl summary alexnet > /dev/full")
     assert done.returncode == 1
-    assert done.stderr == "error[output]: [Errno 28] No space left on device\n"
+    assert done.stderr == "error[output]: cannot write to standard output: no space left on device\n"

@@ -37,6 +37,9 @@ def shell(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, shell=True, cwd=folder, capture_output=True, text=True, timeout=100)
 
 
+FULL = "error[output]: cannot write to standard output: no space left on device\n"
+
+
 @pytest.mark.parametrize(
     ("command", "status", "words"),
     [
@@ -44,7 +47,7 @@ def shell(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
         (f"{BLOCKDSL} check - <&-", 1, "error[file]: standard input is closed\n"),
         (f"{BLOCKDSL} summary -e 'net (' 2>&-", 1, ""),
         (f"{BLOCKDSL} summary -e '{NET}' >&- 2>&- <&-", 1, ""),
-        (f"{BLOCKDSL} zoo >/dev/full", 1, "error[output]: [Errno 28] No space left on device\n"),
+        (f"{BLOCKDSL} zoo >/dev/full", 1, FULL),
         (f"{BLOCKDSL} fmt -e '{NET}' | true", 0, ""),
     ],
 )
