@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from difflib import get_close_matches
 from textwrap import wrap
@@ -47,14 +48,81 @@ class Diagnostic:
 
 
 class ArchError(Exception):
-    """Anything wrong with a file or with what was asked of it; `str()` is the whole message."""
+    """Anything wrong with a file or with what was asked of it; `str()` is the whole message.
 
-    def __init__(self, diagnostic: Diagnostic) -> None:
-        super().__init__(diagnostic)
-        self.diagnostic = diagnostic
+    Attributes:
+        diagnostics: every error that was found, in the order found. `str()` shows the first twenty.
+    """
+
+    def __init__(self, *diagnostics: Diagnostic) -> None:
+        super().__init__(*diagnostics)
+        self.diagnostics = diagnostics
+
+    @property
+    def diagnostic(self) -> Diagnostic:
+        """The first error."""
+        return self.diagnostics[0]
 
     def __str__(self) -> str:
-        return str(self.diagnostic)
+        shown = [str(diagnostic) for diagnostic in self.diagnostics[:MAX_SHOWN]]
+        if (more := len(self.diagnostics) - MAX_SHOWN) > 0:
+            shown.append(f"and {more} more error{'' if more == 1 else 's'}")
+        return "\n\n".join(shown)
+
+
+class Errors:
+    """The errors of one file, gathered so that they are told together.
+
+    Work goes on after an error with a value that is not known. Whatever needs such a value raises
+    `already_told()`, which adds nothing here: one mistake is one message. So is one place, however
+    often it is come by. After an error of size (a limit was passed) nothing goes on.
+    """
+
+    def __init__(self, *, first_only: bool = False) -> None:
+        self.first_only = first_only
+        self.found: list[Diagnostic] = []
+        self._first: ArchError | None = None
+        self.names_missing = False
+        """Whether definitions could not be read, so that an unknown name may be no mistake."""
+        self._places: set[object] = set()
+
+    def tell(self, wrong: ArchError) -> None:
+        """Keep an error, or raise it again where nothing can go on after it."""
+        if self.first_only or any(d.kind == "size" for d in wrong.diagnostics):
+            raise wrong
+        self.add(wrong)
+
+    def add(self, wrong: ArchError) -> None:
+        """Keep the diagnostics whose places have none yet."""
+        if wrong.diagnostics:
+            self._first = self._first or wrong
+        for diagnostic in wrong.diagnostics:
+            place: object = diagnostic.marks[0].span if diagnostic.marks else diagnostic.message
+            if diagnostic.kind == "open":  # one message tells that choices are open
+                place = diagnostic.kind
+            if place not in self._places:
+                self._places.add(place)
+                self.found.append(diagnostic)
+
+    @contextmanager
+    def gathering(self) -> Iterator[None]:
+        """Go on after what an error ends."""
+        try:
+            yield
+        except ArchError as wrong:
+            self.tell(wrong)
+
+    def raise_found(self) -> None:
+        """Raise all errors together, if there are any; a single one is raised as it came."""
+        if len(self.found) == 1 and self._first is not None:
+            raise self._first
+        if self.found:
+            raise ArchError(*self.found)
+
+
+def already_told() -> ArchError:
+    """The error for what depends on something that was refused already."""
+    return ArchError()
 
 
 def error(
@@ -94,6 +162,9 @@ def did_you_mean(name: str, known: Iterable[str], otherwise: str = "") -> str:
     close = nearest(name, known)
     return f"did you mean {close}?" if close else otherwise
 
+
+MAX_SHOWN = 20
+"""Errors that one message shows."""
 
 _TAB = 4
 _MAX_WIDTH = 160

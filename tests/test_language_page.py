@@ -11,7 +11,8 @@ from blockdsl.diagnostics import ArchError
 from blockdsl.lowering import ChoicePoint, Options, arithmetic, evaluate, kinds, layers, lower
 from blockdsl.lowering.calls import MAX_DEPTH
 from blockdsl.parser import parse
-from blockdsl.parser.errors import KEYWORDS, MAX_NESTING
+from blockdsl.parser.errors import MAX_NESTING
+from blockdsl.parser.recovery import KEYWORDS
 from blockdsl.source import Source
 from tests.fenced import Example, examples
 

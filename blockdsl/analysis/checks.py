@@ -8,7 +8,7 @@ from typing import Any
 
 from blockdsl import nodes
 from blockdsl.analysis.summary import Summary, summarise
-from blockdsl.diagnostics import Mark, error
+from blockdsl.diagnostics import Errors, Mark, error
 from blockdsl.lowering import Program
 from blockdsl.ops import Shape
 from blockdsl.passes.trees import walk
@@ -55,13 +55,17 @@ def run_checks(program: Program, summary: Summary | None = None) -> int:
     """Evaluate every `check` line; the number of them.
 
     Raises:
-        ArchError: a check does not hold; the message has what is so and what the file says.
+        ArchError: checks do not hold; each message has what is so and what the file says.
     """
     names = figures(program, summary or summarise(program.graph))
+    errors = Errors()
     for check in program.checks:
-        _refuse_double_meaning(program, check, names)
-        for condition in _conditions(check.condition):
-            _hold(program, condition, names)
+        with errors.gathering():
+            _refuse_double_meaning(program, check, names)
+            for condition in _conditions(check.condition):
+                with errors.gathering():
+                    _hold(program, condition, names)
+    errors.raise_found()
     return len(program.checks)
 
 

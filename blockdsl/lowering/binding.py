@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol, TypeVar
 
 from blockdsl import nodes
-from blockdsl.diagnostics import ArchError, did_you_mean
+from blockdsl.diagnostics import ArchError, already_told, did_you_mean
 from blockdsl.lowering.context import Context
 from blockdsl.lowering.values import BlockValue, Closure, Evaluated, Tensors, cut, shown
 from blockdsl.ops import TAGS, Argument, Operation, OpError, foreign
@@ -49,19 +49,22 @@ def assign(
     """
     given: dict[str, nodes.Arg] = {}
     position = 0
-    named = False
+    named = failed = False
     for arg in call.args:
         if tags and (tag := tag_of(arg)) and (name := _tagged(call, tag[0], names, context, arg)):
             named = True
         elif arg.name is not None:
             name, named = arg.name, True
             if name not in names:
-                raise context.error(
+                wrong = context.error(
                     "argument",
                     f"{call.name} has no argument {name}",
                     arg.span,
                     help=foreign.argument(name, names) or did_you_mean(name, names, _takes(call.name, names)),
                 )
+                context.errors.tell(wrong)
+                failed = True
+                continue
         else:
             if position >= len(names):
                 more = f"{_count(len(names))}, here is one more" if names else "no arguments"
@@ -79,6 +82,8 @@ def assign(
                 "argument", f"{call.name} gets {name} twice", arg.span, given[name].span
             )  # fmt: skip
         given[name] = arg
+    if failed:
+        raise already_told()
     return given
 
 
@@ -167,27 +172,12 @@ def declared(
     missing(call, (a.name for a in arguments.values() if a.required), given, names, context)
     values = {}
     for name, arg in given.items():
-        tag = tag_of(arg)
-        if tag and (context.scope.find(arg.span.text) is None):
-            value: Evaluated = tag[1]
-        else:
-            value = evaluate(arg.value, name)
-        if isinstance(value, Closure | Tensors):
-            raise _no_data(call, name, arg, value, context)
         try:
-            values[name] = arguments[name].convert(value)
-        except ValueError as refused:
-            unknown = isinstance(arg.value, nodes.Path) and value == arg.value.span.text
-            known = context.scope.known()
-            raise context.error(
-                "argument",
-                f"{name} of {call.name} {refused}, not {cut(str(value)) if unknown else shown(value)}",
-                arg.value.span,
-                help=size_in_brackets(str(value), context)
-                or did_you_mean(str(value), known, f"no name {cut(str(value))} is bound here")
-                if unknown
-                else "",
-            ) from None
+            values[name] = _converted(call, name, arg, arguments[name], context, evaluate)
+        except ArchError as wrong:
+            context.errors.tell(wrong)
+    if len(values) < len(given):
+        raise already_told()
     try:
         made = make(**values)
         if isinstance(made, Operation):
@@ -198,3 +188,35 @@ def declared(
     except OpError as refused:
         place = given[refused.argument].span if refused.argument in given else call.span
         raise context.error("argument", refused.message, place, help=refused.help) from None
+
+
+def _converted(
+    call: nodes.Call,
+    name: str,
+    arg: nodes.Arg,
+    argument: Argument,
+    context: Context,
+    evaluate: Callable[[nodes.Expr, str], Evaluated],
+) -> Any:
+    """The value of a written argument in the form that its declaration gives it."""
+    tag = tag_of(arg)
+    if tag and (context.scope.find(arg.span.text) is None):
+        value: Evaluated = tag[1]
+    else:
+        value = evaluate(arg.value, name)
+    if isinstance(value, Closure | Tensors):
+        raise _no_data(call, name, arg, value, context)
+    try:
+        return argument.convert(value)
+    except ValueError as refused:
+        unknown = isinstance(arg.value, nodes.Path) and value == arg.value.span.text
+        known = context.scope.known()
+        raise context.error(
+            "argument",
+            f"{name} of {call.name} {refused}, not {cut(str(value)) if unknown else shown(value)}",
+            arg.value.span,
+            help=size_in_brackets(str(value), context)
+            or did_you_mean(str(value), known, f"no name {cut(str(value))} is bound here")
+            if unknown
+            else "",
+        ) from None

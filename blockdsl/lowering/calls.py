@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from blockdsl import nodes, ops
-from blockdsl.diagnostics import ArchError
+from blockdsl.diagnostics import ArchError, already_told
 from blockdsl.frozen import FrozenDict
 from blockdsl.ir import Auxiliary, BlockCall, Segment, module_name
 from blockdsl.lowering.binding import assign, declared, missing, tag_of
@@ -13,7 +13,17 @@ from blockdsl.lowering.choices import Chooser
 from blockdsl.lowering.context import Context, Naming, Scope, Trace, place
 from blockdsl.lowering.kinds import AUX
 from blockdsl.lowering.replay import Record, Replaying, key_of
-from blockdsl.lowering.values import BlockValue, Closure, Evaluated, Function, Kind, Tensors, shown
+from blockdsl.lowering.values import (
+    BROKEN,
+    BlockValue,
+    Broken,
+    Closure,
+    Evaluated,
+    Function,
+    Kind,
+    Tensors,
+    shown,
+)
 from blockdsl.ops import Argument, Operation
 from blockdsl.ops.shape import Identity
 from blockdsl.source import Span
@@ -61,6 +71,8 @@ class Calls(Replaying):
     ) -> Tensors:
         """Apply a block, an operation, or a network that a name is bound to."""
         value = context.scope.find(call.name)
+        if isinstance(value, Broken):
+            raise already_told()
         if isinstance(value, Tensors):
             self._without_arguments(call, "a tensor", context)
             return value
@@ -206,7 +218,7 @@ class Calls(Replaying):
         else:
             trace.scope = Scope(names, value.scope)
             inner = Context(
-                trace.scope, naming, choosing, trace, block_call, context.depth + 1,
+                trace.scope, naming, choosing, trace, context.errors, block_call, context.depth + 1,
                 training_only=context.training_only,
             )  # fmt: skip
             start = self.extent()
@@ -241,15 +253,20 @@ class Calls(Replaying):
         outside = context.but(choosing=choosing, at=None)
         for param in params:
             arg = given.get(param.name)
-            if arg is None:
-                assert param.default is not None
-                trace.defaults.add(param.name)
-                inside = outside.but(scope=Scope(values, scope), hint=param.name, trace=trace)
-                values[param.name] = self.evaluate(param.default, inside)
-            elif (tag := tag_of(arg)) and _is_tag(arg, context):
-                values[param.name] = tag[1]
-            else:
-                values[param.name] = self.word_or_value(arg.value, outside.hinted(param.name))
+            value: Evaluated = BROKEN
+            try:
+                if arg is None:
+                    assert param.default is not None
+                    trace.defaults.add(param.name)
+                    inside = outside.but(scope=Scope(values, scope), hint=param.name, trace=trace)
+                    value = self.evaluate(param.default, inside)
+                elif (tag := tag_of(arg)) and _is_tag(arg, context):
+                    value = tag[1]
+                else:
+                    value = self.word_or_value(arg.value, outside.hinted(param.name))
+            except ArchError as wrong:
+                context.errors.tell(wrong)
+            values[param.name] = value
         return values
 
     def call_function(self, function: Function, call: nodes.Call, context: Context) -> Evaluated:
@@ -268,9 +285,14 @@ class Calls(Replaying):
         """Bind the `let`s of a body, then apply its result; `in` is in scope already."""
         for let in body.lets:
             self.bind(let, context)
-        if self.kind(body.result, context) is Kind.DATA:
+        if self.kind(body.result, context) is Kind.DATA and not self._has_network(body.result, context):
             raise self.no_network(body.result, context)
         return self.apply(body.result, stream, context)
+
+    def _has_network(self, expr: nodes.Expr, context: Context) -> bool:
+        """Whether an expression that begins with data is a chain of networks otherwise."""
+        parts = expr.parts if isinstance(expr, nodes.Chain) else ()
+        return any(self.kind(part, context) is Kind.NET for part in parts)
 
     def free_name(self, name: str, span: Span, context: Context) -> None:
         """Refuse to give something the name of an operation."""
@@ -282,13 +304,16 @@ class Calls(Replaying):
 
     def bind(self, let: nodes.Let, context: Context) -> None:
         """Evaluate a `let` once and put its value in scope."""
-        if let.name in context.scope.names:
-            raise context.error("name", f"{let.name} is bound twice", let.span)
-        self.free_name(let.name, let.span, context)
-        if let.params is not None:
-            context.scope.names[let.name] = Function(let, context.scope)
-        else:
-            context.scope.names[let.name] = self.word_or_value(let.value, context.hinted(let.name))
+        value: Evaluated = BROKEN
+        with context.errors.gathering():
+            if let.name in context.scope.names:
+                raise context.error("name", f"{let.name} is bound twice", let.span)
+            self.free_name(let.name, let.span, context)
+            if let.params is not None:
+                value = Function(let, context.scope)
+            else:
+                value = self.word_or_value(let.value, context.hinted(let.name))
+        context.scope.names[let.name] = value
 
     def _auxiliary(self, call: nodes.Call, stream: Tensors, context: Context) -> Tensors:
         given = assign(call, ["name", "head", "weight"], context, tags=False)

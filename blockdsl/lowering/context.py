@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from blockdsl.diagnostics import ArchError, Mark, error
+from blockdsl.diagnostics import ArchError, Errors, Mark, error
 from blockdsl.ir import BlockCall, Segment
 from blockdsl.lowering.values import Evaluated
 from blockdsl.source import Span
@@ -116,13 +116,14 @@ class Context:
     or an option of a choice. `repeated` says that a label here may come again. `training_only` is set
     inside auxiliary heads, `linked` behind the first link of a chain, where a tensor would lose what flows.
     A choice without a name of its own is called `hint`; one that a name was bound to is found `at` that
-    name's path. `within` is the innermost chain or join that is being applied.
+    name's path. `errors` gathers what is wrong, `within` is the innermost chain or join that is applied.
     """
 
     scope: Scope
     naming: Naming
     choosing: Naming
     trace: Trace
+    errors: Errors
     call: BlockCall | None = None
     depth: int = 0
     repeated: bool = False

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from blockdsl import nodes
+from blockdsl.diagnostics import Errors
 from blockdsl.ir import Segment, path_text
-from blockdsl.lowering.choices import ChoicePoint, Chooser, FloatRange, IntRange, Options
+from blockdsl.lowering.choices import ChoicePoint, Chooser, FloatRange, IntRange, Options, refuse
 from blockdsl.lowering.context import Context, Naming, place
 from blockdsl.lowering.kinds import Kinds
 
@@ -17,6 +18,8 @@ class Deciding(Kinds):
     def __init__(self, choose: Chooser) -> None:
         super().__init__()
         self.choose = choose
+        # Choosers are asked in an order that ends with the first error.
+        self.errors = Errors(first_only=choose is not refuse)
         self.decisions: dict[str, tuple[ChoicePoint, Number]] = {}
 
     def decide(

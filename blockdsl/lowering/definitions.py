@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from blockdsl import nodes
-from blockdsl.diagnostics import did_you_mean, error
+from blockdsl.diagnostics import ArchError, did_you_mean, error
 from blockdsl.lowering.arithmetic import LIMIT
 from blockdsl.lowering.context import Context, Scope, Trace
 from blockdsl.lowering.network import Lowering
-from blockdsl.lowering.values import BlockValue, Function
+from blockdsl.lowering.values import BROKEN, BlockValue, Broken, Function
 from blockdsl.parser import parse
 from blockdsl.resources import find_used, read_source
 from blockdsl.source import Source, Span
@@ -33,27 +33,42 @@ def define(
         ArchError: something is defined twice, a used file is not found, a setting has no parameter.
     """
     places: dict[str, Span] = {}
+    errors, names = context.errors, context.scope.names
     for use in file.statements:
         if isinstance(use, nodes.Use):
-            _use(lowering, use, context, places, within)
+            try:
+                _use(lowering, use, context, places, within)
+            except ArchError as wrong:
+                errors.tell(wrong)
+                errors.names_missing = True
     for item in file.statements:
-        if isinstance(item, nodes.Block):
-            _new(lowering, item, context, places)
-            context.scope.names[item.name] = BlockValue(item, context.scope)
-        elif isinstance(item, nodes.Let) and item.params is not None:
-            _new(lowering, item, context, places)
-            context.scope.names[item.name] = Function(item, context.scope)
+        if isinstance(item, nodes.Block) or (isinstance(item, nodes.Let) and item.params is not None):
+            value: BlockValue | Function | Broken = BROKEN
+            with errors.gathering():
+                _new(lowering, item, context, places)
+                if isinstance(item, nodes.Block):
+                    value = BlockValue(item, context.scope)
+                else:
+                    value = Function(item, context.scope)
+            names[item.name] = value
     params: dict[str, Any] = {}
     lowering.coming |= {s.name for s in file.statements if isinstance(s, nodes.Param | nodes.Let)}
     for item in file.statements:
         if isinstance(item, nodes.Param):
-            _new(lowering, item, context, places)
-            params[item.name] = _parameter(lowering, item, context, settings, within)
-            context.scope.names[item.name] = params[item.name]
+            params[item.name] = BROKEN
+            with errors.gathering():
+                _new(lowering, item, context, places)
+                params[item.name] = _parameter(lowering, item, context, settings, within)
+            names[item.name] = params[item.name]
             lowering.coming.discard(item.name)
         elif isinstance(item, nodes.Let) and item.params is None:
-            _new(lowering, item, context, places)
-            lowering.bind(item, context)
+            try:
+                _new(lowering, item, context, places)
+            except ArchError as wrong:
+                errors.tell(wrong)
+                names[item.name] = BROKEN
+            else:
+                lowering.bind(item, context)
             lowering.coming.discard(item.name)
     for name in settings:
         known = did_you_mean(name, params, "it has " + ", ".join(params) if params else "it has none")

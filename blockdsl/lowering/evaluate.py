@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from blockdsl import nodes
-from blockdsl.diagnostics import ArchError
+from blockdsl.diagnostics import ArchError, already_told
 from blockdsl.lowering import arithmetic
 from blockdsl.lowering.context import Context, Scope, Trace, place
 from blockdsl.lowering.lookup import Lookup
 from blockdsl.lowering.values import (
     BlockValue,
+    Broken,
     Closure,
     Evaluated,
     Function,
@@ -250,6 +251,8 @@ class Evaluator(Lookup):
 
     def _function(self, call: nodes.Call, context: Context) -> Any:
         function = context.scope.find(call.name)
+        if isinstance(function, Broken):
+            raise already_told()
         if callable(function) and len(call.args) == 1:
             return function(call.args[0].value)
         by_name = next((a for a in call.args if a.name is not None), None)

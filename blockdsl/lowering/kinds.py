@@ -5,7 +5,7 @@ from __future__ import annotations
 from blockdsl import nodes, ops
 from blockdsl.lowering import arithmetic
 from blockdsl.lowering.context import Context
-from blockdsl.lowering.values import Function, Kind, kind_of_value
+from blockdsl.lowering.values import Broken, Function, Kind, kind_of_value
 
 MAX_STEPS = 1_000_000
 """Expressions looked at for one network."""
@@ -39,7 +39,7 @@ class Kinds:
                 value = context.scope.find(name)
                 if value is None and name in arithmetic.FUNCTIONS:
                     return Kind.DATA
-                return Kind.DATA if isinstance(value, Function) or callable(value) else Kind.NET
+                return Kind.DATA if isinstance(value, Function | Broken) or callable(value) else Kind.NET
             case nodes.Number():
                 return Kind.DATA
             case nodes.Group(body=body) | nodes.Label(body=body):

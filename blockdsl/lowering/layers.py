@@ -12,12 +12,14 @@ from blockdsl.lowering.binding import assign
 from blockdsl.lowering.choices import Chooser
 from blockdsl.lowering.context import Context
 from blockdsl.lowering.evaluate import Evaluator
-from blockdsl.lowering.values import Tensors
+from blockdsl.lowering.values import UNKNOWN_TENSOR, Tensors
 from blockdsl.ops import Operation, OpError, Shape
 from blockdsl.ops.core import output_shapes
 from blockdsl.ops.geometry import show
 from blockdsl.ops.shape import Flatten
 from blockdsl.source import Span
+
+UNKNOWN = UNKNOWN_TENSOR.values[0]
 
 MAX_LAYERS = 100_000
 
@@ -51,6 +53,8 @@ class Layers(Evaluator):
 
         `sides` are the places of a join's inputs, `call` is what wrote the operation's arguments.
         """
+        if UNKNOWN in inputs:
+            return UNKNOWN_TENSOR
         if operation.inputs is not None and len(inputs) != operation.inputs:
             raise context.error(
                 "shape",

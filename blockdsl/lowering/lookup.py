@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from blockdsl import nodes, ops
-from blockdsl.diagnostics import ArchError, did_you_mean
+from blockdsl.diagnostics import ArchError, already_told, did_you_mean
 from blockdsl.ir import Graph
 from blockdsl.lowering import arithmetic
 from blockdsl.lowering.binding import signature, size_in_brackets
@@ -11,7 +11,17 @@ from blockdsl.lowering.choices import Chooser
 from blockdsl.lowering.context import Context
 from blockdsl.lowering.deciding import Deciding
 from blockdsl.lowering.kinds import AUX
-from blockdsl.lowering.values import BlockValue, Closure, Data, Evaluated, Tensors, cut, shown
+from blockdsl.lowering.values import (
+    BlockValue,
+    Broken,
+    Closure,
+    Data,
+    Evaluated,
+    Tensors,
+    cut,
+    is_known,
+    shown,
+)
 from blockdsl.ops import TAGS, foreign
 from blockdsl.source import Span
 
@@ -37,6 +47,8 @@ class Lookup(Deciding):
         value = context.scope.find(step.name)
         if value is None:
             raise self.unknown(step.name, step.span, context, help=_index_of_nothing(step))
+        if isinstance(value, Broken):
+            raise already_told()
         if step.index is not None:
             value = self._item(value, step, context)
         for axis in path.steps[1:]:
@@ -49,6 +61,8 @@ class Lookup(Deciding):
         `span` begins with the name. `help` is said where no name is near.
         """
         span = Span(span.source, span.start, span.start + len(name))
+        if context.errors.names_missing:
+            return already_told()
         if name == "in":
             return context.error(
                 "name", "nothing flows in here", span,
@@ -107,6 +121,8 @@ class Lookup(Deciding):
     def _axis(self, value: Evaluated, axis: nodes.Step, path: nodes.Path, context: Context) -> Data:
         if not isinstance(value, Tensors) or len(value.values) != 1:
             raise context.error("value", f"{shown(value)} has no .{axis.name}", path.span)
+        if not is_known(value):
+            raise already_told()
         shape = self.graph.shape_of(value.values[0])
         axes = _AXES.get(len(shape), "")
         if axis.name not in axes or axis.index is not None:

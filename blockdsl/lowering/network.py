@@ -9,7 +9,7 @@ from blockdsl.lowering.calls import Calls
 from blockdsl.lowering.choices import Chooser
 from blockdsl.lowering.context import Context, Naming, Scope, Trace, place
 from blockdsl.lowering.evaluate import MAX_ITEMS
-from blockdsl.lowering.values import Closure, Kind, Tensors, shown
+from blockdsl.lowering.values import UNKNOWN_TENSOR, Closure, Kind, Tensors, is_known, shown
 from blockdsl.source import Span
 
 _REPEATING = "to repeat, write the network first: RELU * 3; SCALE(0.5) scales by a number"
@@ -27,7 +27,17 @@ class Lowering(Calls):
         self.used: dict[str, Scope] = {}
 
     def apply(self, expr: nodes.Expr, stream: Tensors, context: Context) -> Tensors:
-        """Let tensors flow through a network, or take the tensors that an expression already is."""
+        """Let tensors flow through a network, or take the tensors that an expression already is.
+
+        Of what is refused nothing is known but that something flows out of it.
+        """
+        try:
+            return self._applied(expr, stream, context)
+        except ArchError as wrong:
+            context.errors.tell(wrong)
+            return UNKNOWN_TENSOR
+
+    def _applied(self, expr: nodes.Expr, stream: Tensors, context: Context) -> Tensors:
         self.spend(1, expr, context)
         match expr:
             case nodes.Call():
@@ -72,11 +82,19 @@ class Lowering(Calls):
                 context = context if context.linked else context.but(linked=True)
             kind = self.kind(part, context)
             if kind is Kind.TENSOR and index > 0:
-                raise _loses_stream(part, context)
-            if kind is Kind.DATA:
-                raise self.no_network(part, context)
-            stream = self.apply(part, stream, context)
+                context.errors.tell(_loses_stream(part, context))
+                stream = UNKNOWN_TENSOR
+            elif kind is Kind.DATA:
+                stream = self._refused_part(part, context)
+            else:
+                stream = self.apply(part, stream, context)
         return stream
+
+    def _refused_part(self, part: nodes.Expr, context: Context, help: str = "") -> Tensors:
+        """Tell of data where a network should stand; what would flow out of it."""
+        with context.errors.gathering():
+            raise self.no_network(part, context, help)
+        return UNKNOWN_TENSOR
 
     def _chosen(self, option: nodes.Expr, stream: Tensors, context: Context) -> Tensors:
         """Apply what a choice decided on. An option may be a tensor where the choice begins a chain."""
@@ -121,13 +139,17 @@ class Lowering(Calls):
         context = context.but(linked=False) if context.linked else context
         for part in expr.parts:
             if self.kind(part, context) is Kind.DATA:
-                raise self.no_network(part, context, _REPEATING if isinstance(expr, nodes.Product) else "")
-            branch = self.apply(part, stream, context)
+                help = _REPEATING if isinstance(expr, nodes.Product) else ""
+                branch = self._refused_part(part, context, help)
+            else:
+                branch = self.apply(part, stream, context)
             if len(branch.values) != 1:
-                raise context.error(
+                wrong = context.error(
                     "shape", f"each side of a join is one tensor, this is {shown(branch)}", part.span,
                     help="join the bundle first: …-SUM, …-CAT, …-MEAN",
                 )  # fmt: skip
+                context.errors.tell(wrong)
+                branch = UNKNOWN_TENSOR
             values.append(branch.values[0])
         operation = ops.find(_JOINS[type(expr)])
         assert operation is not None
@@ -148,6 +170,8 @@ class Lowering(Calls):
                 branches.append((item, context))
         incoming = stream.values
         networks = [b for b in branches if self.kind(b[0], b[1]) is not Kind.TENSOR]
+        if not is_known(stream):  # it may be one tensor, or as many as there are networks
+            incoming = UNKNOWN_TENSOR.values
         if len(incoming) == 1:
             incoming = incoming * len(networks)
         if len(incoming) != len(networks):

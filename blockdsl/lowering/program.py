@@ -10,14 +10,14 @@ from typing import Any
 
 from blockdsl import nodes
 from blockdsl.collecting import collecting_later
-from blockdsl.diagnostics import error
+from blockdsl.diagnostics import ArchError, error
 from blockdsl.ir import Graph, Value, find_path, verify
 from blockdsl.lowering.choices import ChoicePoint, Chooser, refuse
 from blockdsl.lowering.context import Context, Naming, Scope, Trace
 from blockdsl.lowering.definitions import define
 from blockdsl.lowering.network import Lowering
 from blockdsl.lowering.training import recipe_of
-from blockdsl.lowering.values import Data, shown
+from blockdsl.lowering.values import UNKNOWN_TENSOR, Data, shown
 from blockdsl.ops import Shape
 from blockdsl.ops.shape import Input as InputOp
 from blockdsl.recipe import Recipe
@@ -101,21 +101,51 @@ def lower(
     Raises:
         ArchError: anything is wrong with the file, the input or the settings.
     """
-    with _room_to_recurse(file):
-        net = _the_net(file)
-        lowering = lowering or Lowering(choose)
-        naming = Naming()
-        scope = Scope()
-        context = Context(scope, naming, naming, Trace(scope))
-        params = define(lowering, file, context, dict(settings or {}))
-        shape = _input_shape(lowering, file, context, input)
-        output = _network(lowering, net, shape, file, context)
-    lowering.graph.output = output
+    lowering = lowering or Lowering(choose)
+    naming = Naming()
+    scope = Scope()
+    errors = lowering.errors
+    context = Context(scope, naming, naming, Trace(scope), errors)
+    try:
+        with _room_to_recurse(file):
+            made = _program(lowering, file, context, input, dict(settings or {}))
+    except ArchError as last:
+        if not errors.found:
+            raise
+        errors.add(last)
+    errors.raise_found()
     verify(lowering.graph)
+    return made
+
+
+def _program(
+    lowering: Lowering, file: nodes.File, context: Context, input: Shape | None, settings: dict[str, Any]
+) -> Program:
+    """The program, each part by itself: what is wrong with one does not hide what is with another."""
+    gathering = context.errors.gathering
+    net: nodes.Net | None = None
+    search: nodes.Search | None = None
+    params: dict[str, Any] = {}
+    shape: Shape | None = None
+    meta, recipe = Meta(), Recipe()
+    with gathering():
+        net = _the_net(file)
+    with gathering():
+        params = define(lowering, file, context, settings)
+    with gathering():
+        shape = _input_shape(lowering, file, context, input)
+    with gathering():
+        if net:
+            lowering.graph.output = _network(lowering, net, shape, file, context)
+    with gathering():
+        meta = _meta(file)
+    with gathering():
+        recipe = recipe_of(lowering, file, context)
+    with gathering():
+        search = _only(file, nodes.Search, "search", "put all objectives and limits under one `search`")
     return Program(
-        file, lowering.graph, _meta(file), params, recipe_of(lowering, file, context),
-        tuple(s for s in file.statements if isinstance(s, nodes.Check)),
-        _only(file, nodes.Search, "search", "put all objectives and limits under one `search`"),
+        file, lowering.graph, meta, params, recipe,
+        tuple(s for s in file.statements if isinstance(s, nodes.Check)), search,
         lowering.decisions, lowering, context,
     )  # fmt: skip
 
@@ -132,10 +162,15 @@ def _the_net(file: nodes.File) -> nodes.Net:
     return net
 
 
-def _network(lowering: Lowering, net: nodes.Net, shape: Shape, file: nodes.File, context: Context) -> Value:
+def _network(
+    lowering: Lowering, net: nodes.Net, shape: Shape | None, file: nodes.File, context: Context
+) -> Value:
+    """What flows out of the network; of an input without a shape nothing is known."""
     stated = [s.span for s in file.statements if isinstance(s, nodes.Input)]
     path = context.naming.claim("input")
-    stream = lowering.layer(InputOp(shape), (), (stated or [_first(file)])[0], context, path=path)
+    stream = UNKNOWN_TENSOR
+    if shape is not None:
+        stream = lowering.layer(InputOp(shape), (), (stated or [_first(file)])[0], context, path=path)
     context.scope.names["in"] = stream
     result = lowering.body(net.body, stream, context)
     if len(result.values) != 1:

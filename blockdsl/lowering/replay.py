@@ -11,7 +11,7 @@ from blockdsl.lowering.choices import Chooser
 from blockdsl.lowering.context import Context, Trace
 from blockdsl.lowering.kinds import MAX_STEPS
 from blockdsl.lowering.layers import MAX_LAYERS, Layers
-from blockdsl.lowering.values import BlockValue, Evaluated, NoData, Tensors
+from blockdsl.lowering.values import BlockValue, Broken, Evaluated, NoData, Tensors, is_known
 
 Key = tuple[Any, ...]
 
@@ -40,8 +40,9 @@ class Record:
     end: Extent
 
     def depends_on_arguments_alone(self, value: BlockValue) -> bool:
-        """Whether it asked nothing, made no head, and saw what flowed in by no name of the file."""
-        if self.start.asked != self.end.asked or self.start.heads != self.end.heads:
+        """Whether it was not refused, asked nothing, made no head, and saw what flowed in by no name."""
+        asked, heads = self.start.asked != self.end.asked, self.start.heads != self.end.heads
+        if asked or heads or not is_known(self.result):
             return False
         named = [other.values for other in value.scope.names.values() if isinstance(other, Tensors)]
         return not any(tensor in tensors for tensors in named for tensor in self.stream.values)
@@ -53,12 +54,14 @@ def key_of(
     """What two calls must share to add the same; None where a network or a tensor is an argument."""
     stream = names["in"]
     assert isinstance(stream, Tensors)
+    if not is_known(stream):
+        return None
     key: list[Any] = [id(value.block), len(value.scope.names), context.depth, context.training_only, *given]
     key += [graph.shape_of(tensor) for tensor in stream.values]
     for name, argument in names.items():
         if isinstance(argument, BlockValue):
             key.append(id(argument.block))
-        elif isinstance(argument, NoData | tuple):
+        elif isinstance(argument, NoData | Broken | tuple):
             if name != "in":
                 return None
         else:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from blockdsl import nodes
-from blockdsl.diagnostics import did_you_mean, error
+from blockdsl.diagnostics import already_told, did_you_mean, error
 from blockdsl.ir import Segment
 from blockdsl.lowering.binding import declared
 from blockdsl.lowering.context import Context, Naming
@@ -29,26 +29,39 @@ def recipe_of(lowering: Lowering, file: nodes.File, context: Context) -> Recipe:
     for section in file.statements:
         for setting in section.settings if isinstance(section, nodes.Train) else ():
             if setting.name in settings:
-                raise error(
+                twice = error(
                     "setting", f"{setting.name} is set twice", setting.span, settings[setting.name].span
                 )
+                context.errors.tell(twice)
             settings[setting.name] = setting
     values: dict[str, Any] = {}
     choosing = Naming((Segment("train"),))
     context = context.but(choosing=choosing)
     for name, setting in settings.items():
-        if name not in Recipe.arguments:
-            raise error(
+        with context.errors.gathering():
+            values[name] = _value(lowering, setting, settings, context)
+    if len(values) < len(settings):
+        raise already_told()
+    with _placed(settings, ""):
+        return Recipe.of(values)
+
+
+def _value(
+    lowering: Lowering, setting: nodes.Setting, settings: dict[str, nodes.Setting], context: Context
+) -> Any:
+    """The value of a setting, held against what it takes."""
+    name = setting.name
+    if name not in Recipe.arguments:
+        raise error(
                 "setting", f"train has no setting {name}", setting.span,
                 help=_belongs_to(setting, settings)
                 or foreign.argument(name, list(Recipe.arguments))
                 or did_you_mean(name, Recipe.arguments, "it has " + ", ".join(Recipe.arguments)),
             )  # fmt: skip
-        values[name] = _setting(lowering, setting, context)
-        with _placed(settings, name, f", not {_shown(values[name])}"):
-            convert(name, values[name])
-    with _placed(settings, ""):
-        return Recipe.of(values)
+    value = _setting(lowering, setting, context)
+    with _placed(settings, name, f", not {_shown(value)}"):
+        convert(name, value)
+    return value
 
 
 @contextmanager

@@ -59,7 +59,22 @@ class BlockValue:
     scope: Scope
 
 
-Evaluated = Data | Tensors | Closure | Function | BlockValue
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """The value of what was refused: a name that is bound to it is known, and what uses it is not judged."""
+
+
+BROKEN = Broken()
+UNKNOWN_TENSOR = Tensors((Value(-1),))
+"""What flows out of a network that was refused: nothing is known of its shape, nor how many tensors it is."""
+
+
+def is_known(tensors: Tensors) -> bool:
+    """Whether all tensors exist."""
+    return UNKNOWN_TENSOR.values[0] not in tensors.values
+
+
+Evaluated = Data | Tensors | Closure | Function | BlockValue | Broken
 NoData = Tensors | Closure | Function | BlockValue
 
 
@@ -116,4 +131,6 @@ def _shown(value: Evaluated) -> str:
         return "a tensor" if len(value.values) == 1 else f"a bundle of {len(value.values)} tensors"
     if isinstance(value, str):
         return f'"{value}"'
+    if isinstance(value, Broken):
+        return "…"
     return f"{value:g}" if isinstance(value, float) else str(value)

@@ -12,11 +12,18 @@ from typing import TYPE_CHECKING
 from platformdirs import user_cache_dir
 
 from blockdsl import nodes
+from blockdsl.diagnostics import ArchError, Errors
+from blockdsl.parser.recovery import rest_after
 from blockdsl.resources import MAX_BYTES, data_dir
 from blockdsl.source import Source, Span
 
 if TYPE_CHECKING:
     from lark import Lark
+
+    from blockdsl.parser.builder import Builder
+
+MAX_ERRORS = 200
+"""Errors after which the rest of a text is not read."""
 
 _SKELETON = re.compile(r'"[^"\n]*"|#[^\n]*|[()\[\]{}]|[^\x00-\x7f]')
 
@@ -25,30 +32,53 @@ def parse(source: Source) -> nodes.File:
     """Parse a source into its syntax tree.
 
     Raises:
-        ArchError: the text is not in the language; the message has the place and what was expected.
+        ArchError: the text is not in the language; each message has the place and what was expected.
+            What follows a statement that is not understood is read on from the next one.
     """
-    from lark.exceptions import UnexpectedInput
-
     from blockdsl.parser.builder import Builder
-    from blockdsl.parser.errors import empty_file, syntax_error, too_large
+    from blockdsl.parser.errors import empty_file, too_large
 
     if len(source.text) > MAX_BYTES:
         raise too_large(source)
-    comments = _comments_and_nesting(source)
-    try:
-        tree = _lark().parse(source.text)
-        file: nodes.File = Builder(source, comments).build(tree)
-    except UnexpectedInput as unexpected:
-        raise syntax_error(source, unexpected) from None
+    errors = Errors()
+    comments, text = _comments_and_text(source, errors)
+    builder = Builder(source, comments)
+    file: nodes.File | None = None
+    part: str | None = text
+    while file is None and part is not None and len(errors.found) < MAX_ERRORS:
+        file, stopped = _parsed(builder, part, errors)
+        part = rest_after(text, part, stopped)
+    errors.raise_found()
+    assert file is not None
     if not file.statements:
         raise empty_file(source)
     return file
 
 
-def _comments_and_nesting(source: Source) -> tuple[Span, ...]:
-    """The comments' spans; refuses digits that are no ASCII, and nesting so deep that no person wrote it."""
+def _parsed(builder: Builder, text: str, errors: Errors) -> tuple[nodes.File | None, int]:
+    """The tree of a text; None and the place where reading stopped if it is not in the language."""
+    from lark.exceptions import UnexpectedInput
+
+    from blockdsl.parser.errors import syntax_error
+
+    try:
+        return builder.build(_lark().parse(text)), len(text)
+    except UnexpectedInput as unexpected:
+        errors.tell(syntax_error(builder.source, unexpected))
+        return None, unexpected.pos_in_stream if unexpected.pos_in_stream is not None else len(text)
+    except ArchError as wrong:  # the form is right, a name or a number is not
+        errors.tell(wrong)
+        return None, wrong.diagnostic.marks[0].span.end
+
+
+def _comments_and_text(source: Source, errors: Errors) -> tuple[tuple[Span, ...], str]:
+    """The comments' spans, and the text to read, in which a digit that is no ASCII is another one.
+
+    Refuses such digits, and nesting so deep that no person wrote it.
+    """
     from blockdsl.parser.errors import MAX_NESTING, foreign_digit, too_deep
 
+    text = source.text
     comments: list[Span] = []
     depth = 0
     for match in _SKELETON.finditer(source.text):
@@ -62,8 +92,9 @@ def _comments_and_nesting(source: Source) -> tuple[Span, ...]:
         elif first in ")]}":
             depth -= 1
         elif unicodedata.category(first) in ("Nd", "Nl", "No"):
-            raise foreign_digit(Span(source, match.start(), match.end()))
-    return tuple(comments)
+            errors.tell(foreign_digit(Span(source, match.start(), match.end())))
+            text = f"{text[: match.start()]}1{text[match.end() :]}"
+    return tuple(comments), text
 
 
 @cache

@@ -9,16 +9,12 @@ from lark import Token
 from lark.exceptions import UnexpectedCharacters, UnexpectedInput, UnexpectedToken
 
 from blockdsl.diagnostics import ArchError, Mark, did_you_mean, error, nearest
+from blockdsl.parser.recovery import BRACKETS, KEYWORDS, statement_start
 from blockdsl.resources import MAX_BYTES
 from blockdsl.source import Source, Span
 
 MAX_NESTING = 200
 """Expressions inside expressions, at most."""
-
-KEYWORDS = (
-    "title", "year", "authors", "paper", "dataset", "error", "note", "use", "input", "param", "let",
-    "block", "net", "check", "train", "search",
-)  # fmt: skip
 
 _SEARCH_WORDS = ("maximize", "minimize", "require")
 
@@ -32,7 +28,6 @@ _STATEMENT = {"NET", "CHECK"}
 _OPERATOR = {"MINUS", "PLUS", "STAR", "VBAR"}
 _CLOSING = ("RPAR", "RSQB", "RBRACE")
 _PAIRS = {"(": ")", "[": "]", "{": "}"}
-_BRACKETS = re.compile(r'"[^"\n]*"|#[^\n]*|[()\[\]{}]')
 _WORD_BEFORE = re.compile(r"([A-Za-z_]\w*)[ \t]*\Z")
 _LET = re.compile(r"\blet\s+\Z")
 _LET_NAME = re.compile(r"\blet\s+([A-Za-z_]\w*)\s*\Z")
@@ -284,9 +279,9 @@ def _likely_fix(source: Source, token: Token, expected: set[str]) -> str:
 
 
 def _open_bracket(source: Source, end: int) -> Span | None:
-    """The innermost bracket still open before a place."""
+    """The innermost bracket of a statement that is still open before a place in it."""
     opened: list[Span] = []
-    for match in _BRACKETS.finditer(source.text, 0, end):
+    for match in BRACKETS.finditer(source.text, statement_start(source.text, end), end):
         if match.group() in _PAIRS:
             opened.append(Span(source, match.start(), match.end()))
         elif match.group() in _PAIRS.values() and opened:
