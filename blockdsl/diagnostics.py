@@ -112,8 +112,13 @@ class Errors:
         except ArchError as wrong:
             self.tell(wrong)
 
-    def raise_found(self) -> None:
-        """Raise all errors together, if there are any; a single one is raised as it came."""
+    def raise_found(self, *, in_order: bool = False) -> None:
+        """Raise all errors together, if there are any; a single one is raised as it came.
+
+        `in_order` sorts them by their places, for errors of one text that all have one.
+        """
+        if in_order:
+            self.found.sort(key=lambda diagnostic: diagnostic.marks[0].span.start)
         if len(self.found) == 1 and self._first is not None:
             raise self._first
         if self.found:

@@ -13,17 +13,15 @@ from platformdirs import user_cache_dir
 
 from blockdsl import nodes
 from blockdsl.diagnostics import ArchError, Errors
-from blockdsl.parser.recovery import rest_after
+from blockdsl.parser.recovery import next_start
 from blockdsl.resources import MAX_BYTES, data_dir
 from blockdsl.source import Source, Span
 
 if TYPE_CHECKING:
     from lark import Lark
 
-    from blockdsl.parser.builder import Builder
-
-MAX_ERRORS = 200
-"""Errors after which the rest of a text is not read."""
+MAX_ERRORS = 20
+"""Mistakes of form after which the rest of a text is not read."""
 
 _SKELETON = re.compile(r'"[^"\n]*"|#[^\n]*|[()\[\]{}]|[^\x00-\x7f]')
 
@@ -35,8 +33,10 @@ def parse(source: Source) -> nodes.File:
         ArchError: the text is not in the language; each message has the place and what was expected.
             What follows a statement that is not understood is read on from the next one.
     """
+    from lark.exceptions import UnexpectedInput
+
     from blockdsl.parser.builder import Builder
-    from blockdsl.parser.errors import empty_file, too_large
+    from blockdsl.parser.errors import empty_file, syntax_error, too_large
 
     if len(source.text) > MAX_BYTES:
         raise too_large(source)
@@ -44,31 +44,24 @@ def parse(source: Source) -> nodes.File:
     comments, text = _comments_and_text(source, errors)
     builder = Builder(source, comments)
     file: nodes.File | None = None
-    part: str | None = text
-    while file is None and part is not None and len(errors.found) < MAX_ERRORS:
-        file, stopped = _parsed(builder, part, errors)
-        part = rest_after(text, part, stopped)
-    errors.raise_found()
+    start: tuple[int, str] | None = (0, "")
+    while start is not None and len(errors.found) < MAX_ERRORS:
+        begun, section = start
+        try:
+            # Blanks take the place of what was read, so that positions stay those of the text.
+            file = builder.build(_lark().parse(section.ljust(begun) + text[begun:]))
+            break
+        except UnexpectedInput as unexpected:
+            wrong = syntax_error(source, unexpected)
+        except ArchError as refused:  # the form is right, a name or a number is not
+            wrong = refused
+        errors.tell(wrong)
+        start = next_start(text, begun, wrong.diagnostic.marks[0].span.end)
+    errors.raise_found(in_order=True)
     assert file is not None
     if not file.statements:
         raise empty_file(source)
     return file
-
-
-def _parsed(builder: Builder, text: str, errors: Errors) -> tuple[nodes.File | None, int]:
-    """The tree of a text; None and the place where reading stopped if it is not in the language."""
-    from lark.exceptions import UnexpectedInput
-
-    from blockdsl.parser.errors import syntax_error
-
-    try:
-        return builder.build(_lark().parse(text)), len(text)
-    except UnexpectedInput as unexpected:
-        errors.tell(syntax_error(builder.source, unexpected))
-        return None, unexpected.pos_in_stream if unexpected.pos_in_stream is not None else len(text)
-    except ArchError as wrong:  # the form is right, a name or a number is not
-        errors.tell(wrong)
-        return None, wrong.diagnostic.marks[0].span.end
 
 
 def _comments_and_text(source: Source, errors: Errors) -> tuple[tuple[Span, ...], str]:

@@ -31,6 +31,11 @@ _PAIRS = {"(": ")", "[": "]", "{": "}"}
 _WORD_BEFORE = re.compile(r"([A-Za-z_]\w*)[ \t]*\Z")
 _LET = re.compile(r"\blet\s+\Z")
 _LET_NAME = re.compile(r"\blet\s+([A-Za-z_]\w*)\s*\Z")
+_UNFINISHED = re.compile(
+    rf"(?P<last>[-+*/%|=<>(\[{{,:]|\b(?:{'|'.join(KEYWORDS)}|and|or|not|then|else|if)\b)(?:\s|#[^\n]*)*"
+    rf"^[ \t]*(?P<next>[A-Za-z_]\w*)\s*\Z",
+    re.MULTILINE,
+)
 _IN = re.compile(r"\bin\Z")
 _INDEXED = re.compile(r"(?<!\w)([A-Za-z_]\w*)\Z")
 _SIZE_WITH_NAMES = re.compile(r"\d+(x\w+)+")
@@ -65,6 +70,7 @@ def syntax_error(source: Source, unexpected: UnexpectedInput) -> ArchError:
     found = (
         _no_such_form(source, token, place)
         or _bracket_error(source, token, place)
+        or _nothing_before_statement(source, token, place)
         or _misspelt_statement(source, token, expected)
         or _comparison_chain(token, place, expected)
     )
@@ -139,8 +145,6 @@ def _strange_character(source: Source, position: int) -> ArchError:
 
 def _unexpected_end(source: Source, expected: set[str]) -> ArchError:
     end = len(source.text.rstrip())
-    if end == 0:
-        return empty_file(source)
     opened = _open_bracket(source, end)
     if opened and expected & set(_CLOSING):
         return error("syntax", f"this `{opened.text}` is never closed", opened)
@@ -195,6 +199,18 @@ def _bracket_error(source: Source, token: Token, place: Span) -> ArchError | Non
     elif opened and token in KEYWORDS and _begins_line(source, place.start):
         return error("syntax", f"this `{opened.text}` is never closed", opened)
     return None
+
+
+def _nothing_before_statement(source: Source, token: Token, place: Span) -> ArchError | None:
+    """A statement that breaks off: the word that begins the next one was read as its rest."""
+    unfinished = _UNFINISHED.search(source.text, max(0, place.start - 1000), place.start)
+    if unfinished is None or not (unfinished["next"] in KEYWORDS or token == "="):
+        return None
+    last = Span(source, unfinished.start("last"), unfinished.end("last"))
+    if last.text in _PAIRS:
+        return error("syntax", f"this `{last.text}` is never closed", last)
+    what = "a value" if token == "=" else "an expression"
+    return error("syntax", f"{what} should follow `{last.text}` here", last)
 
 
 def _misspelt_statement(source: Source, token: Token, expected: set[str]) -> ArchError | None:

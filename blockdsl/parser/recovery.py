@@ -12,7 +12,6 @@ KEYWORDS = (
 
 BRACKETS = re.compile(r'"[^"\n]*"|#[^\n]*|[()\[\]{}]')
 
-_WORD = re.compile(r"\w*")
 _STATEMENT = re.compile(rf"^[ \t]*({'|'.join(KEYWORDS)})\b", re.MULTILINE)
 _ITEM = {
     "train": re.compile(r"^[ \t]*([A-Za-z_]\w*)[ \t]*=(?!=)", re.MULTILINE),
@@ -20,35 +19,46 @@ _ITEM = {
 }
 """The lines of a section that can be read by themselves, after the word of the section."""
 
+_WITH_BODY = ("block", "net")
+"""Statements that may hold `let`s of their own: after a mistake, whose a `let` is cannot be told."""
+
 
 def statement_start(text: str, end: int) -> int:
     """Where the statement begins in which a place lies: the last line before it with a keyword first."""
     return max((found.start(1) for found in _STATEMENT.finditer(text, 0, end)), default=0)
 
 
-def rest_after(text: str, part: str, stopped: int) -> str | None:
-    """What to read after a mistake: blanks up to the next statement, or item of a section, and what follows.
-
-    Places in it are those of the text.
+def next_start(text: str, begun: int, stopped: int) -> tuple[int, str] | None:
+    """Where reading goes on after a mistake: at the next statement, or at the next item of its section.
 
     Args:
         text: the whole text.
-        part: what was read, blanks first where this is not the beginning.
+        begun: where the statements began that were read.
         stopped: where reading stopped.
 
     Returns:
-        The rest; None if no statement follows.
+        The place and the word of the section that goes on there, if one does; None if nothing follows.
     """
-    begun = len(part) - len(part.lstrip())
-    statement = statement_start(text, stopped)
-    following = next((f.start(1) for f in _STATEMENT.finditer(text) if f.start(1) >= stopped), len(text))
-    section = _WORD.match(text, statement)
-    word = section[0] if section else ""
-    for found in _ITEM[word].finditer(text, statement, following) if word in _ITEM else ():
-        at = found.start(1)
-        if at >= stopped and at > begun and _is_closed(text, statement, at):
-            return f"{word.rjust(at - 1)} {text[at:]}"
-    return None if following == len(text) else " " * following + text[following:]
+    statements = [(found.start(1), found[1]) for found in _STATEMENT.finditer(text)]
+    before = [(start, word) for start, word in statements if start <= stopped]
+    if before and before[-1][0] == stopped and stopped > begun:  # the mistake lies before this statement
+        before.pop()
+    in_body = next((word for _, word in reversed(before) if word != "let"), "") in _WITH_BODY
+    following = next(
+        (
+            start
+            for start, word in statements
+            if start >= stopped and start > begun and not (in_body and word == "let")
+        ),
+        None,
+    )
+    statement, section = before[-1] if before else (0, "")
+    if section in _ITEM:
+        for item in _ITEM[section].finditer(text, statement, len(text) if following is None else following):
+            at = item.start(1)
+            if at >= stopped and at > begun and _is_closed(text, statement, at):
+                return at, section
+    return None if following is None else (following, "")
 
 
 def _is_closed(text: str, start: int, end: int) -> bool:
