@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from difflib import get_close_matches
 from textwrap import wrap
+from typing import TypeVar
 
 from blockdsl.source import Span
 from blockdsl.visible import visible
+
+_Item = TypeVar("_Item")
+_Made = TypeVar("_Made")
 
 
 @dataclass(frozen=True)
@@ -51,7 +55,8 @@ class ArchError(Exception):
     """Anything wrong with a file or with what was asked of it; `str()` is the whole message.
 
     Attributes:
-        diagnostics: every error that was found, in the order found. `str()` shows the first twenty.
+        diagnostics: every error that was found, those of a file in the order of their places.
+            `str()` shows the first twenty.
     """
 
     def __init__(self, *diagnostics: Diagnostic) -> None:
@@ -64,9 +69,15 @@ class ArchError(Exception):
         return self.diagnostics[0]
 
     def __str__(self) -> str:
-        shown = [str(diagnostic) for diagnostic in self.diagnostics[:MAX_SHOWN]]
-        if (more := len(self.diagnostics) - MAX_SHOWN) > 0:
-            shown.append(f"and {more} more error{'' if more == 1 else 's'}")
+        return self.text()
+
+    def text(self, width: int | None = None) -> str:
+        """The messages of all errors, their number below; quoted lines fit `width` columns."""
+        shown = [diagnostic.text(width) for diagnostic in self.diagnostics[:MAX_SHOWN]]
+        if (count := len(self.diagnostics)) > 1:
+            shown.append(
+                f"{count} errors" + (f"; the first {MAX_SHOWN} are shown" if count > MAX_SHOWN else "")
+            )
         return "\n\n".join(shown)
 
 
@@ -74,8 +85,8 @@ class Errors:
     """The errors of one file, gathered so that they are told together.
 
     Work goes on after an error with a value that is not known. Whatever needs such a value raises
-    `already_told()`, which adds nothing here: one mistake is one message. So is one place, however
-    often it is come by. After an error of size (a limit was passed) nothing goes on.
+    `already_told()`, which adds nothing here: one mistake has one message. A place has one message too,
+    however often it is reached. After an error of size (a limit was passed) nothing goes on.
     """
 
     def __init__(self, *, first_only: bool = False) -> None:
@@ -112,17 +123,40 @@ class Errors:
         except ArchError as wrong:
             self.tell(wrong)
 
-    def raise_found(self, *, in_order: bool = False) -> None:
-        """Raise all errors together, if there are any; a single one is raised as it came.
+    def every(self, make: Callable[[_Item], _Made], items: Iterable[_Item]) -> list[_Made]:
+        """`make(item)` for each item; where one is refused, the others are tried first.
 
-        `in_order` sorts them by their places, for errors of one text that all have one.
+        Raises:
+            ArchError: an item was refused; that is told already.
         """
-        if in_order:
-            self.found.sort(key=lambda diagnostic: diagnostic.marks[0].span.start)
+        items = list(items)
+        made = []
+        for item in items:
+            with self.gathering():
+                made.append(make(item))
+        if len(made) < len(items):
+            raise already_told()
+        return made
+
+    def raise_found(self) -> None:
+        """Raise all errors together, if there are any; a single one is raised as it came."""
         if len(self.found) == 1 and self._first is not None:
             raise self._first
         if self.found:
-            raise ArchError(*self.found)
+            raise ArchError(*_in_order(self.found))
+
+
+def _in_order(found: list[Diagnostic]) -> list[Diagnostic]:
+    """Those without a place first, then file by file, in the order of their places."""
+    files = [diagnostic.marks[0].span.source.name for diagnostic in found if diagnostic.marks]
+    return sorted(
+        found,
+        key=lambda diagnostic: (
+            (files.index((span := diagnostic.marks[0].span).source.name), span.start)
+            if diagnostic.marks
+            else (-1, 0)
+        ),
+    )
 
 
 def already_told() -> ArchError:

@@ -70,7 +70,7 @@ def show_lines(lines: Iterable[str], indent: str = "") -> None:
 def show_error(wrong: ArchError) -> None:
     """Print what is wrong to standard error, so that it fits if that is a terminal."""
     width = os.get_terminal_size(sys.stderr.fileno()).columns if sys.stderr.isatty() else None
-    say(wrong.diagnostic.text(width), to_stderr=True)
+    say(wrong.text(width), to_stderr=True)
 
 
 @contextmanager

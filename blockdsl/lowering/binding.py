@@ -170,16 +170,13 @@ def declared(
     names = list(arguments)
     given = assign(call, names, context)
     missing(call, (a.name for a in arguments.values() if a.required), given, names, context)
-    values = {}
-    for name, arg in given.items():
-        try:
-            values[name] = _converted(call, name, arg, arguments[name], context, evaluate)
-        except ArchError as wrong:
-            context.errors.tell(wrong)
-    if len(values) < len(given):
-        raise already_told()
+
+    def converted(name: str) -> Any:
+        return _converted(call, name, given[name], arguments[name], context, evaluate)
+
+    values = context.errors.every(converted, given)
     try:
-        made = make(**values)
+        made = make(**dict(zip(given, values, strict=True)))
         if isinstance(made, Operation):
             check_arguments(made)
         else:

@@ -86,7 +86,7 @@ class Calls(Replaying):
             return self._auxiliary(call, stream, context)
         operation = ops.find(call.name)
         if operation is None:
-            raise self.unknown(call.name, call.span, context)
+            raise self.unknown(call.name, call.span, context, network=True)
         if operation.inputs == 0:
             raise context.error(
                 "value", f"{call.name} stands at the beginning only", call.span,
@@ -233,10 +233,11 @@ class Calls(Replaying):
     def _given(
         self, params: tuple[nodes.Param, ...], call: nodes.Call, context: Context
     ) -> Mapping[str, nodes.Arg]:
-        """The written arguments by parameter; none that is needed is missing."""
+        """The written arguments by parameter; one that is needed and missing is told of."""
         names = [p.name for p in params]
         given = assign(call, names, context)
-        missing(call, (p.name for p in params if p.default is None), given, names, context)
+        with context.errors.gathering():
+            missing(call, (p.name for p in params if p.default is None), given, names, context)
         return given
 
     def _parameters(
@@ -256,7 +257,8 @@ class Calls(Replaying):
             value: Evaluated = BROKEN
             try:
                 if arg is None:
-                    assert param.default is not None
+                    if param.default is None:
+                        raise already_told()
                     trace.defaults.add(param.name)
                     inside = outside.but(scope=Scope(values, scope), hint=param.name, trace=trace)
                     value = self.evaluate(param.default, inside)

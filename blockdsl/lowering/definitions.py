@@ -72,7 +72,7 @@ def define(
             lowering.coming.discard(item.name)
     for name in settings:
         known = did_you_mean(name, params, "it has " + ", ".join(params) if params else "it has none")
-        raise error("argument", f"{file.span.source.name} has no param {name}", help=known)
+        errors.tell(error("argument", f"{file.span.source.name} has no param {name}", help=known))
     return params
 
 

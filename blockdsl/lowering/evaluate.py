@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from itertools import chain
 from typing import Any
 
 from blockdsl import nodes
@@ -130,7 +132,8 @@ class Evaluator(Lookup):
         raise context.error("value", f"a value stands here, not {cut(expr.span.text)}", expr.span)
 
     def _list(self, items: tuple[nodes.Expr, ...], expr: nodes.Expr, context: Context) -> tuple[Any, ...]:
-        values = tuple([value for item in items for value in self._items(item, context)])
+        parts = context.errors.every(lambda item: self._items(item, context), items)
+        values = tuple(chain.from_iterable(parts))
         count, depth = extent(values, MAX_ITEMS)
         self.spend(count, expr, context)
         if count > MAX_ITEMS:
@@ -148,7 +151,9 @@ class Evaluator(Lookup):
 
     def _items(self, item: nodes.Expr, context: Context) -> list[Evaluated]:
         if isinstance(item, nodes.For):
-            return [self.evaluate(item.body, inner) for inner in self.rounds(item, context)]
+            return context.errors.every(
+                lambda inner: self.evaluate(item.body, inner), self.rounds(item, context)
+            )
         return [self.evaluate(item, context)]
 
     def rounds(self, loop: nodes.For, context: Context) -> list[Context]:
@@ -207,10 +212,14 @@ class Evaluator(Lookup):
             value = int(value)
         return value
 
+    def _each(self, exprs: Iterable[nodes.Expr], context: Context) -> list[Evaluated]:
+        """The values of expressions that do not depend on each other."""
+        return context.errors.every(lambda expr: self.evaluate(expr, context), exprs)
+
     def _fold(self, op: str, parts: tuple[nodes.Expr, ...], context: Context) -> Any:
-        result = self.evaluate(parts[0], context)
-        for part in parts[1:]:
-            result = self._combine(op, result, self.evaluate(part, context), parts[0], part, context)
+        result, *others = self._each(parts, context)
+        for part, value in zip(parts[1:], others, strict=True):
+            result = self._combine(op, result, value, parts[0], part, context)
         return result
 
     def _binary(self, expr: nodes.Binary, context: Context) -> Any:
@@ -218,9 +227,11 @@ class Evaluator(Lookup):
             first = self.truth(expr.left, context)
             return self.truth(expr.right, context) if first == (expr.op == "and") else first
         if expr.op in ("==", "!="):
-            left, right = self.word_or_value(expr.left, context), self.word_or_value(expr.right, context)
+            left, right = context.errors.every(
+                lambda side: self.word_or_value(side, context), (expr.left, expr.right)
+            )
             return self._same(left, right, expr, context) == (expr.op == "==")
-        left, right = self.evaluate(expr.left, context), self.evaluate(expr.right, context)
+        left, right = self._each((expr.left, expr.right), context)
         return self._combine(expr.op, left, right, expr.left, expr.right, context)
 
     def _same(self, left: Evaluated, right: Evaluated, expr: nodes.Binary, context: Context) -> bool:
@@ -260,7 +271,7 @@ class Evaluator(Lookup):
             raise context.error("argument", f"{call.name} takes no named arguments", by_name.span)
         if isinstance(function, Function):
             return self.call_function(function, call, context)
-        values = tuple([self.evaluate(arg.value, context) for arg in call.args])
+        values = tuple(self._each((arg.value for arg in call.args), context))
         named = arithmetic.FUNCTIONS.get(call.name)
         if named is None:
             raise self.unknown(call.name, call.span, context)

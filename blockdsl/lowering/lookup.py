@@ -55,10 +55,13 @@ class Lookup(Deciding):
             value = self._axis(value, axis, path, context)
         return value
 
-    def unknown(self, name: str, span: Span, context: Context, help: str = "") -> ArchError:
+    def unknown(
+        self, name: str, span: Span, context: Context, help: str = "", *, network: bool = False
+    ) -> ArchError:
         """The error for a name that nobody bound, with the nearest that somebody did.
 
-        `span` begins with the name. `help` is said where no name is near.
+        `span` begins with the name. `help` is said where no name is near. Where a `network` stands, no
+        function of numbers is meant.
         """
         span = Span(span.source, span.start, span.start + len(name))
         if context.errors.names_missing:
@@ -75,16 +78,17 @@ class Lookup(Deciding):
         if ops.find(name) is not None:
             return context.error("value", f"{name} is an operation; a value stands here", span)
         what = "operation" if name.isupper() and len(name) > 1 else "name"
-        help = self._meant(name, context) or help
+        help = self._meant(name, context, network=network or name.isupper()) or help
         return context.error("name", f"unknown {what} {cut(name)}", span, help=help)
 
-    def _meant(self, name: str, context: Context) -> str:
+    def _meant(self, name: str, context: Context, *, network: bool) -> str:
         """What an unknown name is here, where that can be told."""
         if meant := ops.find(foreign.counterpart(name)):
             return f"{name} is {meant.name} here: {signature(meant)}"
         if fix := foreign.remark(name) or size_in_brackets(name, context):
             return fix
-        known = [*context.scope.known(), *arithmetic.FUNCTIONS, *ops.all_operations(), AUX]
+        functions = () if network else arithmetic.FUNCTIONS
+        known = [*context.scope.known(), *functions, *ops.all_operations(), AUX]
         return did_you_mean(name, known) if len(name) > 1 else ""
 
     def refuse_unknown_word(self, expr: nodes.Expr, context: Context) -> None:

@@ -57,7 +57,7 @@ def parse(source: Source) -> nodes.File:
             wrong = refused
         errors.tell(wrong)
         start = next_start(text, begun, wrong.diagnostic.marks[0].span.end)
-    errors.raise_found(in_order=True)
+    errors.raise_found()
     assert file is not None
     if not file.statements:
         raise empty_file(source)
