@@ -86,7 +86,8 @@ class Errors:
 
     Work goes on after an error with a value that is not known. Whatever needs such a value raises
     `already_told()`, which adds nothing here: one mistake has one message. A place has one message too,
-    however often it is reached. After an error of size (a limit was passed) nothing goes on.
+    however often it is reached, and so has an unknown name. After an error of size (a limit was passed)
+    nothing goes on.
     """
 
     def __init__(self, *, first_only: bool = False) -> None:
@@ -96,6 +97,7 @@ class Errors:
         self.names_missing = False
         """Whether definitions could not be read, so that an unknown name may be no mistake."""
         self._places: set[object] = set()
+        self._names: set[str] = set()
 
     def tell(self, wrong: ArchError) -> None:
         """Keep an error, or raise it again where nothing can go on after it."""
@@ -114,6 +116,12 @@ class Errors:
             if place not in self._places:
                 self._places.add(place)
                 self.found.append(diagnostic)
+
+    def is_told(self, name: str) -> bool:
+        """Whether a name was told of as unknown before; from now on it is."""
+        before = name in self._names and not self.first_only
+        self._names.add(name)
+        return before
 
     @contextmanager
     def gathering(self) -> Iterator[None]:

@@ -207,6 +207,8 @@ def _converted(
         return argument.convert(value)
     except ValueError as refused:
         unknown = isinstance(arg.value, nodes.Path) and value == arg.value.span.text
+        if unknown and context.errors.is_told(str(value)):
+            raise already_told() from None
         known = context.scope.known()
         raise context.error(
             "argument",

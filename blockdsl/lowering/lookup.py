@@ -77,6 +77,8 @@ class Lookup(Deciding):
             )
         if ops.find(name) is not None:
             return context.error("value", f"{name} is an operation; a value stands here", span)
+        if context.errors.is_told(name):
+            return already_told()
         what = "operation" if name.isupper() and len(name) > 1 else "name"
         help = self._meant(name, context, network=network or name.isupper()) or help
         return context.error("name", f"unknown {what} {cut(name)}", span, help=help)

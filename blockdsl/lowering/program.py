@@ -10,7 +10,7 @@ from typing import Any
 
 from blockdsl import nodes
 from blockdsl.collecting import collecting_later
-from blockdsl.diagnostics import ArchError, error
+from blockdsl.diagnostics import ArchError, Errors, error
 from blockdsl.ir import Graph, Value, find_path, verify
 from blockdsl.lowering.choices import ChoicePoint, Chooser, refuse
 from blockdsl.lowering.context import Context, Naming, Scope, Trace
@@ -39,7 +39,10 @@ class Meta:
 
 @dataclass
 class Program:
-    """A lowered file. `decisions` are the choices that were reached, by path, with their values."""
+    """A lowered file. `decisions` are the choices that were reached, by path, with their values.
+
+    What is evaluated in its `context` ends with the first error.
+    """
 
     file: nodes.File
     graph: Graph
@@ -146,7 +149,7 @@ def _program(
     return Program(
         file, lowering.graph, meta, params, recipe,
         tuple(s for s in file.statements if isinstance(s, nodes.Check)), search,
-        lowering.decisions, lowering, context,
+        lowering.decisions, lowering, context.but(errors=Errors(first_only=True)),
     )  # fmt: skip
 
 
