@@ -118,8 +118,8 @@ class Errors:
                 self.found.append(diagnostic)
 
     def is_told(self, name: str) -> bool:
-        """Whether a name was told of as unknown before; from now on it is."""
-        before = name in self._names and not self.first_only
+        """Whether an unknown name was told of before, or may be no mistake; from now on it is told of."""
+        before = self.names_missing or (name in self._names and not self.first_only)
         self._names.add(name)
         return before
 

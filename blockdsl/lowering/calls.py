@@ -233,10 +233,11 @@ class Calls(Replaying):
     def _given(
         self, params: tuple[nodes.Param, ...], call: nodes.Call, context: Context
     ) -> Mapping[str, nodes.Arg]:
-        """The written arguments by parameter; one that is needed and missing is told of."""
+        """The written arguments by parameter; what is wrong with them is told of."""
         names = [p.name for p in params]
-        given = assign(call, names, context)
+        given: Mapping[str, nodes.Arg] = {}
         with context.errors.gathering():
+            given = assign(call, names, context)
             missing(call, (p.name for p in params if p.default is None), given, names, context)
         return given
 

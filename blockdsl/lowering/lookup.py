@@ -64,8 +64,6 @@ class Lookup(Deciding):
         function of numbers is meant.
         """
         span = Span(span.source, span.start, span.start + len(name))
-        if context.errors.names_missing:
-            return already_told()
         if name == "in":
             return context.error(
                 "name", "nothing flows in here", span,

@@ -62,6 +62,11 @@ def next_start(text: str, begun: int, stopped: int) -> tuple[int, str] | None:
 
 
 def _is_closed(text: str, start: int, end: int) -> bool:
-    """Whether no bracket is open at the end of a stretch."""
-    brackets = [m.group() for m in BRACKETS.finditer(text, start, end) if m.group() in "()[]{}"]
-    return sum(1 if bracket in "([{" else -1 for bracket in brackets) == 0
+    """Whether no bracket is open at the end of a stretch; one that closes nothing does not count."""
+    depth = 0
+    for bracket in BRACKETS.finditer(text, start, end):
+        if bracket[0] in ("(", "[", "{"):
+            depth += 1
+        elif bracket[0] in (")", "]", "}"):
+            depth = max(0, depth - 1)
+    return depth == 0
