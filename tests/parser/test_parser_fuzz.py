@@ -41,7 +41,8 @@ def test_a_tree_or_a_message(text: str) -> None:
     try:
         assert isinstance(parse(Source("x.arch", text)), File)
     except ArchError as error:
-        lines = str(error).split("\n")
-        assert lines[0].startswith("error[")
-        mark = error.diagnostic.marks
-        assert not mark or 0 <= mark[0].span.start < mark[0].span.end <= len(text)
+        assert all(part.startswith("error[") for part in str(error).split("\n\n")[: len(error.diagnostics)])
+        spans = [diagnostic.marks[0].span for diagnostic in error.diagnostics if diagnostic.marks]
+        assert len(spans) == len(error.diagnostics) or text.isspace() or len(error.diagnostics) == 1
+        assert all(0 <= span.start < span.end <= len(text) for span in spans)
+        assert spans == sorted(set(spans), key=lambda span: span.start)
