@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from blockdsl import nodes
-from blockdsl.diagnostics import Errors
+from blockdsl.diagnostics import Errors, already_told
 from blockdsl.ir import Segment, path_text
 from blockdsl.lowering.choices import ChoicePoint, Chooser, FloatRange, IntRange, Options, refuse
 from blockdsl.lowering.context import Context, Naming, place
@@ -18,8 +18,7 @@ class Deciding(Kinds):
     def __init__(self, choose: Chooser) -> None:
         super().__init__()
         self.choose = choose
-        # Choosers are asked in an order that ends with the first error.
-        self.errors = Errors(first_only=choose is not refuse)
+        self.errors = Errors()
         self.decisions: dict[str, tuple[ChoicePoint, Number]] = {}
 
     def decide(
@@ -63,6 +62,8 @@ class Deciding(Kinds):
         path = context.at or (naming.first_or_next(context.hint) if context.hint else naming.next(name))
         key = path_text(path)
         if key not in self.decisions:
+            if self.errors.found and self.choose is not refuse:
+                raise already_told()  # no network comes of this: nothing more is chosen for it
             point = ChoicePoint(key, domain, expr.span)
             self.decisions[key] = (point, self.choose(point))
         context.trace.choices[place(expr.span)] = self.decisions[key][1]

@@ -115,6 +115,18 @@ def test_no_traceback_in_any_command(command: str, file: str, capsys: pytest.Cap
     assert sorted(Path().iterdir()) == before
 
 
+@pytest.mark.parametrize("command", ["summary", "check", "compile", "space", "freeze"])
+def test_all_errors_of_a_file_at_once(command: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "two.arch").write_text("input 3x8x8\nnet CONV(0,3)-RELU\n    -FC(10,bais=no)\n")
+    assert run([command, "two.arch"]) == 1
+    text = capsys.readouterr().err
+    assert [line for line in text.splitlines() if line.startswith("  -->")] == [
+        "  --> two.arch:2:10",
+        "  --> two.arch:3:12",
+    ]
+    assert text.endswith("\n\n2 errors\n")
+
+
 def test_a_network_larger_than_the_machine(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["compile", "--input", "8", "-e", "FC(1000000)-FC(1000000000)"]) == 1
     assert capsys.readouterr().err.startswith(

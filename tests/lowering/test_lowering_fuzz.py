@@ -11,53 +11,54 @@ from blockdsl.ir import verify
 from blockdsl.lowering import lower
 from blockdsl.lowering.choices import refuse
 from blockdsl.lowering.network import Lowering
+from blockdsl.nodes import File
 from blockdsl.parser import parse
 from blockdsl.source import Source
 
 ZOO = Path(__file__).parents[2] / "zoo"
 NAMES = ("lenet5", "alexnet", "googlenet", "resnet18", "squeezenet1_0")
 FILES = {f"{name}.arch": (ZOO / f"{name}.arch").read_text(encoding="utf-8") for name in NAMES}
-WORDS = [
-    "0", "1", "2.5", "-3", "64", "1..4", "yes", '"same"', "in", "in.c", "c", "x", "if", "for", "",
-    "RELU", "CONV(8,3)", "CONV", "SPLIT(2)", "SUM", "[ID, ID]", "{1, 2}", "(1, 2)", "AUX(a, GAP)",
-    "+", "-", "*", "|", "?", "(", "]", ",",
+OPERANDS = [
+    "0", "1", "2.5", "64", "yes", '"same"', "in", "in.c", "c", "x", "RELU", "CONV(8,3)", "CONV", "SPLIT(2)",
+    "SUM", "[ID, ID]", "{1, 2}", "(1, 2)", "AUX(a, GAP)", "(RELU)?",
 ]  # fmt: skip
+SIGNS = ["+", "-", "*", "|", "==", ",", "(", "]", ""]
 
 _TOKEN = re.compile(r'"[^"\n]*"|#[^\n]*|\w+|[^\w\s]')
 
 
 @st.composite
 def changed(draw: st.DrawFn) -> tuple[str, str]:
-    """Name and text of a file in which one to three words or signs are others, doubled, or gone."""
+    """Name and text of a file in which one to three words or signs are others."""
     name, text = draw(st.sampled_from(sorted(FILES.items())))
     for _ in range(draw(st.integers(1, 3))):
         tokens = [token for token in _TOKEN.finditer(text) if token[0][0] != "#"]
         token = draw(st.sampled_from(tokens))
-        new = draw(
-            st.one_of(
-                st.sampled_from(WORDS), st.just(token[0] * 2), st.sampled_from(tokens).map(lambda t: t[0])
-            )
-        )
+        alike = [other[0] for other in tokens if other[0].isidentifier() == token[0].isidentifier()]
+        new = draw(st.sampled_from([*alike, *(OPERANDS if token[0][0].isalnum() else SIGNS)]))
         text = text[: token.start()] + new + text[token.end() :]
     return name, text
 
 
-def refused(source: Source, *, first_only: bool) -> ArchError | None:
+def refused(file: File, *, first_only: bool) -> ArchError | None:
     lowering = Lowering(refuse)
     lowering.errors.first_only = first_only
     try:
-        verify(lower(parse(source), lowering=lowering).graph)
+        verify(lower(file, lowering=lowering).graph)
     except ArchError as wrong:
         return wrong
     return None
 
 
-@settings(max_examples=150)
+@settings(max_examples=50)
 @given(changed())
-def test_a_graph_or_places(file: tuple[str, str]):
-    name, text = file
-    source = Source(name, text, folder=str(ZOO))
-    wrong, first = refused(source, first_only=False), refused(source, first_only=True)
+def test_a_graph_or_places(named: tuple[str, str]):
+    name, text = named
+    try:
+        file = parse(Source(name, text, folder=str(ZOO)))
+    except ArchError:
+        return  # tests/parser has these
+    wrong, first = refused(file, first_only=False), refused(file, first_only=True)
     assert (wrong is None) == (first is None)
     if wrong is None or first is None:
         return
