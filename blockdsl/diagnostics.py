@@ -137,12 +137,15 @@ class Errors:
         Raises:
             ArchError: an item was refused; that is told already.
         """
-        items = list(items)
         made = []
+        failed = False
         for item in items:
-            with self.gathering():
+            try:
                 made.append(make(item))
-        if len(made) < len(items):
+            except ArchError as wrong:
+                self.tell(wrong)
+                failed = True
+        if failed:
             raise already_told()
         return made
 

@@ -236,9 +236,11 @@ class Calls(Replaying):
         """The written arguments by parameter; what is wrong with them is told of."""
         names = [p.name for p in params]
         given: Mapping[str, nodes.Arg] = {}
-        with context.errors.gathering():
+        try:
             given = assign(call, names, context)
             missing(call, (p.name for p in params if p.default is None), given, names, context)
+        except ArchError as wrong:
+            context.errors.tell(wrong)
         return given
 
     def _parameters(
