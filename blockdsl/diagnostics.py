@@ -41,13 +41,15 @@ class Diagnostic:
         return self.text()
 
     def text(self, width: int | None = None) -> str:
-        """The whole message; quoted lines and what stands under them fit a terminal of `width` columns."""
-        head = f"error[{self.kind}]: {_bounded(self.message)}"
-        parts = [head, *_excerpt(self.marks, width)]
+        """The whole message; its lines fit a terminal of `width` columns."""
+        parts = [
+            _fitted(f"error[{self.kind}]: {_bounded(self.message)}", width),
+            *_excerpt(self.marks, width),
+        ]
         if self.calls:
-            parts.append("   in " + ", in ".join(map(_bounded, _shortened(self.calls))))
+            parts.append(_fitted("   in " + ", in ".join(map(_bounded, _shortened(self.calls))), width))
         if self.help:
-            parts.append(f"  help: {_bounded(self.help)}")
+            parts.append(_fitted(f"  help: {_bounded(self.help)}", width))
         return "\n".join(parts)
 
 
@@ -226,6 +228,14 @@ _MAX_LENGTH = 500
 def _bounded(text: str) -> str:
     text = visible(text, keep="\n")
     return text if len(text) <= _MAX_LENGTH else text[: _MAX_LENGTH - 1] + "…"
+
+
+def _fitted(text: str, width: int | None) -> str:
+    if width is None or len(text) * 2 <= width:  # no character takes more than two columns
+        return text
+    from blockdsl.tables import fitted
+
+    return fitted(text, width)
 
 
 def _shortened(calls: tuple[str, ...]) -> list[str]:

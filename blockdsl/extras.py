@@ -39,7 +39,7 @@ def require(extra: str, purpose: str) -> None:
         raise error(
             "missing",
             f"{purpose} without {' and '.join(missing)}, which {verb} not installed",
-            help=install_command(extra),
+            help=f"`{install_command(extra)}`",
         )
 
 

@@ -24,6 +24,10 @@ _LEAST = 12
 _MOST_LINES = 4
 """Nor does it take many more lines than these."""
 _PIECES = re.compile(r"[^\s,]*,+|[^\s,]+|\s+")
+_UNIT = r"(?:[kMGTP]?B|%|m?s|min)[,;.)]*"
+_WORDS = re.compile(rf"\s*(?:`[^`\n]*`|\S)+(?:(?<=\d) {_UNIT}(?!\S))?")
+_LABEL = re.compile(r"\s*(?:help: |note: |\S.*?\s{2,}(?=\S))?")
+_ASSIGNED = re.compile(r"[^=]*=|[^=]+")
 _STEPS = re.compile(r"[^.]*\.+|[^.]+")
 
 
@@ -208,13 +212,46 @@ def pairs(
     return lines
 
 
+def fitted(text: str, width: int, indent: str | None = None) -> str:
+    """A text whose lines fit a width, broken at spaces only.
+
+    A word that is longer than a line stays whole, so that a path can be copied; so does what stands in
+    backticks, such as a command. What follows the first line of a broken one begins behind its label
+    (`checks      6 hold`), or after `indent`.
+    """
+    lines = list[str]()
+    for line in text.split("\n"):
+        if cell_len(line) <= width:
+            lines.append(line)
+            continue
+        label = _LABEL.match(line)
+        size = cell_len(label[0]) if label else 0
+        if size > width // 2:
+            size = len(line) - len(line.lstrip()) + _GAP
+        lines.extend(_broken(line, width, " " * size if indent is None else indent))
+    return "\n".join(lines)
+
+
+def _broken(text: str, width: int, indent: str) -> Iterator[str]:
+    line = ""
+    for piece in _WORDS.findall(text):
+        if not line or cell_len(line) + cell_len(piece) <= width:
+            line += piece
+            continue
+        yield line
+        word = piece.lstrip()
+        line = indent[: max(0, width - cell_len(word))] + word  # a long word is indented less
+    yield line
+
+
 def wrapped(text: str, width: int, indent: str = "") -> list[str]:
     """A text in lines of a width, broken at spaces and after commas; what follows the first is indented.
 
-    A word is broken only if it is longer than a line; a number with its thousands' commas is one word.
+    A word is broken only if it is longer than a line, after `=` if it has one; a number with its thousands'
+    commas is one word.
     """
     lines, line = list[str](), ""
-    for piece in _pieces(text):
+    for piece in _pieces(text, width - cell_len(indent)):
         room = width - (cell_len(indent) if lines else 0)
         if cell_len(line) + cell_len(piece.rstrip()) <= room:
             line += piece
@@ -229,7 +266,7 @@ def wrapped(text: str, width: int, indent: str = "") -> list[str]:
     return [lines[0], *(indent + line for line in lines[1:])]
 
 
-def _pieces(text: str) -> list[str]:
+def _pieces(text: str, room: int) -> list[str]:
     """The parts that a line may be broken between; `1,234` and `2.05 kB` are one."""
     pieces: list[str] = []
     for piece in _PIECES.findall(text):
@@ -242,11 +279,12 @@ def _pieces(text: str) -> list[str]:
             pieces.append(pieces.pop() + joined if before.isspace() else joined)
         else:
             pieces.append(piece)
-    return pieces
+    long = (_ASSIGNED.findall(piece) if cell_len(piece) > room else [piece] for piece in pieces)
+    return [part for parts in long for part in parts]
 
 
 def _is_unit(number: str, unit: str) -> bool:
-    return bool(re.fullmatch(r".*\d", number) and re.fullmatch(r"(?:[kMGTP]?B|%|s|min)[,;.)]*", unit))
+    return bool(re.fullmatch(r".*\d", number) and re.fullmatch(_UNIT, unit))
 
 
 def _broken_name(name: str, width: int) -> list[str]:

@@ -36,7 +36,7 @@ def test_a_message_names_what_is_missing_and_an_extra_that_brings_it(
         require(extra, "cannot begin")
     text = str(raised.value)
     assert text.startswith("error[missing]: cannot begin without ")
-    assert text.endswith(f'  help: pip install "blockdsl[{extra}]" "torch==2.13.0"')
+    assert text.endswith(f'  help: `pip install "blockdsl[{extra}]" "torch==2.13.0"`')
     brought = {re.split(r"[<>=]", requirement)[0] for requirement in DECLARED[extra]}
     for module in EXTRAS[extra]:
         assert module in text and module in brought

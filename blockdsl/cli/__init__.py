@@ -29,9 +29,9 @@ def run(arguments: Sequence[str]) -> int:
         say(closed, to_stderr=True)
         return 1
     try:
-        from blockdsl.cli.app import app
+        from blockdsl.cli.app import application
 
-        app(args=list(arguments), prog_name="blockdsl")
+        application()(args=list(arguments), prog_name="blockdsl")
     except SystemExit as done:
         code = done.code if isinstance(done.code, int) else int(bool(done.code))
         if code == INTERRUPTED:

@@ -26,42 +26,33 @@ from blockdsl.cli import (
     zoo,
 )
 from blockdsl.cli.streams import say
-from blockdsl.cli.usage import Command, Commands
+from blockdsl.cli.usage import FRAMED, Command, Commands
 
-# The framed help cuts the names of options on a narrow terminal; the plain one wraps.
-_COLUMNS = shutil.get_terminal_size().columns
-_NARROW = _COLUMNS < 80
+_MODULES = (
+    compile, render, compare, diff, summary, check, fmt, zoo, train, weights, space, freeze, open, search,
+    best, report,
+)  # fmt: skip
 
-app = typer.Typer(
-    name="blockdsl",
-    cls=Commands,
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None if _NARROW else "markdown",
-    context_settings={
-        "help_option_names": ["-h", "--help"],
-        "terminal_width": _COLUMNS if _NARROW else None,
-    },
-)
-for module in (
-    compile,
-    render,
-    compare,
-    diff,
-    summary,
-    check,
-    fmt,
-    zoo,
-    train,
-    weights,
-    space,
-    freeze,
-    open,
-    search,
-    best,
-    report,
-):
-    app.command(module.NAME, cls=Command)(module.command)
+
+def application() -> typer.Typer:
+    """The application, whose help fits the terminal as it is now."""
+    columns = shutil.get_terminal_size().columns
+    narrow = columns < FRAMED
+    app = typer.Typer(
+        name="blockdsl",
+        cls=Commands,
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None if narrow else "markdown",
+        context_settings={
+            "help_option_names": ["-h", "--help"],
+            "terminal_width": columns if narrow else None,
+        },
+    )
+    app.callback()(describe)
+    for module in _MODULES:
+        app.command(module.NAME, cls=Command)(module.command)
+    return app
 
 
 def _version(asked: bool) -> None:
@@ -72,7 +63,6 @@ def _version(asked: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def describe(
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")

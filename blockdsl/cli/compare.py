@@ -49,7 +49,7 @@ def command(
     error has a column of its own. Of a study's trials the error is the measured one, on the study's
     validation images.
 
-    `blockdsl compare alexnet vgg16 googlenet resnet50 densenet121 --error top-1 -o chart.svg`
+    `blockdsl compare alexnet vgg16 googlenet resnet50 --error top-1 -o chart.svg`
 
     `blockdsl compare study:residual-digits lenet5_1998 -o chart.svg`
     """
@@ -66,7 +66,7 @@ def command(
     comparison = compare(*networks, best=best, storage=storage)
     asked = comparison.metric(metric) if metric else None
     if as_json:
-        say(comparison.to_json())
+        say(comparison.to_json(), whole=True)
     else:
         show_table(*comparison.table(asked))
     drawn = (asked or comparison.metric() or METRICS[0]) if output else asked

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from blockdsl.cli.display import show_lines
 from blockdsl.cli.options import read_file
 from blockdsl.cli.streams import say
 
@@ -44,20 +43,20 @@ def command(
     one, two = (network.summary() for network in networks)
     if as_json:
         told = {"same": not changes, "changes": [change.to_dict() for change in changes]}
-        say(json.dumps(told, indent=2))
+        say(json.dumps(told, indent=2), whole=True)
         return
-    show_lines([f"{one.title or first} -> {two.title or second}"])
+    say(f"{one.title or first} -> {two.title or second}")
     if not changes:
         say("the same network")
         return
-    show_lines([*_totals(one, two), ""], indent=" " * 12)
+    say("\n".join([*_totals(one, two), ""]), indent=" " * 12)
     lines = changes if every else summed_up(found)
     for change in lines if every else lines[:MOST]:
-        show_lines(_lines(change), indent="      ")
+        say("\n".join(_lines(change)), indent=" " * 6)
     if not every and len(lines) > MOST:
         say(f"… and {len(lines) - MOST} more")
     if len(lines[:MOST]) < len(changes) and not every:
-        show_lines(["", f"told in short; --all tells each of the {len(found)} changes"])
+        say(f"\ntold in short; --all tells each of the {len(found)} changes")
 
 
 def _totals(one: Summary, two: Summary) -> list[str]:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from blockdsl.cli.streams import say
+from blockdsl.cli.streams import say, width_of
 from blockdsl.visible import visible
 
 if TYPE_CHECKING:
@@ -23,7 +21,8 @@ def show_summary(summary: Summary, *, expand: bool = False) -> None:
     """Print the table and the totals."""
     from blockdsl.analysis import table
 
-    if not sys.stdout.isatty():
+    width = width_of(sys.stdout)
+    if width is None:
         say(table.plain(summary, expand=expand))
         return
     from blockdsl.tables import Column, Part, Table, pairs, wrapped
@@ -31,7 +30,6 @@ def show_summary(summary: Summary, *, expand: bool = False) -> None:
     rows = [[visible(text) for text in table.cells(row)] for row in summary.rows(expand=expand)]
     kinds: list[Kind] = ["name", "text", "name", *["number"] * (len(table.HEADER) - 3)]  # type: ignore[list-item]
     columns = [Column(head, kind) for head, kind in zip(table.HEADER, kinds, strict=True)]
-    width = _width()
     _styled([(Part(text, "title"),) for text in wrapped(table.title_line(summary), width)])
     _styled(Table(columns, rows, ruled=True).lines(width))
     _styled(pairs(table.totals(summary), width, labels=12))
@@ -42,35 +40,36 @@ def show_table(
 ) -> None:
     """Print a table of words; what the columns hold is told from the cells unless it is said."""
     rows = [[visible(text) for text in row] for row in rows]
-    if sys.stdout.isatty():
+    if width := width_of(sys.stdout):
         from blockdsl.tables import Column, Table
 
         columns = columns or [
             Column(head, _kind([row[i] for row in rows], i)) for i, head in enumerate(header)
         ]
-        _styled(Table(columns, rows, ruled=True).lines(_width()))
+        _styled(Table(columns, rows, ruled=True).lines(width))
         return
     from blockdsl.analysis.table import text_table
 
     say(text_table(header, rows))
 
 
-def show_lines(lines: Iterable[str], indent: str = "") -> None:
-    """Print lines; on a terminal those that are too long go on in the next, after an indent."""
-    if not sys.stdout.isatty():
-        say("\n".join(lines))
-        return
-    from blockdsl.tables import wrapped
+def show_pairs(rows: Sequence[tuple[str, str]], indent: str = "  ") -> None:
+    """Print lines of a label and words; on a terminal the words wrap beside the label."""
+    rows = [(indent + visible(label), visible(words)) for label, words in rows]
+    from blockdsl.tables import as_text, pairs
 
-    for line in lines:
-        level = " " * (len(line) - len(line.lstrip()))
-        say("\n".join(wrapped(visible(line), _width(), indent or level)))
+    width = width_of(sys.stdout)
+    lines = pairs(rows, width)
+    if width:
+        _styled(lines)
+    else:
+        say(as_text(lines))
 
 
-def show_error(wrong: ArchError) -> None:
-    """Print what is wrong to standard error, so that it fits if that is a terminal."""
-    width = os.get_terminal_size(sys.stderr.fileno()).columns if sys.stderr.isatty() else None
-    say(wrong.text(width), to_stderr=True)
+def show_error(wrong: ArchError, *, to_stderr: bool = True) -> None:
+    """Print what is wrong, so that it fits if standard error, or standard output, is a terminal."""
+    width = width_of(sys.stderr if to_stderr else sys.stdout)
+    say(wrong.text(width), to_stderr=to_stderr, whole=True)
 
 
 @contextmanager
@@ -98,10 +97,6 @@ def _kind(cells: Sequence[str], index: int) -> Kind:
     if all(_NUMBER.fullmatch(cell) for cell in cells):
         return "number"
     return "text" if any(" " in cell for cell in cells) else "name"
-
-
-def _width() -> int:
-    return shutil.get_terminal_size().columns
 
 
 _STYLES = {"plain": "", "title": "bold", "head": "dim", "name": "cyan", "note": "dim"}

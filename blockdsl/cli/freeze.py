@@ -56,7 +56,7 @@ def command(
 
     `blockdsl space FILE` lists the paths.
 
-    `blockdsl freeze residual --choose width=16 --choose 'shortcut=projection' --first -o net.arch`
+    `blockdsl freeze residual --choose width=16 --first -o net.arch`
     """
     from blockdsl.search.frozen import frozen_text
     from blockdsl.search.space import Space

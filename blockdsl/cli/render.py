@@ -58,7 +58,7 @@ def command(
 
     `blockdsl render resnet50 -o net.svg -o net.png`
 
-    `blockdsl render fractalnet_20 --depth 0 --open 'fractal_block[1]' --by params -o net.png`
+    `blockdsl render fractalnet_20 --open 'fractal_block[1]' --by params -o net.png`
     """
     from blockdsl.parser import parse
     from blockdsl.render import Options, check_kind, draw

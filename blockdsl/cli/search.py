@@ -248,7 +248,7 @@ def _summary(
     for trial in status.best[:5]:
         say(f"best    trial {trial.number}: {values_text(objectives, trial.values)}")
     where = f" --storage {storage}" if storage else ""
-    say(f"next    blockdsl best {name}{where} -o winners/")
+    say(f"next    blockdsl best {name}{where} -o winners/", whole=True)
 
 
 def _why_early(status: Status, *, timeout: bool) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from blockdsl.cli.display import show_table
+from blockdsl.cli.display import show_error, show_pairs, show_table
 from blockdsl.cli.options import (
     ExpressionOption,
     FileArgument,
@@ -75,7 +75,7 @@ def _describe(space: Space, found: Survey) -> None:
     if found.points:
         sometimes = frozenset(path for path, times in found.reached.items() if times < found.drawn)
         say("\nchoices")
-        _columns(tree_lines(choice_tree(found.points, sometimes)))
+        show_pairs(tree_lines(choice_tree(found.points, sometimes)))
     say(f"\ndrawn {found.drawn} times")
     rows = list(_shares(space, found))
     if len(found.candidates) > 1:
@@ -83,11 +83,13 @@ def _describe(space: Space, found: Survey) -> None:
     for figure in ("params", "macs") if found.candidates else ():
         low, high = found.range_of(figure)
         rows.append((figure, f"{low:,} to {high:,}"))
-    _columns(rows)
+    show_pairs(rows)
     if reason := _unwritable(space):
-        say(f"\nits networks cannot be written as files:\n{reason}")
+        say("\nits networks cannot be written as files:")
+        show_error(reason, to_stderr=False)
     for refused, times in found.refusals.most_common(3):
-        say(f"\n{times} of {found.drawn} do not go together, such as:\n{found.refused[refused]}")
+        say(f"\n{times} of {found.drawn} do not go together, such as:")
+        show_error(found.refused[refused], to_stderr=False)
 
 
 def _unwritable(space: Space) -> ArchError | None:
@@ -139,9 +141,3 @@ def _list(space: Space, candidates: Iterator[Candidate | ArchError]) -> None:
 
 def _quoted(text: str) -> str:
     return f"'{text}'" if any(c in text for c in " (){}|*?") else text
-
-
-def _columns(rows: list[tuple[str, str]]) -> None:
-    width = max((len(first) for first, _ in rows), default=0)
-    for first, second in rows:
-        say(f"  {first:<{width}}  {second}".rstrip())

@@ -12,12 +12,29 @@ from blockdsl.output import in_words
 from blockdsl.visible import visible
 
 
-def say(text: object, *, to_stderr: bool = False, end: str = "\n") -> None:
+def width_of(stream: TextIO) -> int | None:
+    """The columns of the terminal that a stream writes to; None where it is none."""
+    if not stream.isatty():
+        return None
+    columns = os.environ.get("COLUMNS", "")
+    wished = int(columns) if columns.isdecimal() else 0
+    return wished or os.get_terminal_size(stream.fileno()).columns or 80
+
+
+def say(
+    text: object, *, to_stderr: bool = False, end: str = "\n", indent: str | None = None, whole: bool = False
+) -> None:
     """Write text and flush it; characters that would act on a terminal are written out.
 
-    The text may have several lines. Nothing in it is markup.
+    The text may have several lines. Nothing in it is markup. On a terminal, lines that are too long go on in
+    the next, behind their label or after `indent`; `whole` leaves them as they are, to be copied.
     """
-    written = visible(str(text), keep="\n\t") + end
+    written = visible(str(text), keep="\n\t")
+    if not whole and (width := width_of(sys.stderr if to_stderr else sys.stdout)):
+        from blockdsl.tables import fitted
+
+        written = fitted(written, width, indent)
+    written += end
     if not to_stderr:
         sys.stdout.write(written)
         sys.stdout.flush()
@@ -32,7 +49,7 @@ def say(text: object, *, to_stderr: bool = False, end: str = "\n") -> None:
 def say_file(text: str) -> None:
     """Write the content of a text file to standard output: unchanged, except on a terminal."""
     if sys.stdout.isatty():
-        say(text, end="")
+        say(text, end="", whole=True)
         return
     sys.stdout.write(text)
     sys.stdout.flush()

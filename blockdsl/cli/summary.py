@@ -38,6 +38,6 @@ def command(
     if as_json:
         import json
 
-        say(json.dumps(result.to_dict(), indent=2))
+        say(json.dumps(result.to_dict(), indent=2), whole=True)
     else:
         show_summary(result, expand=expand)

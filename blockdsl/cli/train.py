@@ -104,8 +104,9 @@ def command(
 
     `blockdsl train lenet5 --data npz:mnist.npz --ensemble 5`
 
-    `blockdsl train resnet18 --data imagefolder:birds --set classes=20 --weights resnet18.safetensors
-    --freeze-until stage[3]`
+    `blockdsl train resnet18 --set classes=20 --data imagefolder:birds`
+
+    `blockdsl train resnet18 --weights resnet18.safetensors --freeze-until stage[3]`
     """
     from blockdsl import training
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -9,10 +10,14 @@ from typing import Any
 import typer
 from typer.core import TyperCommand, TyperGroup, TyperOption
 
+from blockdsl.tables import fitted
 from blockdsl.visible import visible
 
 UsageError: type[Exception] = typer.BadParameter.__bases__[0]
 """The class of all usage errors, which typer does not export."""
+
+FRAMED = 80
+"""The columns from which on help is framed, which cuts names on a narrower terminal; the plain one wraps."""
 
 
 class Command(TyperCommand):
@@ -29,7 +34,14 @@ class Command(TyperCommand):
 
 
 class Commands(TyperGroup):
-    """The commands; what they quote of the command line in an error of usage is made visible."""
+    """The commands; their list and errors of usage fit the terminal, and what those quote is visible."""
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """The plain list of commands, whose words wrap; typer's cuts them."""
+        named = ((name, self.get_command(ctx, name)) for name in self.list_commands(ctx))
+        rows = [(name, found.get_short_help_str(limit=1000)) for name, found in named if found]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
 
     def make_context(self, *args: Any, **extra: Any) -> Any:
         """As typer's."""
@@ -75,4 +87,9 @@ def _visible_usage() -> Iterator[None]:
         yield
     except UsageError as usage:
         usage.message = visible(usage.message, keep="\n")  # type: ignore[attr-defined]
+        columns = shutil.get_terminal_size().columns
+        if columns < FRAMED:
+            begin = "Error: "
+            text = fitted(begin + usage.format_message(), columns)  # type: ignore[attr-defined]
+            usage.format_message = lambda: text.removeprefix(begin)  # type: ignore[attr-defined]
         raise

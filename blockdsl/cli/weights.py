@@ -64,9 +64,9 @@ def command(
     What could be matched in two ways is refused: a map settles it, such as the line
     `stage[2].unit[1] = layer2.0`, or --trust-order. Nothing in the file is executed.
 
-    `blockdsl weights resnet50_v1_5 --from resnet50-11ad3fa6.pth -o resnet50_v1_5.safetensors`
+    `blockdsl weights resnet50_v1_5 --from resnet50.pth -o resnet50.safetensors`
 
-    `blockdsl weights resnet50_v1_5 --set classes=10 --partial --from resnet50.pth -o start.safetensors`
+    `blockdsl weights resnet50_v1_5 --set classes=10 --partial --from resnet50.pth`
     """
     if source is None:
         raise typer.BadParameter("name the state dict: --from STATE.pth", param_hint="--from")

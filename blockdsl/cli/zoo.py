@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from blockdsl.cli.display import show_table
-from blockdsl.cli.streams import say
+from blockdsl.cli.streams import say, say_file
 from blockdsl.diagnostics import error
 
 if TYPE_CHECKING:
@@ -39,7 +39,8 @@ class Entry:
 def command(
     name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="Show this one.")] = None,
     year: Annotated[
-        str | None, typer.Option("--year", metavar="2015|2012-2015|2012-|-2000", help="Published then.")
+        str | None,
+        typer.Option("--year", metavar="YEARS", help="Published then: 2015, 2012-2015, 2012- or -2000."),
     ] = None,
     family: Annotated[
         str | None,
@@ -84,13 +85,11 @@ def _show(name: str) -> None:
 
     source = find_source(name)
     network = architecture(source)
-    say(source.text)
+    say_file(f"{source.text}\n")
     summary = network.summary()
-    say(f"# {table.title_line(summary)}")
-    for what, words in table.totals(summary):
-        say(f"# {what:<12}{words}")
-    checks = network.check()
-    say(f"# {'checks':<12}{checks} hold")
+    say(f"# {table.title_line(summary)}", indent="#   ")
+    for what, words in [*table.totals(summary), ("checks", f"{network.check()} hold")]:
+        say(f"# {what:<12}{words}", indent=f"# {'':<12}")
 
 
 def _entry(name: str) -> Entry:

@@ -74,5 +74,5 @@ def refuse(point: ChoicePoint) -> NoReturn:
         "open",
         f"this file leaves choices open: {point.path}",
         point.span,
-        help=f"search it: blockdsl search {name} - or bind it: blockdsl freeze {name} --choose …",
+        help=f"search it: `blockdsl search {name}` - or bind it: `blockdsl freeze {name} --choose …`",
     )

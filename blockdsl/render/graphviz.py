@@ -35,7 +35,7 @@ def check_installed() -> None:
     if not can_draw():
         raise error(
             "missing", "pictures are laid out by Graphviz, and pygraphviz is not installed",
-            help="pip install pygraphviz (its wheels bring Graphviz along); .html needs none of it",
+            help="`pip install pygraphviz` (its wheels bring Graphviz along); .html needs none of it",
         )  # fmt: skip
 
 

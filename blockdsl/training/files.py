@@ -43,7 +43,7 @@ def read_npz(path: Path) -> tuple[Arrays, Arrays | None]:
     return train, test
 
 
-_NPZ = "write it with numpy.savez(path, x_train=…, y_train=…, x_test=…, y_test=…)"
+_NPZ = "write it with `numpy.savez(path, x_train=…, y_train=…, x_test=…, y_test=…)`"
 
 
 def _arrays(path: Path, arrays: dict[str, np.ndarray], part: str) -> Arrays | None:
@@ -99,7 +99,7 @@ def _torchvision(name: str) -> ModuleType:
             "missing",
             f"cannot read {name}: the installed torchvision does not load with torch {torch.__version__}: "
             f"{problem}",
-            help=install_command("vision", reinstall=True),
+            help=f"`{install_command('vision', reinstall=True)}`",
         ) from None
     return torchvision  # type: ignore[no-any-return]
 

@@ -18,9 +18,9 @@ from safetensors.torch import save_file
 from typer.main import get_command
 
 from blockdsl.cli import run
-from blockdsl.cli.app import app
+from blockdsl.cli.app import application
 
-COMMANDS = dict(get_command(app).commands)  # type: ignore[attr-defined]
+COMMANDS = dict(get_command(application()).commands)  # type: ignore[attr-defined]
 SPACE = "input 1x8x8\nnet CONV({2,4},3)-FLATTEN-FC(10)\nsearch\n  minimize params\n"
 GOOD = "input 1x8x8\nnet CONV(4,3)-RELU-FLATTEN-FC(10)\n"
 

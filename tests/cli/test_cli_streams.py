@@ -20,12 +20,12 @@ from typer.main import get_command
 
 import blockdsl
 from blockdsl.cli import DEFECT, run
-from blockdsl.cli.app import app
+from blockdsl.cli.app import application
 from blockdsl.diagnostics import ArchError
 from blockdsl.output import replacing
 from blockdsl.visible import visible
 
-GROUP = get_command(app)
+GROUP = get_command(application())
 COMMANDS = GROUP.commands  # type: ignore[attr-defined]
 NEEDED = {"render": ["x", "-o", "x.svg"], "diff": ["x", "y"]}
 

@@ -9,10 +9,10 @@ from typer.core import TyperOption
 from typer.main import get_command
 
 from blockdsl.cli import run
-from blockdsl.cli.app import app
+from blockdsl.cli.app import application
 from blockdsl.cli.usage import UsageError
 
-GROUP = get_command(app)
+GROUP = get_command(application())
 COMMANDS = GROUP.commands  # type: ignore[attr-defined]
 OPTIONS = [
     (name, option)

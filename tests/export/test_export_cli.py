@@ -45,6 +45,6 @@ def test_missing_packages_are_named(
     assert run(["compile", "net.arch", "-o", "net.onnx"]) == 1
     assert capsys.readouterr().err == (
         "error[missing]: cannot write net.onnx without onnx and onnxscript, which are not installed\n"
-        f"  help: {install_command('onnx')}\n"
+        f"  help: `{install_command('onnx')}`\n"
     )
     assert [file.name for file in folder.iterdir()] == ["net.arch"]

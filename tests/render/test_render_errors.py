@@ -91,7 +91,7 @@ def test_without_graphviz_the_command_is_named(
     assert run(["render", "lenet5", "-o", "net.svg"]) == 1
     assert capsys.readouterr().err == (
         "error[missing]: pictures are laid out by Graphviz, and pygraphviz is not installed\n"
-        "  help: pip install pygraphviz (its wheels bring Graphviz along); .html needs none of it\n"
+        "  help: `pip install pygraphviz` (its wheels bring Graphviz along); .html needs none of it\n"
     )
     assert run(["render", "lenet5", "-o", "net.html"]) == 0
 

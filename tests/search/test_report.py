@@ -386,5 +386,5 @@ def test_a_missing_library_is_named_with_its_command(
     assert run(["report", "made"]) == 1
     assert capsys.readouterr().err == (
         "error[missing]: cannot write a report without plotly, which is not installed\n"
-        f"  help: {install_command('report')}\n"
+        f"  help: `{install_command('report')}`\n"
     )

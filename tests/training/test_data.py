@@ -141,7 +141,7 @@ def test_without_torchvision_the_extra_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "torchvision", None)
     assert message("cifar10") == (
         "error[missing]: cannot read cifar10 without torchvision, which is not installed\n"
-        f"  help: {install_command('vision')}"
+        f"  help: `{install_command('vision')}`"
     )
 
 
@@ -153,7 +153,7 @@ def test_a_torchvision_for_another_torch_is_to_be_replaced(monkeypatch, tmp_path
     assert message("mnist") == (
         "error[missing]: cannot read mnist: the installed torchvision does not load with torch "
         f"{torch.__version__}: operator torchvision::nms does not exist\n"
-        f"  help: {install_command('vision', reinstall=True)}"
+        f"  help: `{install_command('vision', reinstall=True)}`"
     )
 
 
