@@ -127,5 +127,8 @@ def test_a_phone_and_a_laptop_show_it_without_overflow_and_readable(
     for part in chromium.find_elements(By.CSS_SELECTOR, "details:not([open]) > summary"):
         part.click()
     assert overflow(chromium) == 0
+    # The choices of a trial stand below its figures on a phone: nothing is to be scrolled sideways.
+    trials = chromium.find_element(By.CSS_SELECTOR, ".trials")
+    assert int(trials.get_property("scrollWidth")) <= int(trials.get_property("clientWidth"))
     assert faint(chromium) == []
     forget(chromium)
