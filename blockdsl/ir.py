@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from blockdsl.diagnostics import did_you_mean, error
 from blockdsl.frozen import FrozenDict
 from blockdsl.ops import Operation, Shape
+from blockdsl.rounding import rounded_text
 from blockdsl.source import Span
 
 if TYPE_CHECKING:
@@ -118,7 +119,7 @@ class BlockCall:
         calls = []
         call: BlockCall | None = self
         while call is not None:
-            calls.append(f"{call} called at {call.span}")
+            calls.append(f"{rounded_text(str(call))} called at {call.span}")
             call = call.outer
         return tuple(calls)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import PurePath
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,11 @@ class Source:
 
     def __repr__(self) -> str:
         return f"Source({self.name!r})"
+
+    @property
+    def stem(self) -> str:
+        """The file's name without its folder and ending; empty for a text that comes from no file."""
+        return "" if self.name == "-e" or self.name.startswith("<") else PurePath(self.name).stem
 
     @cached_property
     def _starts(self) -> list[int]:

@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "blockdsl"
 FLOORS = {
-    "source": 0, "visible": 0, "tables": 0, "output": 0,
+    "source": 0, "visible": 0, "tables": 0, "output": 0, "rounding": 0,
     "diagnostics": 0, "resources": 0, "collecting": 0, "frozen": 0, "extras": 0,
     "nodes": 1, "ops": 1, "recipe": 1,
     "parser": 2, "printer": 2,

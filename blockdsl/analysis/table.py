@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from blockdsl.analysis.folding import Row
 from blockdsl.analysis.receptive import input_extent
 from blockdsl.ops import Shape
+from blockdsl.rounding import rounded_text
 
 if TYPE_CHECKING:
     from blockdsl.analysis.summary import Summary
@@ -71,7 +72,7 @@ def cells(row: Row) -> tuple[str, ...]:
         return name, "", "", "", "", ""
     return (
         name,
-        row.text,
+        rounded_text(row.text),
         shape_text(row.shape),
         f"{row.params:,}" if row.params else "",
         f"{row.macs:,}" if row.macs else "",

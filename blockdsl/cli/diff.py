@@ -9,6 +9,7 @@ import typer
 
 from blockdsl.cli.options import read_file
 from blockdsl.cli.streams import say
+from blockdsl.rounding import rounded_text
 
 if TYPE_CHECKING:
     from blockdsl.analysis import Summary
@@ -74,9 +75,12 @@ def _totals(one: Summary, two: Summary) -> list[str]:
 def _lines(change: Change) -> list[str]:
     word = "layers" if change.kind == "fed" else "times"
     times = f" ({change.times} {word})" if change.times > 1 else ""
-    text = change.before or change.after
-    if change.before and change.after and change.before != change.after:
-        text = f"{change.before} -> {change.after}"
+    before, after = rounded_text(change.before), rounded_text(change.after)
+    if before == after:  # the difference may be in a digit that rounding drops
+        before, after = change.before, change.after
+    text = before or after
+    if before and after and before != after:
+        text = f"{before} -> {after}"
     text += f", {change.parts} changes" if change.parts > 1 else ""
     delta = change.delta
     costs = [f"{delta.params:+,} parameters"] if delta.params else []

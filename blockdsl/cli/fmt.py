@@ -52,7 +52,7 @@ def _format(source: Source, check: bool) -> bool:
     from blockdsl.printer import format_file
 
     text = format_file(parse(source))
-    in_place = source.name not in ("<stdin>", "<expression>")
+    in_place = bool(source.stem)
     if check:
         if text != source.text:
             say(f"{source.name}: would be formatted", to_stderr=True)

@@ -62,7 +62,7 @@ def _given(expression: str) -> Source:
         expression.encode()
     except UnicodeEncodeError:
         raise error("file", "the text of -e is not UTF-8") from None
-    return Source("<expression>", expression)
+    return Source("-e", expression)
 
 
 def read_file(file: str) -> Source:

@@ -123,7 +123,7 @@ def command(
     )  # fmt: skip
     space = setup.space()
     _check(setup, space, plan)
-    name = study or f"{Path(source.name).stem.strip('<>')}-{table.stem if table else data.partition(':')[0]}"
+    name = study or f"{source.stem or 'network'}-{table.stem if table else data.partition(':')[0]}"
     folder = folder_of(name)
     with alone(folder), accessible(storage, folder):
         _search(setup, space, plan, name, storage, folder, enqueue or [])

@@ -251,5 +251,4 @@ def _report(done: list[Epoch], epoch: Epoch) -> bool:
 
 
 def _name(architecture: Architecture) -> str:
-    source = architecture.program.file.span.source.name
-    return Path(source).stem.strip("<>")
+    return architecture.program.file.span.source.stem or "network"

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from blockdsl.codegen.containers import Block, Chain, Network
-from blockdsl.codegen.initial import check_terms
+from blockdsl.codegen.initial import located
 from blockdsl.codegen.layers.join import FractalMean, Sum
 from blockdsl.codegen.leaves import leaves_of
 from blockdsl.codegen.origin import Origin
@@ -43,8 +43,7 @@ def build(
     """
     if seed is not None and not -(2**63) <= seed < 2**64:
         raise error("option", f"a seed has 64 bits at most, {seed} has more")
-    terms = (init,) if isinstance(init, InitTerm) else tuple(init or (He(),))
-    check_terms(graph, terms)
+    terms = located(graph, (init,) if isinstance(init, InitTerm) else init or (He(),))
     device = torch.get_default_device() if device is None else torch.device(device)
     first = device if device.type == "meta" else torch.device("cpu")
     with torch.random.fork_rng(devices=[], enabled=seed is not None):

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
-from blockdsl.diagnostics import did_you_mean, error
-from blockdsl.ir import Graph, Layer, path_text
+from blockdsl.ir import Graph, Layer, find_path, parts_of
 from blockdsl.ops.core import Drawn
 from blockdsl.recipe.initial import He, InitTerm
 
@@ -26,33 +26,29 @@ class Uninitialised(TorchFunctionMode):
 
 
 def term_for(layer: Layer, terms: Iterable[InitTerm]) -> InitTerm:
-    """The last term that has no `at`, or whose `at` names the layer or a block around it."""
+    """The last of `located` terms that has no `at`, or whose `at` has the layer or a block around it."""
+    around = parts_of([layer.name])
     found: InitTerm = He()
     for term in terms:
-        if not term.at or not _names(layer).isdisjoint(term.at):
+        if not term.at or not around.isdisjoint(term.at):
             found = term
     return found
 
 
-def check_terms(graph: Graph, terms: Iterable[InitTerm]) -> None:
-    """Refuse names in `at` that no layer and no block has (raises `ArchError`)."""
-    wanted = {name for term in terms for name in term.at}
-    if not wanted:
-        return
-    known = set[str]().union(*(_names(layer) for layer in graph.layers()))
-    for name in sorted(wanted - known):
-        raise error(
-            "name",
-            f"init is to start {name}, but the network has no layer or block of that name",
-            help=did_you_mean(name, known),
-        )
+def located(graph: Graph, terms: Iterable[InitTerm]) -> tuple[InitTerm, ...]:
+    """The terms with the module names of the layers and blocks that their `at` means, in any spelling.
 
-
-def _names(layer: Layer) -> set[str]:
-    """A layer's name and those of the blocks around it: `stage1.unit2` and `stage[1].unit[2]`."""
-    dotted = layer.name.split(".")
-    prefixes = range(1, len(dotted) + 1)
-    return {".".join(dotted[:i]) for i in prefixes} | {path_text(layer.path[:i]) for i in prefixes}
+    Raises:
+        ArchError: `at` names what is no layer and no block.
+    """
+    terms = tuple(terms)
+    if not any(term.at for term in terms):
+        return terms
+    known = parts_of(layer.name for layer in graph.layers())
+    return tuple(
+        replace(term, at=tuple(find_path(name, known, "layer or block of `init`") for name in term.at))  # type: ignore[type-var]
+        for term in terms
+    )
 
 
 def initialise(module: nn.Module, weights: Iterable[Drawn], term: InitTerm) -> None:

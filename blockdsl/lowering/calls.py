@@ -22,6 +22,7 @@ from blockdsl.lowering.values import (
     Function,
     Kind,
     Tensors,
+    argument_text,
     shown,
 )
 from blockdsl.ops import Argument, Operation
@@ -205,7 +206,7 @@ class Calls(Replaying):
         trace = context.trace.calls[place(call.span)] = Trace()
         asked = self.asked
         names = self._parameters(block.params, given, value.scope, {"in": stream}, context, choosing, trace)
-        texts = FrozenDict({name: shown(names[name]) for name in given})
+        texts = FrozenDict({name: argument_text(names[name]) for name in given})
         block_call = BlockCall(block.name, texts, naming.path, call.span, context.call)
         name = module_name(naming.path)
         self.graph.blocks[name] = block_call

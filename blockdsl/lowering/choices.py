@@ -70,6 +70,7 @@ def refuse(point: ChoicePoint) -> NoReturn:
         ArchError: always.
     """
     name = point.span.source.name
+    name = {"-e": "-e …", "<stdin>": "-"}.get(name, name)
     raise error(
         "open",
         f"this file leaves choices open: {point.path}",

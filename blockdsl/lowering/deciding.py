@@ -8,6 +8,7 @@ from blockdsl.ir import Segment, path_text
 from blockdsl.lowering.choices import ChoicePoint, Chooser, FloatRange, IntRange, Options, refuse
 from blockdsl.lowering.context import Context, Naming, place
 from blockdsl.lowering.kinds import Kinds
+from blockdsl.rounding import exact
 
 Number = int | float
 
@@ -36,7 +37,7 @@ class Deciding(Kinds):
     ) -> Number:
         """The number chosen from a range."""
         if not low <= high:
-            raise context.error("choice", f"the range {low:g}..{high:g} is empty", expr.span)
+            raise context.error("choice", f"the range {exact(low)}..{exact(high)} is empty", expr.span)
         if expr.log and low <= 0:
             raise context.error("choice", "a log range begins above 0", expr.first.span)
         if step is not None and (step <= 0 or expr.log):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Any
 
 from blockdsl import nodes
 from blockdsl.ir import Value
+from blockdsl.rounding import exact, rounded
 from blockdsl.source import Span
 
 if TYPE_CHECKING:
@@ -107,7 +109,12 @@ _SHOWN_CHARACTERS = 60
 
 def shown(value: Evaluated) -> str:
     """A value as a message shows it: `64`, `[1, 2]`, `yes`, `CONV(3,3)-BN`; what is long is cut."""
-    return cut(_shown(value))
+    return cut(_shown(value, rounded))
+
+
+def argument_text(value: Evaluated) -> str:
+    """The value of a block's argument: as `shown`, with every digit of a number."""
+    return cut(_shown(value, exact))
 
 
 def cut(text: str) -> str:
@@ -115,11 +122,11 @@ def cut(text: str) -> str:
     return text if len(text) <= _SHOWN_CHARACTERS else text[: _SHOWN_CHARACTERS - 1] + "…"
 
 
-def _shown(value: Evaluated) -> str:
+def _shown(value: Evaluated, number: Callable[[float], str]) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, tuple):
-        items = [shown(item) for item in value[:_SHOWN_ITEMS]]
+        items = [cut(_shown(item, number)) for item in value[:_SHOWN_ITEMS]]
         return "[" + ", ".join(items + ["…"] * (len(value) > _SHOWN_ITEMS)) + "]"
     if isinstance(value, Closure):
         return " ".join(value.expr.span.text[: 2 * _SHOWN_CHARACTERS].split())
@@ -133,4 +140,4 @@ def _shown(value: Evaluated) -> str:
         return f'"{value}"'
     if isinstance(value, Broken):
         return "…"
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return number(value) if isinstance(value, float) else str(value)

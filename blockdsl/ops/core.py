@@ -15,6 +15,7 @@ from math import prod
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeVar, dataclass_transform, get_type_hints
 
 from blockdsl.ops.values import PAIRS, converter_of
+from blockdsl.rounding import exact
 
 if TYPE_CHECKING:
     from torch import nn
@@ -185,8 +186,8 @@ def _shown(argument: Argument, value: object) -> str:
 def _word(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
-    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
-        return str(int(value))
+    if isinstance(value, float):
+        return exact(value)
     return f"[{','.join(map(_word, value))}]" if isinstance(value, tuple) else str(value)
 
 

@@ -25,6 +25,7 @@ from blockdsl.render.words import (
     shape_text,
     short,
 )
+from blockdsl.rounding import rounded_text
 
 if TYPE_CHECKING:
     import pygraphviz
@@ -225,9 +226,9 @@ def _facts(item: Block | Node) -> Iterator[str]:
     if isinstance(item, Block) and item.choice:
         yield item.choice
     if isinstance(item, Block) and item.call:
-        yield str(item.call)
+        yield rounded_text(str(item.call))
     if isinstance(item, Node):
-        yield "-".join(str(layer.operation) for layer in item.layers)
+        yield "-".join(rounded_text(str(layer.operation)) for layer in item.layers)
     yield f"output {shape_text(item.shape)}"
     cost = item.cost
     yield f"{cost.params:,} parameters, {cost.macs:,} MACs, {cost.memory:,} bytes"

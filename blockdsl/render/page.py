@@ -17,6 +17,7 @@ from blockdsl.render.dot import totals
 from blockdsl.render.scene import Block, Edge, Node
 from blockdsl.render.view import View
 from blockdsl.render.words import Words, block_arguments, block_title, node_words, shape_text
+from blockdsl.rounding import rounded_text
 from blockdsl.source import Source, Span
 
 
@@ -134,8 +135,8 @@ class _Data:
 def _text(item: Block | Node) -> str:
     """The box in the language's words."""
     if isinstance(item, Node):
-        return "-".join(str(layer.operation) for layer in item.layers)
-    return str(item.call) if item.call and not item.choice else ""
+        return "-".join(rounded_text(str(layer.operation)) for layer in item.layers)
+    return rounded_text(str(item.call)) if item.call and not item.choice else ""
 
 
 def _spans(item: Block | Node) -> Iterator[Span]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from html import escape
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import Any, Self
 
 from blockdsl import nodes
@@ -164,8 +164,7 @@ def draw(
 def as_scene(unfolded: Unfolded, *, detail: bool = False) -> Scene:
     """The boxes of a file's network; those of a space say that it is one."""
     program = unfolded.program
-    name = program.file.span.source.name
-    title = program.meta.title or ("Network" if name.startswith("<") else PurePath(name).stem)
+    title = program.meta.title or program.file.span.source.stem or "Network"
     choices = {name: f"one of: {path}" for name, path in unfolded.choices.items()}
     boxes = scene(program.graph, title, detail=detail, choices=choices)
     boxes.notes, boxes.choices = unfolded.notes, unfolded.count

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from blockdsl.ir import Layer, path_text
 from blockdsl.ops import Operation, Shape
 from blockdsl.render.scene import Block, Node, role
+from blockdsl.rounding import rounded, rounded_text
 
 _SPOKEN = {
     "RELU": "ReLU", "RELU6": "ReLU6", "LEAKY": "leaky ReLU", "PRELU": "PReLU", "SILU": "SiLU",
@@ -89,7 +90,7 @@ def block_arguments(block: Block) -> str:
     """The arguments that a closed block was called with, where they are few: `c=128, n=4, s=2`."""
     if block.call is None:
         return ""
-    text = ", ".join(f"{name}={value}" for name, value in block.call.args.items())
+    text = ", ".join(f"{name}={rounded_text(value)}" for name, value in block.call.args.items())
     return text.replace("_", " ") if len(text) <= _LONGEST_ARGUMENTS else ""
 
 
@@ -116,10 +117,10 @@ def follower(layer: Layer) -> str:
     """`ReLU`, `dropout 0.5`; the language's own writing where there is no word for it."""
     name = layer.operation.name
     if name not in _SPOKEN:
-        return str(layer.operation)
+        return rounded_text(str(layer.operation))
     attribute = _WITH_NUMBER.get(name)
     value = getattr(layer.operation, attribute, None) if attribute else None
-    return _SPOKEN[name] if value is None else f"{_SPOKEN[name]} {value:.4g}"
+    return _SPOKEN[name] if value is None else f"{_SPOKEN[name]} {rounded(value)}"
 
 
 def _extras(operation: Operation) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from blockdsl.diagnostics import error
 from blockdsl.lowering import ChoicePoint, FloatRange, Options
+from blockdsl.rounding import exact
 from blockdsl.search.space import Domain, Value
 
 
@@ -49,9 +50,8 @@ def described(domain: Domain) -> str:
     """A domain as the language writes it: `{a, b}`, `{2..6}`, `{1e-4..1e-1 log}`."""
     if isinstance(domain, Options):
         return "{" + ", ".join(domain.texts) + "}"
-    step = f" step {domain.step:g}" if domain.step not in (None, 1) else ""
-    low, high = (f"{n:g}" if isinstance(domain, FloatRange) else str(n) for n in (domain.low, domain.high))
-    return "{" + f"{low}..{high}{step}{' log' if domain.log else ''}" + "}"
+    step = f" step {exact(domain.step)}" if domain.step and domain.step != 1 else ""
+    return "{" + f"{exact(domain.low)}..{exact(domain.high)}{step}{' log' if domain.log else ''}" + "}"
 
 
 def _number(text: str) -> int | float | None:

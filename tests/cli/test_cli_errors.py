@@ -92,7 +92,7 @@ FILES = [
     (
         ["train", "-e", "CONV(4,3)-FLATTEN-FC(5)", "--input", "1x8x8"],
         "error[train]: digits has 10 classes, the network yields 5\n"
-        "  --> <expression>:1:19\n"
+        "  --> -e:1:19\n"
         "     1 | CONV(4,3)-FLATTEN-FC(5)\n"
         "       |                   ^^^^^\n"
         "  help: end the network in FC(10), or --set classes=10 where it has that",

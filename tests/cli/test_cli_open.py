@@ -36,7 +36,7 @@ def test_open_to_the_screen(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["open", "-e", "CONV(8,3)-RELU-GAP-FC(2)", "--input", "3x8x8", "--width", "1,2"]) == 0
     shown = capsys.readouterr()
     assert shown.out == (
-        "# <expression> with its width opened by `blockdsl open`.\n\n"
+        "# -e with its width opened by `blockdsl open`.\n\n"
         "input 3x8x8\n\n"
         "let width   = {1, 2}  # all widths times this\n"
         "let wide(c) = max(1, round(width*c))\n\n"

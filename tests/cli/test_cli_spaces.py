@@ -72,7 +72,7 @@ def test_space_counts_what_real_numbers_leave(capsys: pytest.CaptureFixture[str]
 def test_space_shows_what_does_not_go_together(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["space", "-e", "input 1x8x8\nnet CONV(4,3)-(ID + CONV(8,{1,3},p1)) - FC(10)"]) == 0
     shown = capsys.readouterr().out
-    assert shown.startswith("<expression>: 2 assignments")
+    assert shown.startswith("-e: 2 assignments")
     assert " of 300 do not go together, such as:\nerror[shape]: cannot add" in shown
 
 

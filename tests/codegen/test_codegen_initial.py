@@ -107,11 +107,12 @@ def test_biases_norms_and_scales() -> None:
     assert not built(initial.He()).get_submodule("fc1").bias.any()
 
 
-def test_later_terms_override_at_their_places() -> None:
+@pytest.mark.parametrize("path", ["unit[2].conv[1]", "unit2.conv1", "unit[2].conv", "unit2.conv[1]"])
+def test_later_terms_override_at_their_places(path: str) -> None:
     module = built(
         initial.Normal(std=0.01),
         initial.Normal(std=0.5, at=("unit2", "stem")),
-        initial.Normal(std=0.1, at=("unit[2].conv[1]",)),
+        initial.Normal(std=0.1, at=(path,)),
     )
     stds = {"stem": 0.5, "unit1.conv1": 0.01, "unit2.conv1": 0.1, "fc1": 0.01}
     for name, std in stds.items():
@@ -122,8 +123,7 @@ def test_a_place_that_does_not_exist_is_refused() -> None:
     with pytest.raises(ArchError) as caught:
         built(initial.Normal(at=("stam",)))
     assert str(caught.value) == (
-        "error[name]: init is to start stam, but the network has no layer or block of that name\n"
-        "  help: did you mean stem?"
+        "error[name]: no layer or block of `init` is called stam\n  help: did you mean stem?"
     )
 
 

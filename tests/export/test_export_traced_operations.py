@@ -41,5 +41,5 @@ def test_operations_that_onnx_has_not(
     message = capsys.readouterr().err
     name = text.partition("(")[0]
     assert message.startswith(f"error[output]: {name} cannot be written as onnx: No ONNX function found for")
-    assert "\n  --> <expression>:1:1\n" in message
+    assert "\n  --> -e:1:1\n" in message
     assert list(tmp_path.iterdir()) == []

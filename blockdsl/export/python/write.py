@@ -12,6 +12,7 @@ from torch import nn
 from blockdsl.analysis import summarise
 from blockdsl.codegen import build, module_path
 from blockdsl.codegen.containers import Network
+from blockdsl.codegen.initial import located
 from blockdsl.codegen.tree import Node, tree
 from blockdsl.diagnostics import error
 from blockdsl.export.python.classes import Class, Writer
@@ -146,7 +147,7 @@ class _File:
         )
 
     def _initial(self) -> list[str]:
-        return initial_lines(self.graph, self.program.recipe.init, self.module)
+        return initial_lines(self.graph, located(self.graph, self.program.recipe.init), self.module)
 
     def _forward(self, plan: Plan, writer: Writer) -> list[str]:
         lines, outputs = statements(plan, writer.steps, names_of_inputs(plan))

@@ -8,6 +8,7 @@ from blockdsl import nodes
 from blockdsl.diagnostics import ArchError, error
 from blockdsl.parser import parse
 from blockdsl.passes.trees import bare
+from blockdsl.rounding import exact
 from blockdsl.source import Source
 
 Number = int | float
@@ -26,8 +27,9 @@ class Values:
         """As a choice of the language."""
         first, last = self.numbers[0], self.numbers[-1]
         if self.step is None:
-            return "{" + ", ".join(f"{n:g}" for n in self.numbers) + "}"
-        return "{" + f"{first:g}..{last:g}" + (f" step {self.step:g}" if self.step != 1 else "") + "}"
+            return "{" + ", ".join(map(exact, self.numbers)) + "}"
+        step = "" if self.step == 1 else f" step {exact(self.step)}"
+        return "{" + f"{exact(first)}..{exact(last)}{step}" + "}"
 
     def decision(self, number: Number) -> Number:
         """How a chooser decides for a number: its value in a range, its place in a list."""
