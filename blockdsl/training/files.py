@@ -28,7 +28,8 @@ def read_npz(path: Path) -> tuple[Arrays, Arrays | None]:
         ArchError: the file is missing, no archive, or its arrays do not fit each other.
     """
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        # NumPy leaves a broken archive open if it opens it itself.
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             arrays = {key: archive[key] for key in archive.files}
     except FileNotFoundError:
         raise error("data", f"there is no file {path}") from None

@@ -1,7 +1,9 @@
 """Data sets by name, and what they are turned into for a network."""
 
+import gc
 import math
 import sys
+import warnings
 from importlib.machinery import ModuleSpec
 from types import ModuleType, SimpleNamespace
 
@@ -124,7 +126,11 @@ def test_a_file_that_is_missing_or_no_archive(tmp_path):
     path = tmp_path / "none.npz"
     assert message(f"npz:{path}") == f"error[data]: there is no file {path}"
     path.write_bytes(b"PK\x03\x04 no archive")
-    assert "is not a numpy archive" in message(f"npz:{path}")
+    with warnings.catch_warnings(record=True) as left_open:
+        warnings.simplefilter("always")
+        assert "is not a numpy archive" in message(f"npz:{path}")
+        gc.collect()
+    assert not left_open
     np.save(tmp_path / "plain.npy", np.zeros(3))
     assert "is not a numpy archive" in message(f"npz:{tmp_path / 'plain.npy'}")
 
