@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from functools import cache
 from pathlib import Path
@@ -54,6 +55,24 @@ def read_source(path: str | Path, shown: str | None = None) -> Source:
     if "\0" in text:
         raise error("file", f"{name} is not a text file", help="an .arch file is UTF-8 text")
     return Source(name, text, str(file.resolve().parent))
+
+
+def read_text(path: Path, most: int = MAX_BYTES) -> str:
+    """The UTF-8 text of a file that may also be a pipe or a device, such as /dev/stdin.
+
+    Args:
+        path: the file.
+        most: bytes; of a larger file, or a device without an end, no more is read.
+
+    Raises:
+        OSError: it cannot be read or is larger.
+        UnicodeDecodeError: it is not a text.
+    """
+    with path.open("rb") as file:
+        raw = file.read(most + 1)
+    if len(raw) > most:
+        raise OSError(errno.EFBIG, f"it is larger than {most / 1e6:g} MB")
+    return raw.decode("utf-8")
 
 
 def names(kind: str) -> list[str]:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from blockdsl.ops import Operation, all_operations
+from blockdsl.ops.values import Range
 from blockdsl.recipe import Recipe
 from blockdsl.recipe.term import Term, terms_of, written
 
@@ -83,14 +84,14 @@ def _entry(declared: type[Operation | Term]) -> str:
     words = [
         f"`{a.name}` {_words(a.convert)}.\n"
         for a in declared.arguments.values()
-        if a.convert.__qualname__.startswith("one_of.")
+        if isinstance(a.convert, Range) or getattr(a.convert, "__qualname__", "").startswith("one_of.")
     ]
     text = inspect.cleandoc(declared.__doc__ or "")
     return f"\n### `{signature(declared)}`\n\n{text}\n" + "".join(["\n", *words] if words else [])
 
 
 def _words(convert: Callable[[Any], Any]) -> str:
-    """What a converter for words says that it takes."""
+    """What a converter says that it takes."""
     try:
         convert(None)
     except ValueError as refused:

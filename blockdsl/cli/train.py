@@ -66,7 +66,8 @@ def command(
         str | None, typer.Option("--precision", help="fp32, bf16, fp16 or fp64, in place of the file's.")
     ] = None,
     ensemble: Annotated[
-        int, typer.Option("--ensemble", min=1, help="Train so many networks and average their answers.")
+        int,
+        typer.Option("--ensemble", min=1, max=1000, help="Train so many networks and average their answers."),
     ] = 1,
     weights: Annotated[
         Path | None,

@@ -332,6 +332,11 @@ class Calls(Replaying):
                 help="AUX(name, head, weight=0.3): the name is that of its module and of its output",
             )  # fmt: skip
         weight = self.number(given["weight"].value, context, "a weight") if "weight" in given else 1.0
+        if weight < 0:
+            raise context.error(
+                "argument", f"weight of AUX takes a number, 0 or more, not {shown(weight)}",
+                given["weight"].value.span,
+            )  # fmt: skip
         path = context.naming.claim(name)
         if path is None or any(a.name == name for a in self.graph.auxiliaries):
             raise context.error(

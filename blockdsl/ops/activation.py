@@ -10,7 +10,7 @@ from typing import Annotated
 
 from blockdsl.ops.core import Operation, OpError, Shape, operation
 from blockdsl.ops.geometry import channels
-from blockdsl.ops.values import one_of
+from blockdsl.ops.values import NotNegative, Positive, one_of
 
 Per = Annotated[str, one_of("channel", "layer")]
 Approximation = Annotated[str, one_of("none", "tanh")]
@@ -151,17 +151,15 @@ class HardTanh(Operation):
 
     def check(self) -> None:
         _ordered(self.name, self.low, self.high)
+        if self.low == self.high:
+            raise OpError("the low and the high of HTANH are equal: nothing would pass", argument="high")
 
 
 @operation("SOFTPLUS")
 class SoftPlus(Operation):
     """log(1 + exp(beta * x)) / beta (Dugas et al. 2001)."""
 
-    beta: float = 1.0
-
-    def check(self) -> None:
-        if self.beta <= 0:
-            raise OpError("the beta of SOFTPLUS must be above 0", argument="beta")
+    beta: Positive = 1.0
 
 
 @operation("SOFTSIGN")
@@ -188,11 +186,7 @@ class HardShrink(Operation):
 class SoftShrink(Operation):
     """sign(x) * max(0, |x| - threshold)."""
 
-    threshold: float = 0.5
-
-    def check(self) -> None:
-        if self.threshold < 0:
-            raise OpError("the threshold of SSHRINK is 0 or more", argument="threshold")
+    threshold: NotNegative = 0.5
 
 
 @operation("TSHRINK")

@@ -10,7 +10,7 @@ from typing import Annotated
 
 from blockdsl.ops.core import Operation, OpError, Shape, operation
 from blockdsl.ops.geometry import image, pointwise
-from blockdsl.ops.values import Count, Probability, one_of
+from blockdsl.ops.values import Count, NotNegative, Probability, one_of
 
 Rescale = Annotated[str, one_of("train", "test")]
 """Where dropping is made up for: survivors divided by 1 - p in training, or all multiplied by 1 - p
@@ -86,8 +86,4 @@ class DropBlock(Operation):
 class Noise(Operation):
     """Adds Gaussian noise of mean 0 and the given standard deviation."""
 
-    std: float
-
-    def check(self) -> None:
-        if self.std < 0:
-            raise OpError("the standard deviation of NOISE is 0 or more", argument="std")
+    std: NotNegative

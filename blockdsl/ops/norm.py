@@ -114,9 +114,9 @@ class LocalResponseNorm(Operation):
     """
 
     size: Count = 5
-    alpha: float = 1e-4
+    alpha: NotNegative = 1e-4
     beta: float = 0.75
-    k: float = 1.0
+    k: NotNegative = 1.0
     groups: Count = 1
     within: bool = False
 

@@ -18,7 +18,7 @@ from blockdsl.ops.geometry import (
     slide_ceil,
     step,
 )
-from blockdsl.ops.values import Margin, Size
+from blockdsl.ops.values import Margin, Positive, Size
 
 
 class _Pooling(Operation):
@@ -117,15 +117,10 @@ class LPPool(_Pooling):
     numbers digit classification").
     """
 
-    norm: float
+    norm: Positive
     kernel: Size
     stride: Size | None = None
     ceil: bool = False
-
-    def check(self) -> None:
-        super().check()
-        if self.norm <= 0:
-            raise OpError("the norm of LPPOOL must be above 0", argument="norm", help="2 is usual")
 
 
 @operation("SUBSAMPLE")

@@ -7,6 +7,8 @@ value in its one form or raises `ValueError` with the words "takes …".
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from math import inf, isfinite
 from typing import Annotated, Any, get_args, get_origin
 
 
@@ -35,39 +37,49 @@ def count(value: Any) -> int:
 
 
 def real(value: Any) -> float:
-    """Any number."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    """Any finite number."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
         raise ValueError("takes a number")
     return float(value)
 
 
-def positive(value: Any) -> float:
-    """A number above 0."""
-    try:
-        number = real(value)
-    except ValueError:
-        number = 0.0
-    if not 0 < number < float("inf"):
-        raise ValueError("takes a number above 0")
-    return number
+@dataclass(frozen=True)
+class Range:
+    """A converter for the finite numbers from `least` to `most`, without the ends that are `open`."""
+
+    least: float = 0.0
+    most: float = inf
+    open: tuple[bool, bool] = (False, False)
+
+    def __call__(self, value: Any) -> float:
+        """The number (raises `ValueError`: it is none, or beyond the range)."""
+        try:
+            number = real(value)
+        except ValueError:
+            raise ValueError(self.words) from None
+        low, high = self.open
+        if not (self.least < number if low else self.least <= number):
+            raise ValueError(self.words)
+        if not (number < self.most if high else number <= self.most):
+            raise ValueError(self.words)
+        return number
+
+    @property
+    def words(self) -> str:
+        """What it takes: `takes a number from 0 to 1`."""
+        low = f" above {self.least:g}" if self.open[0] else f", {self.least:g} or more"
+        if self.most == inf:
+            return f"takes a number{low}"
+        if self.open == (False, False):
+            return f"takes a number from {self.least:g} to {self.most:g}"
+        high = f"below {self.most:g}" if self.open[1] else f"at most {self.most:g}"
+        return f"takes a number{low} and {high}"
 
 
-def not_negative(value: Any) -> float:
-    """A number, 0 or more."""
-    try:
-        number = real(value)
-    except ValueError:
-        number = -1.0
-    if not 0 <= number < float("inf"):
-        raise ValueError("takes a number, 0 or more")
-    return number
-
-
-def probability(value: Any) -> float:
-    """A number from 0 to 1."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
-        raise ValueError("takes a number from 0 to 1")
-    return float(value)
+positive = Range(open=(True, False))
+not_negative = Range()
+probability = Range(most=1)
+decay = Range(most=1, open=(False, True))
 
 
 def flag(value: Any) -> bool:
@@ -165,6 +177,7 @@ Whole = Annotated[int, whole]
 Probability = Annotated[float, probability]
 Positive = Annotated[float, positive]
 NotNegative = Annotated[float, not_negative]
+Decay = Annotated[float, decay]
 Size = Annotated[tuple[int, int], size]
 Margin = Annotated[tuple[int, int], margin]
 Pad = Annotated[tuple[int, int] | str, pad]

@@ -6,7 +6,7 @@ whole run where `by` says so, because papers use all three.
 
 from __future__ import annotations
 
-from blockdsl.ops.values import Probability
+from blockdsl.ops.values import Decay, Probability
 from blockdsl.recipe.term import RecipeError, Term, term
 from blockdsl.recipe.values import By, NotNegative, Patience, Positive, Rates, Rising
 
@@ -38,8 +38,8 @@ class Adam(Term):
     """Adam (Kingma & Ba, 2014); weight decay is added to the gradient."""
 
     lr: Positive = 1e-3
-    beta1: Probability = 0.9
-    beta2: Probability = 0.999
+    beta1: Decay = 0.9
+    beta2: Decay = 0.999
     eps: Positive = 1e-8
     weight_decay: NotNegative = 0.0
 
@@ -184,6 +184,11 @@ class Mse(Term):
 
     high: float = 1.0
     low: float = 0.0
+
+    def check(self) -> None:
+        """The right class has the larger target."""
+        if self.low >= self.high:
+            raise RecipeError("low is below high", argument="low", help="write high=1, low=0")
 
 
 @term("loss")

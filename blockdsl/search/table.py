@@ -20,7 +20,11 @@ from typing import Any
 
 from blockdsl.diagnostics import error
 from blockdsl.output import in_words
+from blockdsl.resources import read_text
 from blockdsl.search.space import Candidate, Space
+
+MAX_BYTES = 200_000_000
+"""A larger table is refused."""
 
 
 class Table:
@@ -33,7 +37,7 @@ class Table:
     def __init__(self, path: Path) -> None:
         self.path = path
         try:
-            content = json.loads(path.read_text(encoding="utf-8"))
+            content = json.loads(read_text(path, MAX_BYTES))
             self.choices: list[str] = list(content["choices"])
             self.networks: dict[str, dict[str, Any]] = dict(content["networks"])
         except OSError as reason:

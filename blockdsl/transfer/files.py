@@ -12,6 +12,8 @@ import torch
 from torch import Tensor
 
 from blockdsl.diagnostics import error
+from blockdsl.output import in_words
+from blockdsl.resources import read_text
 from blockdsl.transfer.tensors import State, plain_state
 
 NESTED = ("state_dict", "model", "model_state_dict", "state_dict_ema")
@@ -87,9 +89,11 @@ def read_map(path: Path) -> dict[str, str]:
         ArchError: the file cannot be read, a line is no pair, or a layer stands there twice.
     """
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError):
-        raise error("file", f"cannot read {path}") from None
+        lines = read_text(path).splitlines()
+    except OSError as reason:
+        raise error("file", f"cannot read {path}: {in_words(reason)}") from None
+    except UnicodeDecodeError:
+        raise error("file", f"{path} is not a text file") from None
     pairs: dict[str, str] = {}
     for number, line in enumerate(lines, 1):
         text = line.partition("#")[0].strip()

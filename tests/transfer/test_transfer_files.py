@@ -195,7 +195,8 @@ def test_a_map_of_blocks_in_the_languages_paths(capsys: Printed) -> None:
         (["--from", "none.pth"], 1, "none.pth does not exist"),
         (["--from", "theirs.pth", "-o", "ours.txt"], 1, ".txt is no kind of output"),
         (["--from", "theirs.pth", "-o", "no/ours.safetensors"], 1, "cannot write no/ours.safetensors"),
-        (["--from", "theirs.pth", "--map", "none.txt"], 1, "cannot read none.txt"),
+        (["--from", "theirs.pth", "--map", "none.txt"], 1, "cannot read none.txt: no such file"),
+        (["--from", "theirs.pth", "--map", "/dev/zero"], 1, "cannot read /dev/zero: it is larger than 1 MB"),
     ],
 )
 def test_what_is_asked_wrongly(ask: list[str], code: int, words: str, capsys: Printed) -> None:
