@@ -154,8 +154,9 @@ def _use(
     except OSError:  # no name that a file could have
         found = None
     if found is None:
+        what = "is a folder" if _is_folder(name, use.span.source.folder) else "is not found"
         raise error(
-            "file", f"{name} is not found", use.path.span,
+            "file", f"{name} {what}", use.path.span,
             help="a used file lies beside the file that uses it, or in the zoo",
         )  # fmt: skip
     key = str(found.resolve())
@@ -174,3 +175,10 @@ def _use(
         if isinstance(value, BlockValue | Function):
             context.scope.names[other] = value
             places[other] = use.path.span
+
+
+def _is_folder(name: str, folder: str | None) -> bool:
+    try:
+        return folder is not None and (Path(folder) / name).is_dir()
+    except OSError:  # no name that a folder could have
+        return False

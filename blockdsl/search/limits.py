@@ -63,7 +63,8 @@ def excess(space: Space, candidate: Candidate, measured: Mapping[str, float]) ->
         if not is_static(require.condition):
             sides = _sides(require.condition)
             values: list[Any] = [candidate.program.evaluate(side, names) for side in sides]
-            beyond = values[0] - values[1] if values else not space.meets(candidate, require, names)
+            holds = space.meets(candidate, require, names)  # refuses what compares no numbers
+            beyond = values[0] - values[1] if values else not holds
             found[text_of(require)] = float(beyond)
     return found
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from optuna.study import Study
 from optuna.trial import Trial, TrialState
 
-from blockdsl.diagnostics import error
+from blockdsl.diagnostics import ArchError, error
 from blockdsl.search.filters import Filter
 from blockdsl.search.proposals import RUNNING, Proposals
 from blockdsl.search.records import MEASURED, Record, count
@@ -133,10 +133,11 @@ class _Watch:
         for process in [p for p in self.processes if p.exitcode not in (None, 0)]:
             self.processes.remove(process)
             if not self.lost.empty():
-                raise error(
-                    "output", self.lost.get(),
-                    help="the trials so far are kept; make room, then the same command goes on",
-                )  # fmt: skip
+                first = self.lost.get().diagnostic
+                if first.kind == "output":
+                    help = "the trials so far are kept; once it can be written, the same command goes on"
+                    first = replace(first, help=help)
+                raise ArchError(first)
             if self.order.over():
                 continue
             running = self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))

@@ -181,13 +181,13 @@ class Worker:
         return pruning.RULES[rule](trial.number, epochs, frozen.intermediate_values, others)
 
 
-def work(order: Order, left: Sequence[int], lost: SimpleQueue[str]) -> None:
-    """A worker as a process of its own; where it cannot write, `lost` gets the message and it ends."""
+def work(order: Order, left: Sequence[int], lost: SimpleQueue[ArchError]) -> None:
+    """A worker as a process of its own; an error that every network would meet goes to `lost`."""
     try:
         with accessible(order.storage, order.folder):
             Worker(order, left).run()
     except ArchError as reason:
-        lost.put(reason.diagnostic.message)
+        lost.put(reason)
         os._exit(1)
     except KeyboardInterrupt:
         os._exit(130)

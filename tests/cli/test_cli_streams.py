@@ -256,4 +256,13 @@ def test_searching_onto_a_full_disk(folder: Path, capsys: pytest.CaptureFixture[
         assert run(["search", "-e", space, "--share", "0.1", "--trials", "2", "--study", "s"]) == 1
     shown = capsys.readouterr().err
     assert "error[output]: cannot write runs/s/weights/" in shown
-    assert "the trials so far are kept; make room, then the same command goes on" in shown
+    assert "the trials so far are kept; once it can be written, the same command goes on" in shown
+
+
+def test_a_limit_that_compares_no_numbers(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = "input 1x8x8 net FLATTEN-FC({2,3})-RELU-FC(10) train epochs = 1 search maximize accuracy"
+    space = f"{text} require accuracy > 3x3"
+    assert run(["search", "-e", space, "--share", "0.1", "--trials", "1", "--study", "s"]) == 1
+    shown = capsys.readouterr().err
+    assert shown.startswith("error[value]: > takes numbers here, not [3, 3]\n  --> -e:1:")
+    assert "make room" not in shown and "can be written" not in shown

@@ -250,3 +250,9 @@ def test_a_recipe_sees_parameters_and_conditions():
 def test_the_order_of_settings_is_free():
     assert program("net RELU\ntrain accumulate = 128 batch = 256").recipe.accumulate == 128
     assert program("net RELU\ntrain batch = 256\ntrain accumulate = 128").recipe.batch == 256
+
+
+def test_a_used_folder(folder: Path):
+    (folder / "parts.arch").mkdir()
+    assert "parts.arch is a folder" in refused(folder, main='use "parts.arch"\nnet RELU')
+    assert "is not found" in refused(folder, main=f'use "{"x" * 300}.arch"\nnet RELU')
