@@ -297,3 +297,18 @@ def test_words_wrap_beside_their_label() -> None:
     lines = as_text(pairs([("memory", "1.16 MB of weights, 2.05 kB of activations")], 30)).splitlines()
     assert max(map(len, lines)) <= 30
     assert "2.05 kB" in "\n".join(lines) and "1.16 MB" in "\n".join(lines)
+
+
+def test_control_characters_of_a_file(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    comment = "# \x1b]0;owned\x07 \x9b2J \u202eback\x7f"
+    text = f'{comment}\ntitle "\x1b]0;owned\x07"\ninput 1x8x8\n\nnet CONV(4,3)-RELU    {comment}\n'
+    (folder / "hostile.arch").write_text(text, encoding="utf-8")
+    commands = ["check", "summary", "freeze", "space", "open --depth 1..2"]
+    calls = [["fmt", "-e", text], *([*command.split(), "hostile.arch"] for command in commands)]
+    shown = on_terminal([(80, calls)])
+    assert len(shown) == len(calls)
+    for _, lines in shown:
+        assert not set("".join(lines)) & set("\x1b\x07\x9b\x7f\u202e")
+    assert sum("\\x1b]0;owned\\x07" in line for line in shown[0][1]) == 3
+    assert run(["fmt", "-e", text]) == 0
+    assert capsys.readouterr().out.count(comment) == 2  # a pipe gets the text as it is
