@@ -111,7 +111,8 @@ WRONG = [
 
 @pytest.mark.parametrize(("options", "message"), WRONG, ids=["-".join(o) for o, _ in WRONG])
 def test_what_is_wrong(options: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(["train", "net.arch", "--device", "cpu", *options]) == 1
+    device = [] if "--device" in options else ["--device", "cpu"]
+    assert run(["train", "net.arch", *device, *options]) == 1
     assert capsys.readouterr().err == message + "\n"
     assert not Path("none").exists()
 
@@ -126,7 +127,7 @@ def test_two_processes_speak_with_one_voice(folder: Path) -> None:
 
 
 def test_an_interrupted_run_says_how_it_goes_on(folder: Path) -> None:
-    command = [sys.executable, "-m", "blockdsl.cli", "train", "net.arch", *QUICK]
+    command = [sys.executable, "-m", "blockdsl.cli", "train", "net.arch", "--share", "0.1", "--device", "cpu"]
     endless = subprocess.Popen(
         [*command, "--epochs", "100000"],
         cwd=folder,
