@@ -259,6 +259,7 @@ def test_searching_onto_a_full_disk(folder: Path, capsys: pytest.CaptureFixture[
     assert "the trials so far are kept; once it can be written, the same command goes on" in shown
 
 
+@pytest.mark.long
 def test_a_limit_that_compares_no_numbers(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     text = "input 1x8x8 net FLATTEN-FC({2,3})-RELU-FC(10) train epochs = 1 search maximize accuracy"
     space = f"{text} require accuracy > 3x3"

@@ -124,7 +124,9 @@ in_full: dict[str, list[str]] = {}
 """What commands print where there is no terminal: the same for every width."""
 
 
-@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize(
+    "width", [pytest.param(w, marks=[pytest.mark.long] if w > 80 else []) for w in WIDTHS]
+)
 def test_light_commands(width: int, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     asked = [c for c in LIGHT if width <= 80 or "--help" not in c or c in ("--help", "search --help")]
     shown = dict(zip(asked, on_terminal([(width, [c.split() for c in asked])]), strict=True))

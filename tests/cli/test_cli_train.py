@@ -117,6 +117,7 @@ def test_what_is_wrong(options: list[str], message: str, capsys: pytest.CaptureF
     assert not Path("none").exists()
 
 
+@pytest.mark.long
 def test_two_processes_speak_with_one_voice(folder: Path) -> None:
     command = [sys.executable, "-m", "blockdsl.cli", "train", "net.arch", *QUICK, "--devices", "2"]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)
