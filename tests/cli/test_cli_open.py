@@ -46,6 +46,7 @@ def test_open_to_the_screen(capsys: pytest.CaptureFixture[str]) -> None:
     assert shown.err.splitlines()[-1] == "2 assignments; the network itself is one of them"
 
 
+@pytest.mark.long
 def test_open_tells_what_it_did_not_open(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["open", "vgg16", "--depth", "1..3", "--shortcut", "-o", "s.arch"]) == 0
     assert "no     shortcut no sum has the identity among its parts\n" in capsys.readouterr().err

@@ -127,6 +127,7 @@ def test_two_processes_speak_with_one_voice(folder: Path) -> None:
     assert (folder / "runs/net/best.safetensors").is_file()
 
 
+@pytest.mark.long
 def test_an_interrupted_run_says_how_it_goes_on(folder: Path) -> None:
     command = [sys.executable, "-m", "blockdsl.cli", "train", "net.arch", "--share", "0.1", "--device", "cpu"]
     endless = subprocess.Popen(

@@ -199,6 +199,7 @@ def test_dtype() -> None:
     check_module(graph_of(RESIDUAL), module)
 
 
+@pytest.mark.long
 def test_chains_of_thousands_of_layers_run() -> None:
     graph = graph_of("input 2x4x4 net (CONV(2,3,p1)-RELU)*5000")
     module = build(graph, seed=0)

@@ -102,7 +102,12 @@ def test_without_shortcuts_a_network_is_the_plain_one(name: str, plain: str) -> 
     ("name", "options", "number"),
     [
         # Seven widths; three stages of 1 to 5 units, each unit with or without its shortcut.
-        ("resnet20", {"width": "0.5..2", "depth": "1..5", "shortcut": True}, 7 * (2 + 4 + 8 + 16 + 32) ** 3),
+        pytest.param(
+            "resnet20",
+            {"width": "0.5..2", "depth": "1..5", "shortcut": True},
+            7 * (2 + 4 + 8 + 16 + 32) ** 3,
+            marks=pytest.mark.long,
+        ),
         # 1 to 4 convolutions in five stages, each of them 3x3 or 5x5.
         ("vgg16", {"depth": "1..4", "kernel": "3,5"}, (2 + 4 + 8 + 16) ** 5),
         ("lenet5", {"width": "0.5,1,2"}, 3),

@@ -61,6 +61,7 @@ def threads(module):
 """
 
 
+@pytest.mark.long
 def test_processes_share_the_cores_and_a_network_that_kills_two_is_recorded() -> None:
     Path("probe.py").write_text(PROBE)
     Path("s.arch").write_text(
@@ -78,6 +79,7 @@ def test_processes_share_the_cores_and_a_network_that_kills_two_is_recorded() ->
     assert len({record.identity for record in found if record.outcome in MEASURED}) == 3
 
 
+@pytest.mark.long
 def test_the_time_is_up() -> None:
     endless = TABLE_SPACE.replace("RELU, TANH", "RELU, DROPOUT({0.1..0.5})").replace(
         "    maximize accuracy\n", ""

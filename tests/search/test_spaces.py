@@ -43,7 +43,12 @@ SIZES = {
 }
 
 
-@pytest.mark.parametrize("name", names("search"))
+SLOW = {"nas_bench_201"}
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=[pytest.mark.long] if n in SLOW else []) for n in names("search")]
+)
 def test_size(name: str) -> None:
     assert count(Space.load(name), sizes=pinned) == Count(SIZES[name])
 
