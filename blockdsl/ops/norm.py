@@ -7,9 +7,20 @@ as is usual (Araujo et al. 2019, "Computing receptive fields of convolutional ne
 
 from __future__ import annotations
 
+from math import prod
+
 from blockdsl.ops.core import Operation, OpError, Shape, Window, operation
 from blockdsl.ops.geometry import channels, describe, divided, image, pointwise
 from blockdsl.ops.values import Count, NotNegative, Probability
+
+
+def _refuse_single_values(name: str, shape: Shape, groups: int) -> None:
+    """Refuse to normalise single values: each would become 0, and PyTorch's kernels refuse some of them."""
+    if prod(shape) == groups:
+        raise OpError(
+            f"{name} would normalise each value of {describe(shape)} by itself, which makes all of them 0",
+            help="fewer groups, or BN, which normalises over the batch" if name == "GN" else "BN or LN",
+        )
 
 
 def _affine(shape: Shape, wanted: bool = True) -> dict[str, Shape]:
@@ -75,6 +86,7 @@ class GroupNorm(Operation):
         if len(inputs[0]) == 2:
             raise OpError(f"GN takes an image or a vector, not {describe(inputs[0])}", help="LN for tokens")
         divided(self.name, inputs[0], self.groups, "groups")
+        _refuse_single_values(self.name, inputs[0], self.groups)
         return inputs[0]
 
     window = pointwise
@@ -94,7 +106,8 @@ class InstanceNorm(Operation):
     affine: bool = False
 
     def shape(self, *inputs: Shape) -> Shape:
-        return image(self.name, inputs[0])
+        _refuse_single_values(self.name, image(self.name, inputs[0]), inputs[0][0])
+        return inputs[0]
 
     window = pointwise
 
