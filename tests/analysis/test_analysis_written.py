@@ -1,0 +1,48 @@
+"""The `operation` column of a summary is text of the language: it is written back as the same operation."""
+
+from math import prod
+
+import pytest
+
+import blockdsl
+from blockdsl.analysis.table import cells
+from blockdsl.ops import Operation, Shape
+from blockdsl.resources import names
+from blockdsl.rounding import rounded_text
+from tests.families import split
+from tests.ops.test_ops_conformance import NAMES, examples
+
+
+def written_back(text: str, inputs: tuple[Shape, ...], outputs: int = 1) -> Operation:
+    """The operation that a text becomes in a network that feeds it tensors of these shapes."""
+    fed = [f"FC({prod(shape)})-RESHAPE([{','.join(map(str, shape))}])" for shape in inputs]
+    flow = f"[{', '.join(fed)}]" if len(fed) > 1 else fed[0]
+    joined = f"-[{', '.join(['FLATTEN'] * outputs)}]-CAT" if outputs > 1 else ""
+    layers = [*blockdsl.parse(f"input 1\nnet {flow}-{text}{joined}").ir.layers()]
+    return layers[1 + 2 * len(fed)].operation  # behind the input, and two layers for each tensor
+
+
+@pytest.mark.parametrize("name", split(names("zoo")))
+def test_the_operations_of_a_summary_can_be_written_back(name: str) -> None:
+    network = blockdsl.load(name)
+    summary, seen = network.summary(), set()
+    shown = [cells(row)[1] for row in summary.rows(expand=True) if row.text]
+    layers = [layer for layer in network.ir.layers() if layer.id]
+    for layer, exact, column in zip(layers, summary.layers, shown, strict=True):
+        operation, inputs = layer.operation, tuple(network.ir.input_shapes(layer))
+        if (operation, inputs) in seen:
+            continue
+        seen.add((operation, inputs))
+        outputs = len(operation.shapes(*inputs))
+        assert written_back(exact.text, inputs, outputs) == operation
+        # The column rounds; what is written back from it is the operation with the numbers it shows.
+        again = written_back(column, inputs, outputs)
+        assert again == operation or (str(again) == column and rounded_text(exact.text) == column)
+    assert len(seen) > 3
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name not in ("ID", "INPUT")])
+def test_every_operation_can_be_written_back(name: str) -> None:
+    """All but the input, and ID, which leaves no layer."""
+    for operation, inputs in examples(name):
+        assert written_back(str(operation), inputs, len(operation.shapes(*inputs))) == operation
