@@ -62,13 +62,14 @@ def command(
 
 def _totals(one: Summary, two: Summary) -> list[str]:
     figures = [
-        ("parameters", one.params, two.params),
-        ("MACs", one.macs, two.macs),
-        ("activations", one.memory.activations, two.memory.activations),
-        ("depth", one.depth, two.depth),
+        ("parameters", one.params, two.params, ""),
+        ("MACs", one.macs, two.macs, ""),
+        ("activations", one.memory.activations, two.memory.activations, " bytes"),
+        ("depth", one.depth, two.depth, ""),
     ]
     return [
-        f"{name:<12}{a:,}" + (f" -> {b:,} ({b - a:+,})" if a != b else " in both") for name, a, b in figures
+        f"{name:<12}{a:,}" + (f" -> {b:,}{unit} ({b - a:+,})" if a != b else f"{unit} in both")
+        for name, a, b, unit in figures
     ]
 
 

@@ -46,7 +46,8 @@ def command(
         typer.Option("--open", metavar="BLOCK", help="Open this block too: stage[2]; may be given again."),
     ] = None,
     by: Annotated[
-        str | None, typer.Option("--by", metavar="COST", help="Tint boxes by params, macs or memory.")
+        str | None,
+        typer.Option("--by", metavar="COST", help="Tint a picture's boxes by params, macs or memory."),
     ] = None,
     detail: Annotated[bool, typer.Option("--detail", help="Draw every layer as a box of its own.")] = False,
     direction: Annotated[

@@ -30,7 +30,13 @@ from blockdsl.rounding import rounded_text
 if TYPE_CHECKING:
     import pygraphviz
 
-COSTS = ("params", "macs", "memory")
+COSTS = {
+    "params": "parameters, their share of {}",
+    "macs": "MACs of one sample, their share of {}",
+    "memory": "activations of one sample in fp32, their share of {}",
+}
+"""The costs that boxes can be tinted by, and what the picture says of the figures in them."""
+
 DIRECTIONS = ("auto", "down", "right")
 FONT = "Helvetica,Arial,sans-serif"
 
@@ -54,16 +60,17 @@ def _painted(view: View, style: Style, right: bool, corners: Corners) -> pygraph
     import pygraphviz
 
     graph = pygraphviz.AGraph(directed=True, strict=False, name="network")
-    _set_up(graph, view, style, right)
-    _Painter(graph, view, style, right, corners).paint()
+    painter = _Painter(graph, view, style, right, corners)
+    _set_up(graph, right, view.scene.title or "network", _headline(view, style, painter.total))
+    painter.paint()
     return graph
 
 
-def _set_up(graph: pygraphviz.AGraph, view: View, style: Style, right: bool) -> None:
+def _set_up(graph: pygraphviz.AGraph, right: bool, tooltip: str, headline: str) -> None:
     graph.graph_attr.update(
         rankdir="LR" if right else "TB", fontname=FONT, fontcolor=INK, fontsize="12", bgcolor="white",
         nodesep="0.22", ranksep="0.32" if right else "0.3", pad="0.2", compound="true", labelloc="t",
-        label=_headline(view, style), tooltip=view.scene.title or "network",
+        label=headline, tooltip=tooltip,
     )  # fmt: skip
     graph.node_attr.update(
         shape="box", style="filled,rounded", fontname=FONT, fontsize="12", fontcolor=INK,
@@ -74,14 +81,16 @@ def _set_up(graph: pygraphviz.AGraph, view: View, style: Style, right: bool) -> 
     )
 
 
-def _headline(view: View, style: Style) -> str:
-    """The title, the totals, and what is to be said of the picture."""
+def _headline(view: View, style: Style, total: int) -> str:
+    """The title, the totals, and what is to be said of the picture: of its figures, whose sum is `total`."""
     scene = view.scene
     lines = []
     if style.title:
         lines = [f'<FONT POINT-SIZE="17"><B>{escape(scene.title)}</B></FONT>'] if scene.title else []
         lines.append(f'<FONT POINT-SIZE="11" COLOR="{QUIET}">{escape(totals(scene))}</FONT>')
     said = [*scene.notes, *([view.said] if view.said else [])]
+    if style.by:
+        said.append(f"in each box: {COSTS[style.by].format(_figure(total, style.by))}")
     lines += [f'<FONT POINT-SIZE="10" COLOR="{QUIET}"><I>{escape(line)}</I></FONT>' for line in said]
     return f"<{'<BR/>'.join(lines)}<BR/> >" if lines else ""
 
@@ -92,6 +101,10 @@ def totals(scene: Scene) -> str:
         return f"a search space of {scene.choices} choice{'s' if scene.choices > 1 else ''}"
     running = sum(node.cost.macs for node in scene.root.nodes() if not node.training_only)
     return f"{short(scene.root.cost.params)} parameters · {short(running)} MACs"
+
+
+def _figure(cost: int, by: str) -> str:
+    return bytes_text(cost) if by == "memory" else short(cost)
 
 
 class _Painter:
@@ -166,8 +179,7 @@ class _Painter:
         if words.below:
             lines.append(f'<FONT POINT-SIZE="10">{escape(words.below)}</FONT>')
         if self.style.by and (cost := self._cost(item.cost)):
-            figure = bytes_text(cost) if self.style.by == "memory" else short(cost)
-            share = f"{figure} · {100 * cost / self.total:.1f} %"
+            share = f"{_figure(cost, self.style.by)} · {100 * cost / self.total:.1f} %"
             lines.append(f'<FONT POINT-SIZE="9">{share}</FONT>')
         return f"<{'<BR/>'.join(lines)}>"
 

@@ -148,7 +148,7 @@ def draw(
     """
     check_kind(kind, f"the {kind}")
     if options.by:
-        _one_of("--by", options.by, COSTS)
+        _one_of("--by", options.by, tuple(COSTS))
     _one_of("--direction", options.direction, DIRECTIONS)
     unfolded = unfold(file, input=input, settings=settings)
     boxes = as_scene(unfolded, detail=options.detail)

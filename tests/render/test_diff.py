@@ -177,7 +177,7 @@ def test_the_command_tells_blocks_and_costs(capsys: pytest.CaptureFixture[str]) 
         "VGG-16 -> VGG-19\n"
         "parameters  138,357,544 -> 143,667,240 (+5,309,696)\n"
         "MACs        15,470,264,320 -> 19,632,062,464 (+4,161,798,144)\n"
-        "activations 115,206,048 -> 125,642,656 (+10,436,608)\n"
+        "activations 115,206,048 -> 125,642,656 bytes (+10,436,608)\n"
         "depth       16 -> 19 (+3)\n"
         "\n"
         "+ stage[3].conv[4]: conv(c=256)\n"

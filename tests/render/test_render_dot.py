@@ -203,8 +203,20 @@ def curve(points: list[tuple[float, float]]) -> Curve:
     return Curve(points, [Curve.MOVETO, *[Curve.CURVE4] * (len(points) - 1)])
 
 
-def test_memory_is_drawn_with_its_unit() -> None:
-    """A tensor of 4x8x8 numbers in float32 has 1024 bytes."""
+@pytest.mark.parametrize(
+    ("by", "figure", "said"),
+    [
+        # 3 * 4 * 9 weights and 4 biases, of each of 64 positions a product with the weights
+        ("params", "112 · 100.0 %", "parameters, their share of 112"),
+        ("macs", "6.91k · 100.0 %", "MACs of one sample, their share of 6.91k"),
+        # a tensor of 4x8x8 numbers in float32
+        ("memory", "1.02 kB · 100.0 %", "activations of one sample in fp32, their share of 1.02 kB"),
+    ],
+)
+def test_a_picture_says_what_its_figures_are(by: str, figure: str, said: str) -> None:
     text = "input 3x8x8\n\nCONV(4,3,p1)\n"
-    dot = draw(parse(Source("net.arch", text)), "dot", Options(by="memory")).data.decode()
-    assert "1.02 kB · 100.0 %" in dot
+    for title in (True, False):
+        drawn = draw(parse(Source("net.arch", text)), "dot", Options(by=by, title=title)).data.decode()
+        assert figure in drawn and f"in each box: {said}" in drawn
+    plain = draw(parse(Source("net.arch", text)), "dot").data.decode()
+    assert "in each box" not in plain and "%" not in plain
