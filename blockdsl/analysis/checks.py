@@ -23,6 +23,10 @@ COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
 }
 
 
+IN_BYTES = ("memory", "memory_training", "weights", "activations")
+"""The figures that are bytes."""
+
+
 def figures(program: Program, summary: Summary) -> dict[str, object]:
     """The names that `check` and `require` know, beside those of the file.
 

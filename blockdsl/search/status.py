@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from optuna.study import Study
 from optuna.trial import FrozenTrial
 
+from blockdsl.analysis.checks import IN_BYTES
 from blockdsl.search.objectives import Objective
 from blockdsl.search.ranking import front
 from blockdsl.search.records import (
@@ -76,12 +77,18 @@ def values_text(objectives: Sequence[Objective], values: Sequence[float]) -> str
 
 
 def value_text(name: str, value: float) -> str:
-    """A value as a person reads it."""
+    """A value as a person reads it, with its unit."""
     if name == "accuracy":
         return f"{value:.2%}"
     if name.startswith("latency"):
         return f"{value:.2f} ms"
-    return f"{value:,.0f}" if float(value).is_integer() else f"{value:.4g}"
+    text = f"{value:,.0f}" if float(value).is_integer() else f"{value:.4g}"
+    return f"{text} {unit_of(name)}".rstrip()
+
+
+def unit_of(name: str) -> str:
+    """The unit of an objective: `bytes` of `memory`, `ms` of a latency; empty where there is none."""
+    return "bytes" if name in IN_BYTES else "ms" if name.startswith("latency") else ""
 
 
 def trial_text(objectives: Sequence[Objective], trial: FrozenTrial, record: Record) -> str:

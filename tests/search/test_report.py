@@ -17,6 +17,8 @@ from blockdsl.search.records import DUPLICATE, INFEASIBLE, PRUNED
 from blockdsl.search.report import report
 from blockdsl.search.report.findings import Findings
 from blockdsl.search.report.networks import Start, start_of
+from blockdsl.search.setup import Setup
+from blockdsl.search.status import values_text
 from blockdsl.search.storage import connect, folder_of
 from tests.search.studies import CHAIN, add, candidates, filled, options_of, study_of
 from tests.search.test_effects import additive
@@ -154,6 +156,22 @@ def test_one_objective_has_no_front(tmp_path: Path) -> None:
     assert page.count("article", "winner") == 3
     assert "97.00%" not in page.words()  # 0.6 + 0.08 + 0.1 + 0.04
     assert "82.00%" in page.words()
+
+
+def test_memory_is_told_in_bytes(tmp_path: Path) -> None:
+    study, space = study_of(CHAIN.replace("minimize params", "minimize memory"))
+    values = [(0.2, 12_584), (0.6, 2_984), (0.9, 4_640)]
+    for candidate, (accuracy, memory) in zip(candidates(space), values, strict=False):
+        add(study, candidate, {"accuracy": accuracy, "memory": memory})
+    page = page_of(study, tmp_path)
+    words = page.words()
+    for told in ("2,984 bytes", "4,640 bytes"):
+        assert told in words
+    assert not re.search(r"2,984(?! bytes)", words)
+    titles = {f["layout"]["xaxis"]["title"]["text"] for f in page.figures()}
+    assert "memory (bytes, less is better)" in titles
+    objectives = Setup("made.arch", space.source.text, None).objectives(space)
+    assert values_text(objectives, (0.6, 2_984)) == "accuracy 60.00%, memory 2,984 bytes"
 
 
 def test_three_objectives_are_shown_in_pairs(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from optuna.trial import create_trial
 from blockdsl.search.objectives import Objective
 from blockdsl.search.records import PRUNED
 from blockdsl.search.report.findings import Ended, Findings
-from blockdsl.search.status import value_text
+from blockdsl.search.status import unit_of, value_text
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -203,8 +203,9 @@ def _short(value: Any) -> str:
 def _axis(figure: Figure, which: str, found: Findings, objective: Objective) -> None:
     values = [v for e in found.measured if (v := e.value(objective)) is not None]
     wide = objective.kind == "static" and bool(values) and 0 < _WIDE * min(values) < max(values)
+    unit = f"{unit}, " if (unit := unit_of(objective.name)) else ""
     settings = {
-        "title": f"{escape(objective.name)} ({'more' if objective.maximize else 'less'} is better)",
+        "title": f"{escape(objective.name)} ({unit}{'more' if objective.maximize else 'less'} is better)",
         "tickformat": ".1%" if objective.name == "accuracy" else "~s" if objective.kind == "static" else "",
         "type": "log" if wide else "linear",
         **({"dtick": "D2"} if wide and max(values) < 1000 * min(values) else {}),

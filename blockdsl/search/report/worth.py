@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 from statistics import fmean
 from typing import Any
 
+from blockdsl.analysis.checks import IN_BYTES
+from blockdsl.analysis.table import bytes_text
 from blockdsl.search.distributions import external
 from blockdsl.search.objectives import Objective
 from blockdsl.search.report.effects import Effect, Effects, effects
@@ -170,7 +172,9 @@ def _best(objective: Objective, members: Sequence[Ended]) -> str:
 
 
 def _text(objective: Objective, value: float) -> str:
-    """Three digits of counts: `47.7M`."""
+    """Three digits of counts: `47.7M`, `12.6 kB`."""
+    if objective.name in IN_BYTES:
+        return bytes_text(round(value))
     if objective.kind != "static" or abs(value) < 10_000:
         return value_text(objective.name, round(value) if objective.kind == "static" else value)
     power = min(4, (len(str(round(abs(value)))) - 1) // 3)
