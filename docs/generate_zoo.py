@@ -23,7 +23,8 @@ Every name works wherever a FILE does: `blockdsl compile alexnet`, `blockdsl.loa
 `blockdsl zoo NAME` shows the file. Multiply-accumulates are of one image of the given size at test
 time; parameters are all that an optimizer gets, auxiliary heads included. Each file says where its
 paper, the lecture notes and common implementations disagree; [the proof](zoo_proof.md) holds each
-against an independent implementation. A published error stands with what was measured.
+against an independent implementation. A published error stands with what was measured and who
+published it; `(recalled)` marks one that was not compared with a second text.
 """
 
 
