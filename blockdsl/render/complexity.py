@@ -28,7 +28,7 @@ _NAME_FONT, _LEGEND_MARK = 8.5, 55.0
 _LONGEST_NAME, _LONGEST_HEADING = 32, 28
 _FARTHEST, _STRICT = 66.0, 2.0
 """The most that a name is away from its mark on the smallest canvas, on larger ones more; times by which
-the canvas has grown when a line may run behind a name."""
+the canvas has grown when a line may run behind a name or over the middle of another mark."""
 _APART_ACROSS, _APART_UP = 46.0, 30.0
 """Least distance of ticks."""
 

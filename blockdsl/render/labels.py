@@ -27,7 +27,9 @@ _CROSSING = 45.0
 _BESIDE = 6.0
 """A name that is so near to another mark may be taken for that one's; it counts as so much farther."""
 _THROUGH = 1000.0
-"""What a line through a name counts."""
+"""What a line through a name or the middle of another mark counts: it would be read as that one's."""
+_MIDDLE = 4.0
+"""A line that is so near to the middle of a mark seems to lead to it."""
 _CROWD = 60.0
 """Marks that are nearer than this are around a point."""
 _TRIES = 8
@@ -57,15 +59,16 @@ def place(
 ) -> list[Label] | None:
     """A place inside `area` for every name, clear of all `marks` and names; None if one finds none.
 
-    No name is farther from its mark than `farthest`. Unless it is `strict`, lines may run behind names
-    where there is no other way. Each takes the nearest place that is free. The points with the most
-    marks around them choose first, and one that found no place chooses before all others in the next try.
+    No name is farther from its mark than `farthest`. Unless it is `strict`, lines may run behind names and
+    over the middles of other marks where there is no other way. Each takes the nearest place that is free.
+    The points with the most marks around them choose first, and one that found no place chooses before all
+    others in the next try.
     """
     obstacles = np.array(marks, dtype=float).reshape(-1, 4)
     middles = (obstacles[:, :2] + obstacles[:, 2:]) / 2
     crowd = [int((np.hypot(*(middles - (p.x, p.y)).T) < _CROWD).sum()) for p in points]
     order = sorted(range(len(points)), key=lambda index: -crowd[index])
-    places = [_Places(point, obstacles, area, farthest) for point in points]
+    places = [_Places(point, obstacles, middles, area, farthest) for point in points]
     for _ in range(_TRIES):
         found: dict[int, Label] = {}
         for index in order:
@@ -83,7 +86,7 @@ def place(
 class _Places:
     """The places around one mark that are clear of all marks, nearest first."""
 
-    def __init__(self, point: Point, marks: _Boxes, area: Box, farthest: float) -> None:
+    def __init__(self, point: Point, marks: _Boxes, middles: _Boxes, area: Box, farthest: float) -> None:
         boxes, distances = _candidates(point, farthest)
         left, bottom, right, top = boxes.T
         free = (left >= area[0]) & (bottom >= area[1]) & (right <= area[2]) & (top <= area[3])
@@ -91,6 +94,7 @@ class _Places:
         self.point, self.boxes, self.distances = point, boxes[free], distances[free]
         here = np.array([point.x, point.y])
         self.others = marks[((marks[:, :2] > here) | (marks[:, 2:] < here)).any(axis=1)]
+        self.middles = middles[np.hypot(*(middles - here).T) > _MIDDLE]
         self.beside: NDArray[np.bool_] = np.atleast_1d(_overlap(self.boxes, self.others, _BESIDE).any(axis=1))
         self.known: dict[int, tuple[Label, _Boxes, float]] = {}
 
@@ -126,6 +130,7 @@ class _Places:
             path = _samples(line) if line else np.empty((0, 2))
             crossed = _inside(path, self.others).any(axis=0).sum()
             score = distance + _BESIDE * self.beside[index] + _CROSSING * crossed
+            score += _THROUGH * _near(path, self.middles).sum()
             self.known[index] = Label((left, bottom, right, top), line), path, float(score)
         return self.known[index]
 
@@ -166,6 +171,13 @@ def _samples(line: Box) -> _Boxes:
     start, end = np.array(line[:2]), np.array(line[2:])
     path: _Boxes = start + steps * (end - start)
     return path
+
+
+def _near(path: _Boxes, middles: _Boxes) -> NDArray[np.bool_]:
+    """Whether a path runs over each of the middles."""
+    apart = np.hypot(*(path[:, None] - middles).T)
+    over: NDArray[np.bool_] = (apart <= _MIDDLE).any(axis=1)
+    return over
 
 
 def _inside(path: _Boxes, boxes: _Boxes) -> NDArray[np.bool_]:

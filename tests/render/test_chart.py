@@ -5,9 +5,10 @@ from itertools import combinations, cycle
 from pathlib import Path
 from xml.etree import ElementTree
 
+import numpy as np
 import pytest
 from matplotlib.figure import Figure
-from matplotlib.text import Text
+from matplotlib.text import Annotation, Text
 
 import blockdsl
 from blockdsl.analysis.compare import CROPS_NOT_TOLD, ONE_CROP, SEVERAL_CROPS, Entry, Published
@@ -54,6 +55,25 @@ def marks_of(figure: Figure) -> list[Box]:
     return boxes
 
 
+def misleading(figure: Figure) -> list[tuple[float, float]]:
+    """Middles of marks that a line runs over on its way to another mark; in points."""
+    found = []
+    for axes in figure.axes:
+        middles = [
+            axes.transData.transform(xy) * 72 / figure.dpi for xy in axes.collections[-1].get_offsets()
+        ]
+        corner = axes.bbox.extents[:2] * 72 / figure.dpi
+        for line in (text for text in axes.texts if isinstance(text, Annotation) and not text.get_text()):
+            start, end = np.array(line.xy) + corner, np.array(line.xyann) + corner
+            way = end - start
+            for middle in middles:
+                if np.hypot(*(middle - start)) > 4.5:
+                    nearest = start + way * np.clip((middle - start) @ way / (way @ way), 0, 1)
+                    if np.hypot(*(middle - nearest)) < 2:
+                        found.append(tuple(middle))
+    return found
+
+
 def meet(one: Box, other: Box) -> bool:
     return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
 
@@ -76,6 +96,20 @@ def test_the_whole_zoo(zoo: Comparison, metric: str) -> None:
     assert_clear(figure)
     # Names of networks at one place stand below each other.
     assert {one.name for one in shown} <= {line for text, _ in texts_of(figure) for line in text.split("\n")}
+    assert misleading(figure) == []
+
+
+@pytest.mark.parametrize(("step", "params"), [(1, 10**7), (2, 10**7), (0.5, 10**6), (1, 10**8)])
+def test_no_line_runs_over_the_middle_of_another_mark(step: float, params: int) -> None:
+    """Marks on a slope, so near to each other that names have to stand away from them."""
+    shown = [
+        network(f"network number {i}", int(10**9 * (20 + step * i)), params, 20 + step * i / 2)
+        for i in range(6)
+    ]
+    figure = figure_of([*shown, network("far", 10**11, params, 60)], "top-1")
+    assert_clear(figure)
+    assert any(isinstance(text, Annotation) and not text.get_text() for text in figure.axes[-1].texts)
+    assert misleading(figure) == []
 
 
 @pytest.mark.parametrize("seed", range(6))
