@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import NoReturn
 
 from blockdsl.diagnostics import error
@@ -33,6 +34,10 @@ class IntRange:
         )
 
 
+_SLACK = 1e-6
+"""How far a value may be from a step of its range, in steps."""
+
+
 @dataclass(frozen=True)
 class FloatRange:
     """A real number from `low` to `high`."""
@@ -44,10 +49,19 @@ class FloatRange:
 
     def allows(self, value: float) -> bool:
         """Whether a value is in the range, and on one of its steps (but for rounding)."""
-        if not self.low <= value <= self.high:
-            return False
-        steps = (value - self.low) / self.step if self.step else 0.0
-        return abs(steps - round(steps)) < 1e-6
+        if not self.step:
+            return self.low <= value <= self.high
+        steps = (value - self.low) / self.step
+        last = (self.high - self.low) / self.step
+        return -_SLACK < steps < last + _SLACK and abs(steps - round(steps)) < _SLACK
+
+    def at(self, index: int) -> float:
+        """The value so many steps above `low`, reckoned in decimals: 0.3, not 0.30000000000000004."""
+        return min(self.high, float(Fraction(str(self.low)) + index * Fraction(str(self.step))))
+
+    def nearest(self, value: float) -> float:
+        """The value of the range that an allowed one stands for: on a step, without rounding errors."""
+        return self.at(round((value - self.low) / self.step)) if self.step else value
 
 
 @dataclass(frozen=True)

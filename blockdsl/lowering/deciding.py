@@ -66,6 +66,9 @@ class Deciding(Kinds):
             if self.errors.found and self.choose is not refuse:
                 raise already_told()  # no network comes of this: nothing more is chosen for it
             point = ChoicePoint(key, domain, expr.span)
-            self.decisions[key] = (point, self.choose(point))
+            chosen = self.choose(point)
+            if isinstance(domain, FloatRange) and domain.allows(chosen):
+                chosen = domain.nearest(chosen)
+            self.decisions[key] = (point, chosen)
         context.trace.choices[place(expr.span)] = self.decisions[key][1]
         return path, self.decisions[key][1]

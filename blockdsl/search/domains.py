@@ -37,9 +37,9 @@ def value_at(domain: Domain, index: int) -> Value:
     """The value at an index from 0 to `size(domain) - 1`; the first option or the lower end is at 0."""
     if isinstance(domain, Options):
         return index
-    if isinstance(domain, IntRange) or domain.step is not None:
-        return domain.low + index * (domain.step or 1)
-    return domain.low
+    if isinstance(domain, IntRange):
+        return domain.low + index * domain.step
+    return domain.low if domain.step is None else domain.at(index)
 
 
 def values(domain: Domain) -> Iterator[Value]:

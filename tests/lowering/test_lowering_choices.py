@@ -1,6 +1,8 @@
 """Choices: what is asked, under which path, how often; what is shared and what is not."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from blockdsl.lowering import ChoicePoint, FloatRange, IntRange, Options
 from tests.lowering.lowered import Chooser, message, operations, program
@@ -129,6 +131,20 @@ def points(text: str) -> list[ChoicePoint]:
 def test_domains(written: str, domain: object):
     (point,) = points(f"let c = {written}\nnet FC(c)")
     assert (point.path, point.domain, point.span.text) == ("c", domain, written)
+
+
+@given(low=st.integers(-1000, 1000), step=st.integers(1, 300), count=st.integers(1, 40), data=st.data())
+def test_the_steps_of_a_range_are_decimal_numbers(low: int, step: int, count: int, data: st.DataObject):
+    domain = FloatRange(low / 100, (low + count * step) / 100, step / 100)
+    index = data.draw(st.integers(0, count))
+    value = (low + index * step) / 100
+    assert domain.at(index) == value
+    added = domain.low + index * domain.step  # with the errors of binary numbers
+    assert domain.allows(added) and domain.nearest(added) == value
+    assert not domain.allows(value + domain.step / 2)
+    assert not domain.allows(domain.low - domain.step) and not domain.allows(domain.at(count) + domain.step)
+    text = f"net SCALE({{{domain.low}..{domain.high} step {domain.step}}})"
+    assert operations(text, choose=lambda _: added) == operations(f"net SCALE({value})")
 
 
 def test_the_options_of_a_network_are_told_as_they_are_written():

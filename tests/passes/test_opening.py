@@ -212,6 +212,26 @@ def test_where_numbers_are_written(lines: str, options: dict[str, str], net: str
     assert text(lines, **options).endswith(net)
 
 
+@pytest.mark.parametrize(
+    ("given", "written", "reached"),
+    [
+        ("0.1..1.2 step 0.1", "{0.1..1.2 step 0.1}", [i / 10 for i in range(1, 13)]),
+        ("0.1..1.3 step 0.15", "{0.1..1.3 step 0.15}", [0.1, 0.25, 0.4, 0.55, 0.7, 0.85, 1, 1.15, 1.3]),
+        ("0.7..1.35 step 0.1", "{0.7..1.3 step 0.1}", [0.7, 0.8, 0.9, 1, 1.1, 1.2, 1.3]),
+        ("0.00925926,1,1e-5", "{1e-05, 0.00925926, 1}", [0, 1, 2]),
+        ("0.3333333333333333,1", "{0.3333333333333333, 1}", [0, 1]),
+    ],
+)
+def test_factors_are_written_with_every_digit_and_no_more(
+    given: str, written: str, reached: list[float]
+) -> None:
+    lines = "input 3x8x8\nnet CONV(1000,1)-GAP-FC(2)"
+    assert f"let width   = {written}  #" in text(lines, width=given)
+    space = opened(Source("t.arch", lines), width=given).space
+    found = [candidate for candidate in space.enumerate() if not isinstance(candidate, ArchError)]
+    assert [candidate.assignment["width"] for candidate in found] == reached
+
+
 def test_what_stays_is_named_with_the_reason() -> None:
     kept = opened("resnet50", kernel="3,5", shortcut=True).opened.kept
     assert [(span.text, reason) for span, reason in kept] == [("7", "this kernel is none of {3, 5}")]

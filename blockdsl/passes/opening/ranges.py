@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from blockdsl import nodes
 from blockdsl.diagnostics import ArchError, error
+from blockdsl.lowering import FloatRange
 from blockdsl.parser import parse
 from blockdsl.passes.trees import bare
 from blockdsl.rounding import exact
@@ -102,7 +103,10 @@ def _values(option: str, text: str, step: Number) -> Values:
             by = written.value if isinstance(written, nodes.Number) else step
             if by > 0 and first <= last and (last - first) / by < 1000:
                 count = int((last - first) / by + 1e-9)
-                return Values(option, tuple(first + i * by for i in range(count + 1)), by)
+                if all(isinstance(n, int) for n in (first, last, by)):
+                    return Values(option, tuple(first + i * by for i in range(count + 1)), by)
+                steps = FloatRange(float(first), float(last), by)
+                return Values(option, tuple(map(steps.at, range(count + 1))), by)
         case nodes.Choice(options=options) if all(isinstance(o, nodes.Number) for o in options):
             numbers = {o.value for o in options if isinstance(o, nodes.Number)}
             return Values(option, tuple(sorted(numbers)))

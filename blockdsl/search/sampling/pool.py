@@ -96,7 +96,7 @@ def nudged(domain: IntRange | FloatRange, value: Value, rng: random.Random) -> V
         return near if domain.low <= near <= domain.high else value - step
     if domain.step is not None:
         near = value + domain.step * rng.choice((-1, 1))
-        return near if domain.low <= near <= domain.high else value
+        return domain.nearest(near) if domain.allows(near) else value
     if domain.log:
         near = value * (domain.high / domain.low) ** rng.gauss(0.0, 0.1)
     else:

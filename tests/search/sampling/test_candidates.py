@@ -83,7 +83,12 @@ def test_neighbours_differ_in_one_choice_and_what_hangs_on_it() -> None:
         assert len(changed) <= 1
 
 
-@pytest.mark.parametrize("domain", [IntRange(1, 9, 2), FloatRange(0.0, 1.0), FloatRange(1e-4, 1.0, log=True)])
+@pytest.mark.parametrize(
+    "domain",
+    [
+        IntRange(1, 9, 2), FloatRange(0.0, 1.0), FloatRange(0.1, 1.2, 0.1), FloatRange(1e-4, 1.0, log=True),
+    ],
+)  # fmt: skip
 def test_a_nudge_stays_in_the_range(domain: IntRange | FloatRange) -> None:
     rng = random.Random(1)
     value = float(domain.low) if isinstance(domain, FloatRange) else domain.low
