@@ -175,3 +175,72 @@ def test_the_page_draws_an_arrow_for_each_input(chromium: Chrome, tmp_path: Path
     inputs = {"SPLIT(2)-SUM": 1 + 2, "SPLIT(4)-CAT": 1 + 4}.get(body, 1 + 3 + 1 + 3)
     assert len(paths) == inputs + 1  # and one to the output
     assert max(Counter(paths).values()) == 1, "two arrows lie upon each other"
+
+
+Point = tuple[float, float]
+
+
+def touch(browser: Chrome, kind: str, **fingers: Point) -> None:
+    """A touch event of these fingers (`touchEnd`: those lifted, or all), and a frame's time to see it."""
+    points = [{"x": x, "y": y, "id": ord(name)} for name, (x, y) in fingers.items()]
+    browser.execute_cdp_cmd("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+    browser.execute_async_script("requestAnimationFrame(() => requestAnimationFrame(arguments[0]))")
+
+
+def drawn_at(browser: Chrome, point: Point) -> Point:
+    """The point of the drawing that lies at a point of the screen."""
+    x, y = browser.execute_script(
+        "const p = new DOMPoint(...arguments)"
+        ".matrixTransform(document.getElementById('world').getScreenCTM().inverse()); return [p.x, p.y]",
+        *point,
+    )
+    return x, y
+
+
+def scale(browser: Chrome) -> float:
+    factor: float = browser.execute_script("return document.getElementById('world').getScreenCTM().a")
+    return factor
+
+
+def test_two_fingers_zoom_around_the_point_between_them(chromium: Chrome, pages: dict[str, Path]) -> None:
+    """Both fingers keep what is under them; one finger pans; the page itself is not zoomed; nothing opens."""
+    show(chromium, pages["resnet50"], WINDOWS[0], "light")
+    chromium.execute_cdp_cmd("Emulation.setTouchEmulationEnabled", {"enabled": True, "maxTouchPoints": 2})
+    try:
+        before, opened = scale(chromium), len(chromium.find_elements(By.CSS_SELECTOR, ".frame"))
+        # One finger pans, then a second one comes and both move apart.
+        a, b = (110.0, 120.0), (210.0, 230.0)
+        held = drawn_at(chromium, a)
+        touch(chromium, "touchStart", a=a)
+        for part in (1, 2, 3, 4):
+            a = (110.0 + 10 * part, 120.0 + 7.5 * part)
+            touch(chromium, "touchMove", a=a)
+        assert drawn_at(chromium, a) == pytest.approx(held, abs=1 / before)
+        under = [drawn_at(chromium, point) for point in (a, b)]
+        touch(chromium, "touchStart", a=a, b=b)
+        for part in (1, 2, 3, 4):  # from 100 pixels apart to 200, the second one moving further
+            a, b = (150 - 2.5 * part, 150 - 5 * part), (210 + 12.5 * part, 230 + 15 * part)
+            touch(chromium, "touchMove", a=a, b=b)
+        assert scale(chromium) == pytest.approx(2 * before, rel=0.01)
+        for point, was in zip((a, b), under, strict=True):
+            assert drawn_at(chromium, point) == pytest.approx(was, abs=1 / before)
+
+        # One finger is lifted: the drawing does not jump, and goes on following the other one.
+        zoomed, held = scale(chromium), drawn_at(chromium, b)
+        touch(chromium, "touchEnd", a=a)
+        b = (b[0] - 40, b[1] + 30)
+        touch(chromium, "touchMove", b=b)
+        touch(chromium, "touchEnd")
+        assert scale(chromium) == zoomed
+        assert drawn_at(chromium, b) == pytest.approx(held, abs=1 / zoomed)
+
+        touch(chromium, "touchStart", a=(100, 150), b=(300, 150))
+        touch(chromium, "touchMove", a=(150, 150), b=(250, 150))
+        touch(chromium, "touchEnd")
+        assert scale(chromium) == pytest.approx(zoomed / 2, rel=0.01)
+        assert chromium.execute_script("return [visualViewport.scale, scrollX, scrollY]") == [1, 0, 0]
+        assert len(chromium.find_elements(By.CSS_SELECTOR, ".frame")) == opened
+        assert not chromium.find_element(By.ID, "tip").is_displayed()
+    finally:
+        chromium.execute_cdp_cmd("Emulation.setTouchEmulationEnabled", {"enabled": False})
+        forget(chromium)

@@ -193,8 +193,9 @@ svg.addEventListener("wheel", (event) => {
   zoom(event.clientX - view.left, event.clientY - view.top, Math.exp(-event.deltaY * 0.0015));
 }, { passive: false });
 
-function zoom(x, y, factor) {
-  at = { x: x - (x - at.x) * factor, y: y - (y - at.y) * factor, scale: at.scale * factor };
+/** Zoom around a point of the view, which moves to another one meanwhile where a hand does. */
+function zoom(x, y, factor, to = { x, y }) {
+  at = { x: to.x - (x - at.x) * factor, y: to.y - (y - at.y) * factor, scale: at.scale * factor };
   kept = null;
   hideTip();
   place();
@@ -211,8 +212,9 @@ svg.addEventListener("pointerdown", (event) => {
 for (const end of ["pointerup", "pointercancel"]) {
   window.addEventListener(end, (event) => {
     fingers.delete(event.pointerId);
-    drag = null;
-    svg.classList.remove("dragged");
+    const [left] = fingers.values();
+    drag = left ? { x: left.clientX - at.x, y: left.clientY - at.y } : null;
+    if (!left) svg.classList.remove("dragged");
   });
 }
 window.addEventListener("pointermove", (event) => {
@@ -220,7 +222,8 @@ window.addEventListener("pointermove", (event) => {
     pinch(event);
     return;
   }
-  if (!drag) return;
+  if (!drag || !fingers.has(event.pointerId)) return;
+  fingers.set(event.pointerId, event);
   const next = { x: event.clientX - drag.x, y: event.clientY - drag.y };
   moved = moved || Math.abs(next.x - at.x) + Math.abs(next.y - at.y) > 3;
   if (!moved) return;
@@ -231,13 +234,17 @@ window.addEventListener("pointermove", (event) => {
   place();
 });
 
-/** Two fingers zoom around the point between them. */
+/** Two fingers zoom and pan: each keeps what is under it. */
 function pinch(event) {
   const [other] = [...fingers.values()].filter((finger) => finger.pointerId !== event.pointerId);
   const before = fingers.get(event.pointerId);
-  const apart = (one) => Math.max(1, Math.hypot(one.clientX - other.clientX, one.clientY - other.clientY));
   const view = svg.getBoundingClientRect();
-  zoom((event.clientX + other.clientX) / 2 - view.left, (event.clientY + other.clientY) / 2 - view.top, apart(event) / apart(before));
+  const apart = (one) => Math.max(1, Math.hypot(one.clientX - other.clientX, one.clientY - other.clientY));
+  const between = (one) => (
+    { x: (one.clientX + other.clientX) / 2 - view.left, y: (one.clientY + other.clientY) / 2 - view.top }
+  );
+  const { x, y } = between(before);
+  zoom(x, y, apart(event) / apart(before), between(event));
   fingers.set(event.pointerId, event);
   drag = null;
   moved = true;
