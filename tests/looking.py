@@ -75,13 +75,19 @@ const contrast = (one, other) => {
   const [low, high] = [luminance(one), luminance(other)].sort((a, b) => a - b);
   return (high + 0.05) / (low + 0.05);
 };
+const covers = (rect, { left, right, top, bottom }) => {
+  const area = rect.getBoundingClientRect();
+  const [x, y] = [(left + right) / 2, (top + bottom) / 2];
+  return area.left <= x && x <= area.right && area.top <= y && y <= area.bottom;
+};
 function ground(element) {
+  const place = element.getBoundingClientRect();
   const layers = [];
   for (let part = element; part; part = part.parentElement) {
     const style = getComputedStyle(part);
-    // In a drawing a text stands on the rectangle that was drawn last in its group.
+    // In a drawing a text stands on the rectangle under it that was drawn last in its group.
     const shapes = part.namespaceURI.endsWith("svg") && part.tagName === "g" ? [...part.children] : [];
-    const rect = shapes.filter((child) => child.tagName === "rect").pop();
+    const rect = shapes.filter((child) => child.tagName === "rect" && covers(child, place)).pop();
     if (rect) {
       const look = getComputedStyle(rect);
       const fill = parts(look.fill);
@@ -99,9 +105,10 @@ while (walker.nextNode()) {
   const element = walker.currentNode.parentElement;
   if (!text || ["SCRIPT", "STYLE"].includes(element.tagName.toUpperCase())) continue;
   if (!element.getClientRects().length) continue;
-  if (element.closest(".js-plotly-plot")) continue;
   const style = getComputedStyle(element);
-  const ink = parts(element.namespaceURI.endsWith("svg") ? style.fill : style.color);
+  const drawn = element.namespaceURI.endsWith("svg");
+  const ink = parts(drawn ? style.fill : style.color);
+  if (drawn) ink[3] *= Number(style.fillOpacity);
   const below = ground(element);
   const measured = contrast(over(ink, below), below);
   if (measured < least) {

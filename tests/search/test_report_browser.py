@@ -127,8 +127,11 @@ def test_a_phone_and_a_laptop_show_it_without_overflow_and_readable(
     for part in chromium.find_elements(By.CSS_SELECTOR, "details:not([open]) > summary"):
         part.click()
     assert overflow(chromium) == 0
-    # The choices of a trial stand below its figures on a phone: nothing is to be scrolled sideways.
-    trials = chromium.find_element(By.CSS_SELECTOR, ".trials")
-    assert int(trials.get_property("scrollWidth")) <= int(trials.get_property("clientWidth"))
-    assert faint(chromium) == []
+    # On a phone what stands in a row of a table stands in several lines: nothing is to be scrolled sideways.
+    for kind in ("plain", "worth", "trials"):
+        table = chromium.find_element(By.CSS_SELECTOR, f"table.{kind}")
+        assert int(table.get_property("scrollWidth")) <= int(table.get_property("clientWidth")), kind
+    axes = chromium.find_elements(By.CSS_SELECTOR, ".xtick text, .ytick text, .xtitle, .ytitle, .legendtext")
+    assert len(axes) > 20 and all(element.is_displayed() for element in axes)
+    assert faint(chromium) == []  # the charts' axes and legends too
     forget(chromium)

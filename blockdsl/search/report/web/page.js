@@ -11,7 +11,7 @@ function colours(printed) {
   const axis = { gridcolor: of("--line"), zerolinecolor: of("--line"), linecolor: of("--line") };
   const flat = {
     paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", "font.color": of("--ink"), "font.size": 12,
-    "modebar.bgcolor": "rgba(0,0,0,0)", "modebar.color": of("--line"), "modebar.activecolor": of("--quiet"),
+    "modebar.bgcolor": "rgba(0,0,0,0)", "modebar.color": of("--quiet"), "modebar.activecolor": of("--ink"),
     "hoverlabel.bgcolor": of("--card"), "hoverlabel.bordercolor": of("--line"), "hoverlabel.font.color": of("--ink"),
   };
   for (const which of ["xaxis", "yaxis"])
