@@ -1,5 +1,9 @@
 """Exported Python, run here and held to the module that blockdsl builds."""
 
+import subprocess
+import sys
+from collections.abc import Collection, Mapping
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -7,7 +11,9 @@ from torch import nn
 
 import blockdsl
 from blockdsl.api import Architecture
+from blockdsl.codegen import build
 from blockdsl.export.python import python_source
+from tests.export import alone
 
 
 def network(source: str) -> nn.Module:
@@ -52,3 +58,30 @@ def smallest(name: str) -> Architecture:
             except blockdsl.ArchError:
                 continue
     return full
+
+
+def run_files(nets: Mapping[str, Architecture], only_made: Collection[str], folder: Path) -> None:
+    """Write networks as Python and run them in a process without blockdsl; hold them to ours.
+
+    Those of `only_made` are made there and not run.
+    """
+    for name, net in nets.items():
+        (folder / f"{name}.py").write_text(python_source(net.program), encoding="utf-8")
+    run = {name: None if name in only_made else net.input_shape for name, net in nets.items()}
+    torch.save(run, folder / "shapes.pt")
+    script = Path(alone.__file__)
+    subprocess.run([sys.executable, "-I", script, folder], check=True, cwd=folder)
+    found = torch.load(folder / "results.pt")
+    assert set(found) == set(nets)
+    for name, net in nets.items():
+        module = build(net.ir, device="meta")
+        assert found[name]["state"] == alone.state_shapes(module), name
+        if run[name] is None:
+            continue
+        wanted = alone.results(module, net.input_shape)["outputs"]
+        heads = ["training", *(a.name for a in net.ir.auxiliaries)] if net.ir.auxiliaries else []
+        assert list(found[name]["outputs"]) == list(wanted) == ["y", *heads]
+        for output, tensor in wanted.items():
+            scale = max(1.0, tensor.abs().max().item())
+            assert tensor.isfinite().all() and tensor.std() > 0
+            assert (found[name]["outputs"][output] - tensor).abs().max() <= 1e-6 * scale, (name, output)

@@ -15,7 +15,7 @@ from torch import nn
 
 from blockdsl.codegen import module_path
 from blockdsl.codegen.initial import term_for
-from blockdsl.export.python.modules import class_name
+from blockdsl.export.python.layers import Layers
 from blockdsl.export.python.text import indented, literal
 from blockdsl.ir import Graph
 from blockdsl.ops import Shape
@@ -45,7 +45,7 @@ Start = tuple[Fill, ...]
 """How the tensors of one module begin."""
 
 
-def initial_lines(graph: Graph, terms: Sequence[InitTerm], network: nn.Module) -> list[str]:
+def initial_lines(graph: Graph, terms: Sequence[InitTerm], network: nn.Module, layers: Layers) -> list[str]:
     """The lines at the end of the network's `__init__`; `network` is the built one, on any device."""
     owners = _owners(graph, terms)
     starts = {path: _start(network.get_submodule(path), *owner) for path, owner in owners.items()}
@@ -59,7 +59,7 @@ def initial_lines(graph: Graph, terms: Sequence[InitTerm], network: nn.Module) -
             start = Counter(starts[path] for path in members).most_common(1)[0][0]
             loops.setdefault(start, []).append(cls)
             starts = {p: s for p, s in starts.items() if p not in members or s != start}
-    return [*_loop(loops), *_by_name(starts)]
+    return [*_loop(loops, layers), *_by_name(starts)]
 
 
 def _owners(graph: Graph, terms: Sequence[InitTerm]) -> dict[str, tuple[list[Drawn], InitTerm]]:
@@ -73,11 +73,11 @@ def _owners(graph: Graph, terms: Sequence[InitTerm]) -> dict[str, tuple[list[Dra
     return owners
 
 
-def _loop(loops: dict[Start, list[type[nn.Module]]]) -> list[str]:
+def _loop(loops: dict[Start, list[type[nn.Module]]], layers: Layers) -> list[str]:
     """One pass over all modules, with a branch for the classes that begin alike."""
     lines: list[str] = []
     for start, classes in loops.items():
-        names = [class_name(cls) for cls in classes]
+        names = [layers.name_of(cls) for cls in classes]
         which = names[0] if len(names) == 1 else f"({', '.join(names)})"
         lines += [f"    {'elif' if lines else 'if'} isinstance(module, {which}):"]
         lines += indented((line for fill in start for line in fill.lines()), 2)

@@ -8,29 +8,174 @@ import re
 import sys
 import textwrap
 from collections.abc import Iterable
+from functools import cache
+from importlib import import_module
+from pkgutil import iter_modules
 from types import ModuleType
 
+import torch
 from torch import nn
 
-from blockdsl.diagnostics import error
+from blockdsl.codegen import layers
+from blockdsl.diagnostics import ArchError, error
+from blockdsl.export.python.names import is_free, unique
+from blockdsl.export.python.scopes import module_names
 from blockdsl.export.python.text import WIDTH, wrapped
 
 _SHOWN_ONLY = frozenset({"extra_repr"})
 """Methods that a written file does without."""
 
 
-def sources(classes: Iterable[type[nn.Module]]) -> tuple[list[str], set[str]]:
-    """The definitions of classes and of what they need, bases first; the import lines for them.
+Key = tuple[str, str]
+"""A module's name and the name of something that it binds."""
+
+_PROVIDED = {"torch": torch, "nn": nn, "F": nn.functional, "Tensor": torch.Tensor}
+"""What a written file imports itself where it is mentioned."""
+
+
+class Layers:
+    """The definitions that a written file takes over: the classes of layers, and what they mention.
+
+    Each has a name in the file that nothing else there has: a user's class may be called as one of ours, as
+    one of another module, or as something that the file imports.
 
     Raises:
-        ArchError: the source of a class is not at hand (it was typed at a prompt).
+        ArchError: the source of a class is not at hand (it was typed at a prompt, or made in a function).
     """
-    definitions: dict[str, str] = {}
-    imports: set[str] = set()
-    origins: dict[str, str] = {}
-    for cls in sorted(classes, key=lambda c: c.__name__):
-        _define(cls.__name__, sys.modules[cls.__module__], definitions, imports, origins)
-    return list(definitions.values()), imports
+
+    def __init__(self, classes: Iterable[type[nn.Module]]) -> None:
+        self._names: dict[Key, str] = {}
+        _parsed.cache_clear()  # a module may have been edited and loaded again
+        for cls in sorted(classes, key=lambda c: (not _is_ours(c.__module__), c.__module__, c.__name__)):
+            if _located(cls.__name__, sys.modules[cls.__module__]) is None:
+                raise _unwritable(cls.__module__)
+            self._reach(cls.__name__, sys.modules[cls.__module__])
+
+    @property
+    def names(self) -> set[str]:
+        """All names that the definitions may bind in the written file."""
+        return set(self._names.values())
+
+    def name_of(self, cls: type[nn.Module]) -> str:
+        """A module's class as the written file mentions it: `nn.Conv2d`, or `DropPath` for one of ours."""
+        if cls.__module__.startswith("torch."):
+            return f"nn.{cls.__name__}"
+        return self._names.get((cls.__module__, cls.__name__), cls.__name__)
+
+    def sources(self, classes: Iterable[type[nn.Module]]) -> tuple[list[str], set[str]]:
+        """The definitions of classes and of what they need, bases first; the import lines for them."""
+        definitions: list[str] = []
+        imports: set[str] = set()
+        begun: set[tuple[str, int]] = set()
+        for cls in sorted(classes, key=self.name_of):
+            self._define(cls.__name__, sys.modules[cls.__module__], definitions, imports, begun)
+        return definitions, imports
+
+    def _reach(self, name: str, module: ModuleType) -> None:
+        """Give a name of a module, and all that it mentions, a name in the file."""
+        located = _located(name, module)
+        if located is None or (located[0].__name__, name) in self._names:
+            return
+        module, node = located
+        taken = set(self._names.values())
+        if not _is_ours(module.__name__):
+            taken |= _class_names()
+        if _is_provided(name, module) or (_is_ours(module.__name__) and name not in taken):
+            chosen = name
+        else:
+            chosen = name if is_free(name, taken) else unique(name, taken)
+        self._names[module.__name__, name] = chosen
+        if not isinstance(node, ast.Import | ast.ImportFrom):
+            for other in sorted(_mentioned(node) - {name}):
+                self._reach(other, module)
+
+    def _define(
+        self,
+        name: str,
+        module: ModuleType,
+        definitions: list[str],
+        imports: set[str],
+        begun: set[tuple[str, int]],
+    ) -> None:
+        """Add a name of a module, after everything that it mentions."""
+        located = _located(name, module)
+        if located is None or _is_provided(name, module):
+            return
+        module, node = located
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            imports.add(_import(node, name, self._names[module.__name__, name]))
+            return
+        if (module.__name__, node.lineno) in begun:
+            return
+        begun.add((module.__name__, node.lineno))
+        for other in sorted(_mentioned(node) - {name}):
+            self._define(other, module, definitions, imports, begun)
+        definitions.append("\n".join(_wrapped(self._text(node, module))).rstrip())
+
+    def _text(self, node: ast.stmt, module: ModuleType) -> list[str]:
+        """The lines of a definition under its names of the file, without what only shows it."""
+        first = _begin(node)
+        lines = inspect.getsource(module).splitlines()[first - 1 : node.end_lineno]
+        renamed = {}
+        for name in _mentioned(node) | _bound(node):
+            located = _located(name, module)
+            if located and (written := self._names.get((located[0].__name__, name), name)) != name:
+                renamed[name] = written
+        places = {(n.lineno, n.col_offset, n.id) for n in module_names(node) if n.id in renamed}
+        for line, column, name in sorted(places, reverse=True):
+            text = lines[line - first].encode()  # columns count bytes
+            after = text[column + len(name.encode()) :]
+            lines[line - first] = (text[:column] + renamed[name].encode() + after).decode()
+        if isinstance(node, ast.ClassDef | ast.FunctionDef):
+            at = node.lineno - first
+            written = renamed.get(node.name, node.name)
+            lines[at] = re.sub(rf"^(class|def)(\s+){node.name}\b", rf"\1\g<2>{written}", lines[at])
+        for method in reversed(_shown_only(node)):
+            begin, end = method.lineno - first, (method.end_lineno or 0) - first + 1
+            del lines[max(begin - 1, 0) : end]
+        return lines
+
+
+def _is_ours(module: str) -> bool:
+    return module.startswith("blockdsl.")
+
+
+@cache
+def _class_names() -> frozenset[str]:
+    """The names of all classes of layers that are ours, which mean something in a written file."""
+    found: set[str] = set()
+    for known in iter_modules(layers.__path__, f"{layers.__name__}."):
+        found |= {node.name for node in _parsed(import_module(known.name)) if isinstance(node, ast.ClassDef)}
+    return frozenset(found)
+
+
+def _is_provided(name: str, module: ModuleType) -> bool:
+    return name in _PROVIDED and getattr(module, name, None) is _PROVIDED[name]
+
+
+def _located(name: str, module: ModuleType) -> tuple[ModuleType, ast.stmt] | None:
+    """The statement of a module, or of one of ours that it imports from, that binds a name; else None."""
+    node = next((node for node in reversed(_parsed(module)) if name in _bound(node)), None)
+    if isinstance(node, ast.ImportFrom):
+        if node.module == "__future__":
+            return None
+        if node.module and _is_ours(node.module):
+            return _located(name, sys.modules[node.module])
+    return None if node is None else (module, node)
+
+
+def _import(node: ast.Import | ast.ImportFrom, name: str, written: str) -> str:
+    """The line that imports a name alone, as it is called in the written file."""
+    alias = next(a for a in node.names if name in (a.asname, a.name) or a.name.partition(".")[0] == name)
+    if written != name:
+        if isinstance(node, ast.Import) and alias.asname is None and "." in alias.name:
+            raise error(
+                "output",
+                f"`import {alias.name}` binds {name}, which means something else in the written file",
+                help=f"import {alias.name} as another name",
+            )
+        alias = ast.alias(alias.name, written)
+    return ast.unparse(type(node)(**{**vars(node), "names": [alias]}))
 
 
 def _wrapped(lines: list[str]) -> list[str]:
@@ -59,53 +204,21 @@ def _in_pieces(code: str) -> bool:
     return False
 
 
-def _define(
-    name: str, module: ModuleType, definitions: dict[str, str], imports: set[str], origins: dict[str, str]
-) -> None:
-    """Add a name of a module, after everything that it mentions."""
-    if name in definitions:
-        if (
-            isinstance(getattr(module, name, None), type)
-            and origins[name] != getattr(module, name).__module__
-        ):
-            raise error(
-                "output", f"two layers of the network are called {name}", help="give one of them another name"
-            )
-        return
-    body = _parsed(module)
-    found = next((node for node in body if name in _bound(node)), None)
-    if isinstance(found, ast.Import | ast.ImportFrom):
-        origin = sys.modules.get(getattr(found, "module", None) or "")
-        if origin is not None and origin.__name__.startswith("blockdsl"):
-            _define(name, origin, definitions, imports, origins)
-        else:
-            alias = next(a for a in found.names if (a.asname or a.name) == name)
-            imports.add(ast.unparse(type(found)(**{**vars(found), "names": [alias]})))
-        return
-    if found is None:
-        return  # a builtin
-    text, mentioned = _text(found, module)
-    for other in sorted(mentioned - {name}):
-        _define(other, module, definitions, imports, origins)
-    definitions[name] = text
-    origins[name] = module.__name__
+def _begin(node: ast.stmt) -> int:
+    """The line that a definition begins in, with its decorators."""
+    decorators = node.decorator_list if isinstance(node, ast.ClassDef | ast.FunctionDef) else []
+    return min([node.lineno, *(d.lineno for d in decorators)])
 
 
-def _text(node: ast.stmt, module: ModuleType) -> tuple[str, set[str]]:
-    """A definition without what only shows it, and the names that it mentions."""
-    lines = inspect.getsource(module).splitlines()
-    kept = lines[node.lineno - 1 : node.end_lineno]
-    if isinstance(node, ast.ClassDef):
-        dropped = [d for d in node.body if isinstance(d, ast.FunctionDef) and d.name in _SHOWN_ONLY]
-        for method in reversed(dropped):
-            begin, end = method.lineno - node.lineno, (method.end_lineno or 0) - node.lineno + 1
-            del kept[max(begin - 1, 0) : end]
-        node.body = [d for d in node.body if d not in dropped]
-    mentioned = {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}
-    mentioned |= {
-        n.value.id for n in ast.walk(node) if isinstance(n, ast.Attribute) and isinstance(n.value, ast.Name)
-    }
-    return "\n".join(_wrapped(kept)).rstrip(), mentioned
+def _shown_only(node: ast.stmt) -> list[ast.FunctionDef]:
+    inside = node.body if isinstance(node, ast.ClassDef) else []
+    return [d for d in inside if isinstance(d, ast.FunctionDef) and d.name in _SHOWN_ONLY]
+
+
+def _mentioned(node: ast.stmt) -> set[str]:
+    """The names that a definition mentions, but for those in methods that only show it."""
+    dropped = {id(n) for method in _shown_only(node) for n in ast.walk(method)}
+    return {n.id for n in module_names(node) if id(n) not in dropped}
 
 
 def _bound(node: ast.stmt) -> set[str]:
@@ -118,16 +231,21 @@ def _bound(node: ast.stmt) -> set[str]:
         case ast.AnnAssign(target=ast.Name(id=name)):
             return {name}
         case ast.Import() | ast.ImportFrom():
-            return {alias.asname or alias.name for alias in node.names}
+            return {alias.asname or alias.name.partition(".")[0] for alias in node.names}
     return set()
 
 
+@cache
 def _parsed(module: ModuleType) -> list[ast.stmt]:
     try:
         return ast.parse(inspect.getsource(module)).body
     except (OSError, TypeError):
-        raise error(
-            "output",
-            f"the source of {module.__name__} is not at hand, so its layers cannot be written down",
-            help="define the operation in a file and import it",
-        ) from None
+        raise _unwritable(module.__name__) from None
+
+
+def _unwritable(module: str) -> ArchError:
+    return error(
+        "output",
+        f"the source of {module} is not at hand, so its layers cannot be written down",
+        help="define the operation in a file and import it",
+    )

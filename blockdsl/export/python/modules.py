@@ -39,19 +39,13 @@ class Leaf:
     state: bool = False
 
 
-def class_name(cls: type[nn.Module]) -> str:
-    """A module's class as the written file mentions it: `nn.Conv2d`, or `DropPath` for one of ours."""
-    return f"nn.{cls.__name__}" if cls.__module__.startswith("torch.") else cls.__name__
-
-
-def leaf_of(layer: Layer, module: nn.Module) -> Leaf:
-    """The call that makes a layer's module.
+def leaf_of(layer: Layer, module: nn.Module, kind: str) -> Leaf:
+    """The call that makes a layer's module, whose class is written as `kind`.
 
     Raises:
         ArchError: an operation registered by a user, whose module does not keep what it was made with.
     """
     cls = type(module)
-    kind = class_name(cls)
     ours = not kind.startswith("nn.")
     given = _READERS[cls](module) if cls in _READERS else {}
     parameters = inspect.signature(cls).parameters

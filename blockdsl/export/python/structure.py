@@ -10,6 +10,7 @@ from torch import nn
 
 from blockdsl.codegen import module_path
 from blockdsl.codegen.tree import DRAW, Node
+from blockdsl.export.python.layers import Layers
 from blockdsl.export.python.modules import Leaf, Name, leaf_of
 from blockdsl.ir import BlockCall, Graph, Layer, Value
 from blockdsl.ops import Shape
@@ -73,8 +74,8 @@ class Container:
 class Reader:
     """Reads containers off the tree of a graph. `known` are those that have their class already."""
 
-    def __init__(self, graph: Graph, module: nn.Module) -> None:
-        self.graph, self.module = graph, module
+    def __init__(self, graph: Graph, module: nn.Module, layers: Layers) -> None:
+        self.graph, self.module, self.layers = graph, module, layers
         self.known: dict[tuple[str, ...], Container] = {}
         self.calls = {tuple(name.split(".")): call for name, call in graph.blocks.items()}
 
@@ -133,7 +134,7 @@ class Reader:
                 name, inner.cls.name, sources, [inner.values], defaults, True, shapes, each=[shapes[0]]
             )
         module = self.module.get_submodule(module_path(child.layer))
-        leaf = leaf_of(child.layer, module)
+        leaf = leaf_of(child.layer, module, self.layers.name_of(type(module)))
         inplace = bool(getattr(module, "inplace", False))
         if leaf.module in _ACTIVATIONS and all(leaf.args[n] == leaf.defaults.get(n) for n in leaf.args):
             kind = {"activation": Name(leaf.kind)}

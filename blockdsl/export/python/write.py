@@ -21,7 +21,7 @@ from blockdsl.export.python.fitting import Scope
 from blockdsl.export.python.forward import names_of_inputs, statements
 from blockdsl.export.python.grouping import Plan, order, plans, titled, told, variant
 from blockdsl.export.python.initial import initial_lines
-from blockdsl.export.python.layers import sources
+from blockdsl.export.python.layers import Layers
 from blockdsl.export.python.names import METHOD, unique
 from blockdsl.export.python.structure import Reader, as_runs
 from blockdsl.export.python.text import WIDTH, indented, wrapped
@@ -73,10 +73,12 @@ class _File:
         self.draws = isinstance(module, Network) and module._draws
         joins = _joins(self.graph) if self.draws else frozenset[int]()
         self.root = tree(self.graph, joins)
-        self.reader = Reader(self.graph, module)
         self.classes: list[Class] = []
         leaves = (module.get_submodule(module_path(layer)) for layer in self.graph.layers() if layer.id)
-        self.names = {"Tensor", "Mean"} | {type(leaf).__name__ for leaf in leaves}
+        kinds = {type(leaf) for leaf in leaves}
+        self.known = Layers(kind for kind in kinds if not kind.__module__.startswith("torch."))
+        self.reader = Reader(self.graph, module, self.known)
+        self.names = {"Tensor", "Mean"} | {kind.__name__ for kind in kinds} | self.known.names
 
     def text(self) -> str:
         nodes = {n.names: n for n in _containers(self.root, self.reader)}
@@ -147,7 +149,9 @@ class _File:
         )
 
     def _initial(self) -> list[str]:
-        return initial_lines(self.graph, located(self.graph, self.program.recipe.init), self.module)
+        return initial_lines(
+            self.graph, located(self.graph, self.program.recipe.init), self.module, self.known
+        )
 
     def _forward(self, plan: Plan, writer: Writer) -> list[str]:
         lines, outputs = statements(plan, writer.steps, names_of_inputs(plan))
@@ -166,7 +170,7 @@ class _File:
         ]
 
     def _assembled(self) -> str:
-        definitions, imports = sources(self.layers)
+        definitions, imports = self.known.sources(self.layers)
         bodies = ["\n".join(wrapped(c.lines)) for c in self.classes]
         main = [
             'if __name__ == "__main__":',
@@ -231,6 +235,7 @@ def _parameterised(line: str, classes: Any) -> str:
 def _imports(text: str, more: set[str]) -> str:
     lines = sorted(line for line in more if "torch" not in line)
     torch_lines = ["import torch"] if re.search(r"\btorch\.[a-z_]", text) else []
+    torch_lines += sorted(more - set(lines))
     names = [n for n in ("Tensor", "nn") if re.search(rf"\b{n}\b", text)]
     torch_lines.append(f"from torch import {', '.join(names)}")
     if re.search(r"\bF\.", text):
