@@ -142,6 +142,32 @@ def test_a_class_keeps_its_name_where_nothing_else_has_it(folder: Path) -> None:
     assert source.count("import torch as t\n") == 1
 
 
+MENTIONED = """
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from blockdsl import Operation, operation
+
+
+class Chosen(nn.Module):
+    def forward(self, x):
+        return getattr(F, "relu")(x) if isinstance(x, torch.Tensor) else x
+
+
+@operation("CHOSEN")
+class ChosenOperation(Operation):
+    def module(self, *inputs):
+        return Chosen()
+"""
+
+
+def test_what_is_mentioned_without_a_function_of_it_is_imported(folder: Path) -> None:
+    (folder / "mine.py").write_text(MENTIONED, encoding="utf-8")
+    importlib.import_module("mine")
+    agree(blockdsl.parse("input 4\nnet FC(4)-CHOSEN"))
+
+
 LOCAL = """
 from torch import nn
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import textwrap
 from typing import Any
@@ -232,13 +233,23 @@ def _parameterised(line: str, classes: Any) -> str:
     return head + bracket + re.sub(rf"(?<![\w.]){classes}(?=[,)])", "classes", code) + mark + comment
 
 
+def _code(text: str) -> set[str]:
+    """The names that a text mentions as Python, and not in words."""
+    try:
+        parsed = ast.parse(text)
+    except SyntaxError:
+        return set()  # `_prove` tells it
+    return {node.id for node in ast.walk(parsed) if isinstance(node, ast.Name)}
+
+
 def _imports(text: str, more: set[str]) -> str:
     lines = sorted(line for line in more if "torch" not in line)
-    torch_lines = ["import torch"] if re.search(r"\btorch\.[a-z_]", text) else []
+    code = _code(text)
+    torch_lines = ["import torch"] if "torch" in code else []
     torch_lines += sorted(more - set(lines))
-    names = [n for n in ("Tensor", "nn") if re.search(rf"\b{n}\b", text)]
+    names = [n for n in ("Tensor", "nn") if n in code]
     torch_lines.append(f"from torch import {', '.join(names)}")
-    if re.search(r"\bF\.", text):
+    if "F" in code:
         torch_lines.append("from torch.nn import functional as F")
     groups = ["\n".join(["from __future__ import annotations"]), "\n".join(lines), "\n".join(torch_lines)]
     return "\n\n".join(filter(None, groups))
