@@ -15,12 +15,13 @@ if TYPE_CHECKING:
     from blockdsl.codegen import multiscale, place
     from blockdsl.comparison import Comparison, compare
     from blockdsl.diagnostics import ArchError
-    from blockdsl.ops import Operation, operation
+    from blockdsl.ops import ModuleSpec, Operation, operation
 
 __all__ = [
     "ArchError",
     "Architecture",
     "Comparison",
+    "ModuleSpec",
     "Operation",
     "compare",
     "dense",
@@ -36,6 +37,7 @@ _HOMES = {
     "ArchError": "blockdsl.diagnostics",
     "Architecture": "blockdsl.api",
     "Comparison": "blockdsl.comparison",
+    "ModuleSpec": "blockdsl.ops",
     "Operation": "blockdsl.ops",
     "compare": "blockdsl.comparison",
     "dense": "blockdsl.api",

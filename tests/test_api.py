@@ -85,11 +85,8 @@ def test_an_operation_of_ones_own_from_python_to_the_table() -> None:
         def weights(self, *inputs: Shape) -> dict[str, Shape]:
             return {"weight": (1,)}
 
-        def module(self, *inputs: Shape) -> torch.nn.Module:
-            made = torch.nn.Module()
-            made.weight = torch.nn.Parameter(torch.full((1,), 2.0))
-            made.forward = lambda x: x * made.weight
-            return made
+        def spec(self, *inputs: Shape) -> blockdsl.ModuleSpec:
+            return blockdsl.ModuleSpec("blockdsl.layers.scale:LayerScale", channels=1, init=2.0)
 
     try:
         network = blockdsl.parse("DOUBLED*2", input=(3,))

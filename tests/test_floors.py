@@ -17,11 +17,11 @@ FLOORS = {
     "parser": 2, "printer": 2,
     "ir": 3, "lowering": 3,
     "passes": 4, "analysis": 4, "render": 4,
-    "codegen": 5, "export": 5,
+    "layers": 0, "codegen": 5, "export": 5,
     "transfer": 6, "training": 6, "search": 6,
     "api": 7, "comparison": 7, "cli": 7,
 }  # fmt: skip
-WITH_TORCH = {"codegen", "export", "transfer", "training", "search"}
+WITH_TORCH = {"layers", "codegen", "export", "transfer", "training", "search"}
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 

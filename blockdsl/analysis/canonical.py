@@ -4,11 +4,7 @@ from __future__ import annotations
 
 from hashlib import blake2b
 
-from blockdsl.ir import Graph, Layer, Value
-from blockdsl.ops import Operation
-
-_UNORDERED = {"SUM", "MUL", "MEAN", "MAX"}
-"""Joins whose inputs may come in any order."""
+from blockdsl.ir import Graph, Value
 
 
 def canonical_hash(graph: Graph) -> str:
@@ -28,12 +24,12 @@ def canonical_hash(graph: Graph) -> str:
     for layer in graph.layers():
         if layer.id not in live:
             continue
-        if _is_identity(layer):
+        if layer.operation.is_identity(*graph.input_shapes(layer)):
             source = layer.inputs[0]
             hashes[layer.id] = _of_value(hashes, source) if source.port else hashes[source.node]
             continue
         inputs = [_of_value(hashes, value) for value in layer.inputs]
-        if layer.operation.name in _UNORDERED:
+        if layer.operation.commutative:
             inputs.sort()
         hashes[layer.id] = _digest(
             str(layer.operation).encode(), repr(graph.input_shapes(layer) or layer.shapes).encode(), *inputs
@@ -68,25 +64,3 @@ def _live(graph: Graph) -> set[int]:
             live.add(node)
             waiting += [value.node for value in graph.layer(node).inputs]
     return live
-
-
-def _is_identity(layer: Layer) -> bool:
-    operation: Operation = layer.operation
-    match operation.name:
-        case "ID":
-            return True
-        case "DROPOUT" | "DROPPATH" | "ALPHADROPOUT" | "DROPBLOCK":
-            return getattr(operation, "p", 1) == 0
-        case "SCALE":
-            return getattr(operation, "factor", 0) == 1
-        case "SUM" | "MEAN" | "MAX" | "MUL" | "CAT":
-            return len(layer.inputs) == 1
-        case "POOL" | "AVGPOOL":
-            return getattr(operation, "kernel", 0) == (1, 1) and _keeps_size(operation)
-    return False
-
-
-def _keeps_size(operation: Operation) -> bool:
-    """Whether a pooling of one pixel has no stride and no pad."""
-    stride = getattr(operation, "stride", None)
-    return stride in (None, (1, 1)) and getattr(operation, "pad", (0, 0)) == (0, 0)

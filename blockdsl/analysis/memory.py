@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from math import prod
 
 from blockdsl.analysis.costs import BYTES, Cost
-from blockdsl.analysis.kept import kept_by
 from blockdsl.ir import Graph, Layer, Value
 
 
@@ -94,7 +93,7 @@ def _kept(layers: list[Layer], tensors: _Tensors) -> int:
     kept: set[Value] = set()
     extra = 0
     for layer in layers:
-        keeps = kept_by(layer.operation.name)
+        keeps = layer.operation.saved_for_backward
         if keeps.inputs:
             kept.update(tensors.owner[value] for value in layer.inputs)
         if keeps.output:

@@ -22,6 +22,8 @@ class Axis(NamedTuple):
 
     `spans` holds as many positions as differ; `len(spans)` positions further everything lies `step`
     pixels further. None is a position that sees nothing, as between the taps of a transposed convolution.
+    A span is the least one, but behind a dilated transposed convolution, where it may be too long by what
+    the holes of a dilated window leave out.
     """
 
     spans: tuple[Span | None, ...] = ((0, 0),)

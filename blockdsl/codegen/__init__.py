@@ -1,17 +1,17 @@
 """Graph -> `torch.nn.Module`."""
 
 from blockdsl.codegen.build import build
+from blockdsl.codegen.construct import class_of, module_of, spec_of
 from blockdsl.codegen.dense import dense_module, multiscale
 from blockdsl.codegen.layout import prefers_channels_last
 from blockdsl.codegen.origin import graph_of
 from blockdsl.codegen.place import is_placed, place
-from blockdsl.codegen.table import TABLE, module_of
 from blockdsl.codegen.verify import check_module, module_path
 
 __all__ = [
-    "TABLE",
     "build",
     "check_module",
+    "class_of",
     "dense_module",
     "graph_of",
     "is_placed",
@@ -20,4 +20,5 @@ __all__ = [
     "multiscale",
     "place",
     "prefers_channels_last",
+    "spec_of",
 ]

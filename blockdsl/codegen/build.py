@@ -11,13 +11,13 @@ from torch import nn
 
 from blockdsl.codegen.containers import Block, Chain, Network
 from blockdsl.codegen.initial import located
-from blockdsl.codegen.layers.join import FractalMean, Sum
 from blockdsl.codegen.leaves import leaves_of
 from blockdsl.codegen.origin import Origin
 from blockdsl.codegen.tree import Node, tree
 from blockdsl.collecting import collecting_later
 from blockdsl.diagnostics import error
 from blockdsl.ir import Graph, Value
+from blockdsl.layers.join import FractalMean
 from blockdsl.recipe.initial import He, InitTerm
 
 
@@ -56,25 +56,22 @@ def build(
     return module if dtype is None and device == first else module.to(device=device, dtype=dtype)
 
 
-_FRESH = frozenset({"CONV", "DWCONV", "DECONV", "UP", "FC", "BN", "SUM"})
-"""Operations whose output is new memory that their own backward pass does not read."""
-
-
 def _reuse_memory(graph: Graph, leaves: dict[int, nn.Module]) -> None:
-    """Let ReLUs and sums write over an input that nothing else reads, as hand-written networks do."""
+    """Let layers that can (ReLUs, sums) write over an input that nothing else reads, as one does by hand."""
     readers = Counter(value for layer in graph.layers() for value in layer.inputs)
     readers.update([graph.output, *(a.value for a in graph.auxiliaries)])
     for layer in graph.layers():
-        module = leaves.get(layer.id)
+        if not layer.operation.overwrites_input:
+            continue
         free = [i for i, v in enumerate(layer.inputs) if readers[v] == 1 and _fresh(graph, v)]
-        if isinstance(module, nn.ReLU) and free:
-            module.inplace = True
-        elif isinstance(module, Sum) and free:
-            module.into = free[0]
+        if free and layer.operation.inputs is None:
+            leaves[layer.id].into = free[0]  # type: ignore[assignment]
+        elif free:
+            leaves[layer.id].inplace = True  # type: ignore[assignment]
 
 
 def _fresh(graph: Graph, value: Value) -> bool:
-    return graph.layer(value.node).operation.name in _FRESH
+    return graph.layer(value.node).operation.fresh_output
 
 
 def _assemble(graph: Graph, leaves: dict[int, nn.Module]) -> Chain | Network:

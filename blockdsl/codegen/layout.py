@@ -5,7 +5,6 @@ from __future__ import annotations
 from math import prod
 
 from blockdsl.ir import Graph, Layer
-from blockdsl.ops.conv import Conv, DepthwiseConv
 
 FEW = 8
 """On fewer output positions, laying out the weights takes longer than channels last saves."""
@@ -31,7 +30,7 @@ def prefers_channels_last(graph: Graph) -> bool:
         total += macs
         if layer.operation.family == "conv" and _width(graph, layer) < NARROW:
             return False
-        if isinstance(layer.operation, Conv | DepthwiseConv) and getattr(layer.operation, "groups", 1) == 1:
+        if layer.operation.prefers_channels_last():
             weights = prod(layer.operation.weights(*shapes)["weight"])
             helped += macs if macs >= FEW * weights else 0
     return 2 * helped > total

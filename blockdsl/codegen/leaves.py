@@ -8,15 +8,12 @@ from contextlib import AbstractContextManager, nullcontext
 import torch
 from torch import nn
 
+from blockdsl.codegen.construct import module_of
 from blockdsl.codegen.initial import Uninitialised, initialise, term_for
-from blockdsl.codegen.table import TABLE, module_of
 from blockdsl.ir import Graph
 from blockdsl.ops import Operation, Shape
 from blockdsl.ops.core import Drawn
 from blockdsl.recipe.initial import InitTerm
-
-_CONSTANT = frozenset({"BN", "LN"})
-"""Operations whose tensors begin as constants."""
 
 
 @torch.no_grad()
@@ -75,7 +72,10 @@ def _constructed(operation: Operation, shapes: tuple[Shape, ...], drawn: Sequenc
 
 
 def _can_be_copied(operation: Operation, module: nn.Module, drawn: Sequence[Drawn]) -> bool:
-    """Whether a twin is as good as a new module: one of ours, a single one, with nothing drawn that stays."""
-    if operation.name not in TABLE or module._modules:
+    """Whether a twin is as good as a new module.
+
+    It is a single module of PyTorch's or ours, which hold plain values only, with nothing drawn that stays.
+    """
+    if module._modules or not type(module).__module__.startswith(("torch.", "blockdsl.")):
         return False
-    return bool(drawn) or operation.name in _CONSTANT or not (module._parameters or module._buffers)
+    return bool(drawn) or operation.starts_constant or not (module._parameters or module._buffers)

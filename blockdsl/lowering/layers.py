@@ -14,8 +14,8 @@ from blockdsl.lowering.context import Context
 from blockdsl.lowering.evaluate import Evaluator
 from blockdsl.lowering.values import UNKNOWN_TENSOR, Tensors
 from blockdsl.ops import Operation, OpError, Shape
-from blockdsl.ops.core import output_shapes
 from blockdsl.ops.geometry import show
+from blockdsl.ops.infer import output_shapes
 from blockdsl.ops.shape import Flatten
 from blockdsl.source import Span
 

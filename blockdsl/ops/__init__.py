@@ -15,21 +15,12 @@ from blockdsl.ops import (
     shape,
     spatial,
 )
-from blockdsl.ops.core import (
-    TAGS,
-    Argument,
-    Operation,
-    OpError,
-    Shape,
-    Window,
-    all_operations,
-    find,
-    operation,
-    unregister,
-)
+from blockdsl.ops.core import TAGS, Argument, Operation, OpError, Shape, Window
+from blockdsl.ops.registry import all_operations, find, operation, unregister
+from blockdsl.ops.spec import ModuleSpec
 
 __all__ = [
-    "TAGS", "Argument", "OpError", "Operation", "Shape", "Window", "activation", "all_operations",
-    "attention", "conv", "dropout", "find", "gating", "join", "linear", "norm", "operation", "pool",
-    "scale", "sequence", "shape", "spatial", "unregister",
+    "TAGS", "Argument", "ModuleSpec", "OpError", "Operation", "Shape", "Window", "activation",
+    "all_operations", "attention", "conv", "dropout", "find", "gating", "join", "linear", "norm",
+    "operation", "pool", "scale", "sequence", "shape", "spatial", "unregister",
 ]  # fmt: skip

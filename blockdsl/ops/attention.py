@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
-from blockdsl.ops.core import Drawn, Operation, Shape, Window, operation
+from blockdsl.ops.core import Drawn, Operation, Saved, Shape, Window
 from blockdsl.ops.geometry import divided, tokens
+from blockdsl.ops.registry import operation
+from blockdsl.ops.spec import ModuleSpec
 from blockdsl.ops.values import Count, Probability
 
 
@@ -15,6 +17,10 @@ class Attention(Operation):
     Vaswani et al. 2017, section 3.2: D / heads features each, scaled dot products, an output
     projection. `dropout` drops attention weights in training.
     """
+
+    word = "attention · {heads} heads"
+    aliases = ("multiheadattention", "selfattention")
+    saved_for_backward = Saved(inputs=True, output=False, extra=16)
 
     heads: Count
     bias: bool = True
@@ -42,3 +48,12 @@ class Attention(Operation):
 
     def window(self, *inputs: Shape) -> Window | None:
         return None
+
+    def spec(self, *inputs: Shape) -> ModuleSpec:
+        return ModuleSpec(
+            "blockdsl.layers.sequence:SelfAttention",
+            features=inputs[0][1],
+            heads=self.heads,
+            bias=self.bias,
+            dropout=self.dropout,
+        )

@@ -3,11 +3,27 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import accumulate
 from math import prod
+from typing import Any
 
-from blockdsl.ops.core import Drawn, Operation, OpError, Reads, Shape, Window, operation
-from blockdsl.ops.geometry import divided, enlarging, extent, fit, image, same_pad, show, slide, step
+from blockdsl.ops.core import SAVES_INPUT, Drawn, Operation, OpError, Reads, Shape, Window
+from blockdsl.ops.geometry import (
+    brief,
+    dilated_by,
+    divided,
+    enlarging,
+    extent,
+    fit,
+    image,
+    same_pad,
+    show,
+    slide,
+    step,
+)
+from blockdsl.ops.registry import operation
+from blockdsl.ops.spec import ModuleSpec
 from blockdsl.ops.values import Count, Margin, Pad, Size, Table
 
 
@@ -22,10 +38,14 @@ def _drawn(weights: dict[str, Shape], *, transposed: bool = False) -> Drawn:
 class _Sliding(Operation):
     """What CONV and DWCONV share: a kernel that slides over an image."""
 
+    saved_for_backward = SAVES_INPUT
+    fresh_output = True
+    kernel_can_grow = True
     kernel: Size
     stride: Size
     pad: Pad
     dilation: Size
+    bias: bool
 
     def check(self) -> None:
         if self.pad == "same":
@@ -39,6 +59,20 @@ class _Sliding(Operation):
         (kh, kw), (sh, sw), (ph, pw), (dh, dw) = self.kernel, self.stride, self.pad, self.dilation
         fit(self.name, (rows, columns), _reach(self.kernel, self.dilation), self.pad)
         return slide(rows, kh, sh, ph, dh), slide(columns, kw, sw, pw, dw)
+
+    def _settings(self) -> dict[str, Any]:
+        """The arguments that the specs share."""
+        return {
+            "stride": brief(self.stride),
+            "padding": brief(self.pad),
+            "dilation": brief(self.dilation),
+            "bias": self.bias,
+        }
+
+    def dilated(self, rate: tuple[int, int], *inputs: Shape) -> Operation:
+        if self.stride != (1, 1):
+            raise OpError("it has a stride itself")
+        return replace(self, **dilated_by(rate, self.dilation, self.pad))  # type: ignore[type-var]
 
     def drawn(self, *inputs: Shape) -> tuple[Drawn, ...]:
         return (_drawn(self.weights(*inputs)),)
@@ -65,6 +99,9 @@ class Conv(_Sliding):
     `weight` in the order of the table, so a depthwise convolution of the listed inputs, summed over
     each row, computes it with no more MACs than are counted here.
     """
+
+    word = "{kernel} conv, {channels}"
+    aliases = ("conv2d", "convolution", "convolution2d", "lazyconv2d")
 
     channels: Count
     kernel: Size
@@ -111,6 +148,9 @@ class Conv(_Sliding):
 
     window = _Sliding.window
 
+    def prefers_channels_last(self) -> bool:
+        return self.groups == 1
+
     def weights(self, *inputs: Shape) -> dict[str, Shape]:
         if self.table is not None:
             weight: Shape = (sum(map(len, self.table)), *self.kernel)
@@ -136,10 +176,34 @@ class Conv(_Sliding):
             for i, (row, end) in enumerate(zip(self.table, ends, strict=True))
         )
 
+    def spec(self, *inputs: Shape) -> ModuleSpec:
+        if self.table is not None:
+            return ModuleSpec(
+                "blockdsl.layers.conv:TableConv2d",
+                in_channels=inputs[0][0],
+                table=self.table,
+                kernel_size=self.kernel,
+                stride=self.stride,
+                padding=self.pad,
+                dilation=self.dilation,
+                bias=self.bias,
+            )
+        channels = {"in_channels": inputs[0][0], "out_channels": self.channels}
+        return ModuleSpec(
+            "torch.nn:Conv2d",
+            **channels,
+            kernel_size=brief(self.kernel),
+            groups=self.groups,
+            **self._settings(),
+        )
+
 
 @operation("DWCONV")
 class DepthwiseConv(_Sliding):
     """Depthwise convolution: (C, H, W) -> (C * multiplier, H', W'); one kernel for each channel."""
+
+    word = "{kernel} depthwise conv, {channels}"
+    aliases = ("depthwiseconv", "depthwiseconv2d", "depthwiseconvolution")
 
     kernel: Size
     stride: Size = (1, 1)
@@ -154,9 +218,23 @@ class DepthwiseConv(_Sliding):
 
     window = _Sliding.window
 
+    def prefers_channels_last(self) -> bool:
+        return True
+
     def weights(self, *inputs: Shape) -> dict[str, Shape]:
         c = inputs[0][0] * self.multiplier
         return {"weight": (c, 1, *self.kernel)} | ({"bias": (c,)} if self.bias else {})
+
+    def spec(self, *inputs: Shape) -> ModuleSpec:
+        c = inputs[0][0]
+        return ModuleSpec(
+            "torch.nn:Conv2d",
+            in_channels=c,
+            out_channels=c * self.multiplier,
+            kernel_size=brief(self.kernel),
+            groups=c,
+            **self._settings(),
+        )
 
 
 @operation("DECONV")
@@ -166,6 +244,18 @@ class TransposedConv(Operation):
     H' = (H - 1) * stride - 2 * pad + dilation * (kernel - 1) + output_pad + 1 (Dumoulin & Visin
     2016, section 4).
     """
+
+    word = "{kernel} transposed conv, {channels}"
+    aliases = (
+        "convtranspose",
+        "convtranspose2d",
+        "conv2dtranspose",
+        "deconv2d",
+        "deconvolution",
+        "transposedconv",
+    )
+    saved_for_backward = SAVES_INPUT
+    fresh_output = True
 
     channels: Count
     kernel: Size
@@ -244,6 +334,20 @@ class TransposedConv(Operation):
 
         return read
 
+    def spec(self, *inputs: Shape) -> ModuleSpec:
+        return ModuleSpec(
+            "torch.nn:ConvTranspose2d",
+            in_channels=inputs[0][0],
+            out_channels=self.channels,
+            kernel_size=brief(self.kernel),
+            stride=brief(self.stride),
+            padding=brief(self.pad),
+            output_padding=brief(self.output_pad),
+            groups=self.groups,
+            bias=self.bias,
+            dilation=brief(self.dilation),
+        )
+
 
 @operation("UP")
 class UpConv(Operation):
@@ -252,6 +356,10 @@ class UpConv(Operation):
     A transposed convolution whose kernel and stride are the factor; `channels` are the input's unless
     given.
     """
+
+    word = "{factor} up-conv, {channels}"
+    saved_for_backward = SAVES_INPUT
+    fresh_output = True
 
     factor: Size
     channels: Count | None = None
@@ -275,3 +383,18 @@ class UpConv(Operation):
     def window(self, *inputs: Shape) -> Window:
         """One input position; the step is one over the factor."""
         return enlarging(self.factor)
+
+    def spec(self, *inputs: Shape) -> ModuleSpec:
+        factor = brief(self.factor)
+        return ModuleSpec(
+            "torch.nn:ConvTranspose2d",
+            in_channels=inputs[0][0],
+            out_channels=self.channels or inputs[0][0],
+            kernel_size=factor,
+            stride=factor,
+            padding=0,
+            output_padding=0,
+            groups=1,
+            bias=self.bias,
+            dilation=1,
+        )

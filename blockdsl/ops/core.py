@@ -1,4 +1,4 @@
-"""What an operation is, and the registry of all of them.
+"""What an operation is.
 
 An operation is one decorated class: its fields are its arguments (in the order of writing), its
 methods say what it makes of shapes. Shapes are without the batch axis: `(C, H, W)` for images,
@@ -8,17 +8,14 @@ methods say what it makes of shapes. Shapes are without the batch axis: `(C, H, 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import MISSING, fields
 from fractions import Fraction
-from inspect import get_annotations
 from math import prod
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeVar, dataclass_transform, get_type_hints
+from typing import Any, ClassVar, NamedTuple, get_type_hints
 
+from blockdsl.ops.spec import ModuleSpec
 from blockdsl.ops.values import PAIRS, converter_of
 from blockdsl.rounding import exact
-
-if TYPE_CHECKING:
-    from torch import nn
 
 Shape = tuple[int, ...]
 
@@ -89,6 +86,29 @@ class Drawn(NamedTuple):
         return cls(weight, *((fan_out, fan_in) if transposed else (fan_in, fan_out)), bias)
 
 
+class Saved(NamedTuple):
+    """What the backward pass of an operation keeps of its forward pass, as PyTorch's autograd does it.
+
+    Statistics of a few values a channel are left out, and weights are counted as weights.
+
+    Attributes:
+        inputs, output: whether the inputs and the output are kept.
+        extra: bytes kept besides, for each value of the output: masks, indices, values inside the formula.
+    """
+
+    inputs: bool
+    output: bool
+    extra: int = 0
+
+
+SAVES_NOTHING = Saved(inputs=False, output=False)
+"""The gradient needs no value of the forward pass: sums, moves, means."""
+SAVES_INPUT = Saved(inputs=True, output=False)
+"""The gradient is a function of the inputs (and of the weights)."""
+SAVES_OUTPUT = Saved(inputs=False, output=True)
+"""The gradient is a function of the output."""
+
+
 class Argument(NamedTuple):
     """One declared argument: `convert` checks a value and raises `ValueError` with what it takes."""
 
@@ -114,11 +134,16 @@ def arguments_of(cls: type) -> dict[str, Argument]:
 class Operation:
     """Base of all operations. A subclass declares its arguments as annotated fields.
 
-    The defaults describe a pointwise operation without parameters.
+    The defaults describe a pointwise operation without parameters. Everything that the library needs to
+    know of an operation stands here: shapes, weights, costs, the PyTorch module, and the traits below,
+    which a subclass sets as plain class attributes.
     """
 
     name: ClassVar[str] = ""
     family: ClassVar[str] = ""
+    """The kind of layer: `conv`, `linear`, `attention`, `pool`, `norm`, `activation`, `gating`, `dropout`,
+    `scale`, `join`, …. Figures are coloured by it, and activations, norms, dropouts and scales are drawn with
+    the layer before them. The built-in operations take the name of their file."""
     arguments: ClassVar[dict[str, Argument]] = {}
     inputs: ClassVar[int | None] = 1
     """How many tensors flow in; None for a join, which takes two or more."""
@@ -126,6 +151,27 @@ class Operation:
     """Whether the output shares its input's memory."""
     flattens: ClassVar[bool] = False
     """Whether an image is flattened on its way in (lowering puts a FLATTEN before it)."""
+    word: ClassVar[str] = ""
+    """What a figure calls it, with arguments in braces: `dropout {p}`. `{channels}` are those of the output;
+    what follows ` · ` stands on the line below. Empty for the language's own writing."""
+    aliases: ClassVar[tuple[str, ...]] = ()
+    """Other libraries' names for it, in lower case without underscores, for the help of messages."""
+    saved_for_backward: ClassVar[Saved] = Saved(inputs=True, output=True)
+    """What training keeps of the forward pass."""
+    fresh_output: ClassVar[bool] = False
+    """Whether the output is new memory that the operation's own backward pass does not read, so that the
+    next layer may write over it."""
+    overwrites_input: ClassVar[bool] = False
+    """Whether the module can write its output over an input. `module.inplace` is set to True for that, or
+    `module.into` of a join to the number of the input."""
+    commutative: ClassVar[bool] = False
+    """Whether the inputs may come in any order."""
+    starts_constant: ClassVar[bool] = False
+    """Whether all weights and buffers begin with the same values in every new module."""
+    kernel_can_grow: ClassVar[bool] = False
+    """Whether `blockdsl open` may offer other kernels, the pad following them."""
+    depends_on_size: ClassVar[str] = ""
+    """Why it cannot slide over a larger image, for example that its statistics span the image."""
 
     def check(self) -> None:
         """Refuse arguments that do not go together (raises `OpError`)."""
@@ -161,9 +207,34 @@ class Operation:
         """
         return Window()
 
-    def module(self, *inputs: Shape) -> nn.Module:
-        """The PyTorch module. Only operations registered by users define this; see codegen."""
-        raise LookupError(self.name)
+    def spec(self, *inputs: Shape) -> ModuleSpec:
+        """The PyTorch module, as data: the class and the arguments of its constructor.
+
+        The module takes the inputs with the batch axis in front and returns the output, or a tuple of
+        the outputs where there are several.
+        """
+        raise NotImplementedError(f"{type(self).__name__}.spec")
+
+    def is_identity(self, *inputs: Shape) -> bool:
+        """Whether the output is the input, in training too: a dropout with p = 0, a sum of one tensor."""
+        return False
+
+    def slid(self, *windows: Shape) -> Operation:
+        """The operation that does at each place of a larger image what this one does on one window.
+
+        `windows` are the shapes of the inputs, of vectors those of the images that were flattened into them.
+        """
+        return self
+
+    def dilated(self, rate: tuple[int, int], *inputs: Shape) -> Operation:
+        """The operation on maps whose neighbours lie `rate` positions apart (raises `OpError`)."""
+        if window_is_known(self) and self.window(*inputs) == Window():
+            return self
+        raise OpError("its window has no dilation")
+
+    def prefers_channels_last(self) -> bool:
+        """Whether it runs faster with channels last in memory."""
+        return False
 
     def __str__(self) -> str:
         shown = [
@@ -198,54 +269,6 @@ def _says(argument: Argument, short: int, value: object) -> bool:
         return False
 
 
-_registry: dict[str, type[Operation]] = {}
-_Op = TypeVar("_Op", bound=Operation)
-
-
-@dataclass_transform(frozen_default=True)
-def operation(name: str, *, inputs: int | None = 1, view: bool = False) -> Callable[[type[_Op]], type[_Op]]:
-    """Class decorator: register an operation under an UPPERCASE name.
-
-    The class becomes a frozen dataclass. A field's annotation says what it takes: `int`, `float`,
-    `bool`, `str`, or one of the types of `blockdsl.ops.values` (`Count`, `Size`, `Pad`, …).
-
-    A class of the same module and qualified name takes the place of the one that was registered before,
-    so that a notebook cell can be run again. Graphs that were made with the earlier class keep it.
-
-    Raises:
-        ValueError: another class has the name, it is not uppercase, a field is called like something of
-            `Operation`'s, or an annotation is not understood.
-    """
-
-    def register(cls: type[_Op]) -> type[_Op]:
-        if not name.isupper() or not name.isidentifier():
-            raise ValueError(f"an operation's name is UPPERCASE, {name!r} is not")
-        for field, annotation in get_annotations(cls).items():
-            if hasattr(Operation, field) and "ClassVar" not in str(annotation):
-                raise ValueError(
-                    f"{name}: no argument can be called {field}, which has a meaning in Operation already"
-                )
-        earlier = _registry.get(name)
-        if earlier and (earlier.__module__, earlier.__qualname__) != (cls.__module__, cls.__qualname__):
-            raise ValueError(
-                f"an operation named {name} exists: {earlier.__module__}.{earlier.__qualname__}; "
-                "give this one another name"
-            )
-        cls = dataclass(frozen=True)(cls)
-        cls.name, cls.inputs, cls.view = name, inputs, view
-        cls.family = cls.__module__.rpartition(".")[2]
-        cls.arguments = arguments_of(cls)
-        _registry[name] = cls
-        return cls
-
-    return register
-
-
-def is_built_in(operation: Operation) -> bool:
-    """Whether an operation comes with the library, and not from a user."""
-    return type(operation).__module__.startswith("blockdsl.ops.")
-
-
 def window_is_known(operation: Operation) -> bool:
     """Whether `window` was written for this operation's `shape`.
 
@@ -258,80 +281,3 @@ def window_is_known(operation: Operation) -> bool:
         if "shape" in vars(kind) or "shapes" in vars(kind):
             return False
     return True
-
-
-def output_shapes(operation: Operation, *inputs: Shape) -> tuple[Shape, ...]:
-    """The shapes of the outputs. A user's operation is asked for everything that it declares, and checked.
-
-    Raises:
-        OpError: the operation refuses its inputs, or what a user's class answers is of no use; the error
-            of the class is the cause.
-    """
-    if is_built_in(operation):
-        return operation.shapes(*inputs)
-    shapes: tuple[Shape, ...] = _answer(operation, "shape", operation.shapes, inputs)
-    if not isinstance(shapes, tuple) or not shapes or not all(map(_is_shape, shapes)):
-        raise OpError(
-            f"shape() of {operation.name} returned {_single(shapes)!r}",
-            help="a shape is a tuple of whole numbers, 1 or more, without the batch axis: (C, H, W)",
-        )
-    for what in ("weights", "buffers"):
-        tensors = _answer(operation, what, getattr(operation, what), inputs)
-        if not isinstance(tensors, dict) or not all(map(_is_shape, tensors.values())):
-            raise OpError(
-                f"{what}() of {operation.name} returned {tensors!r}", help='it returns {"name": shape, …}'
-            )
-    macs = _answer(operation, "macs", operation.macs, inputs)
-    if not isinstance(macs, int) or isinstance(macs, bool) or macs < 0:
-        raise OpError(f"macs() of {operation.name} returned {macs!r}", help="MACs are a whole number")
-    _answer(operation, "window", operation.window, inputs)
-    _answer(operation, "drawn", operation.drawn, inputs)
-    return shapes
-
-
-def check_arguments(operation: Operation) -> None:
-    """Let an operation refuse its arguments (raises `OpError`, also for mistakes of a user's `check`)."""
-    if is_built_in(operation):
-        operation.check()
-    else:
-        _answer(operation, "check", operation.check, ())
-
-
-def _answer(operation: Operation, what: str, ask: Callable[..., Any], inputs: tuple[Shape, ...]) -> Any:
-    """What a user's method answers; its own errors become ours, with the cause kept."""
-    try:
-        return ask(*inputs)
-    except OpError:
-        raise
-    except Exception as failure:  # a user's code may raise anything
-        detail = f": {failure}" if str(failure) else ""
-        raise OpError(
-            f"{what}() of {operation.name} raised {type(failure).__name__}{detail}",
-            help=f"{operation.name} is registered by {type(operation).__module__}, which has the mistake",
-        ) from failure
-
-
-def _single(shapes: Any) -> Any:
-    """What `shape()` returned, of an operation that has one output."""
-    return shapes[0] if isinstance(shapes, tuple) and len(shapes) == 1 else shapes
-
-
-def _is_shape(shape: object) -> bool:
-    return isinstance(shape, tuple) and all(
-        isinstance(n, int) and not isinstance(n, bool) and n > 0 for n in shape
-    )
-
-
-def find(name: str) -> type[Operation] | None:
-    """The operation registered under a name."""
-    return _registry.get(name)
-
-
-def unregister(name: str) -> None:
-    """Forget a user's operation, so that another class can be registered under its name."""
-    _registry.pop(name, None)
-
-
-def all_operations() -> dict[str, type[Operation]]:
-    """Every operation by name."""
-    return dict(_registry)

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from blockdsl.ops.core import Operation, OpError, Shape, operation
+from blockdsl.ops.core import SAVES_NOTHING, Operation, OpError, Saved, Shape
 from blockdsl.ops.geometry import image, pointwise
+from blockdsl.ops.registry import operation
+from blockdsl.ops.spec import ModuleSpec
 from blockdsl.ops.values import Count, NotNegative, Probability, one_of
 
 Rescale = Annotated[str, one_of("train", "test")]
@@ -27,6 +29,9 @@ class Dropout(Operation):
     evaluation, as the AlexNet paper did, in place of dividing the survivors in training.
     """
 
+    word = "dropout {p}"
+    saved_for_backward = Saved(inputs=False, output=False, extra=4)
+
     p: Probability = 0.5
     per: DropUnit = "element"
     rescale: Rescale = "train"
@@ -36,12 +41,28 @@ class Dropout(Operation):
 
     window = pointwise
 
+    def is_identity(self, *inputs: Shape) -> bool:
+        return self.p == 0
+
+    def spec(self, *inputs: Shape) -> ModuleSpec:
+        if self.rescale == "test":
+            return ModuleSpec("blockdsl.layers.dropout:Dropout", p=self.p, per=self.per, rescale=self.rescale)
+        return ModuleSpec("torch.nn:Dropout" if self.per == "element" else "torch.nn:Dropout2d", p=self.p)
+
 
 @operation("ALPHADROPOUT")
 class AlphaDropout(Operation):
     """Dropout that keeps mean and variance of SELU networks (Klambauer et al. 2017)."""
 
+    saved_for_backward = Saved(inputs=False, output=False, extra=4)
+
     p: Probability = 0.5
+
+    def is_identity(self, *inputs: Shape) -> bool:
+        return self.p == 0
+
+    def spec(self, *inputs: Shape) -> ModuleSpec:
+        return ModuleSpec("torch.nn:AlphaDropout", p=self.p)
 
 
 @operation("DROPPATH")
@@ -53,9 +74,19 @@ class DropPath(Operation):
     time, and its batch norms see the batch, unlike in the authors' code, which leaves it out.
     """
 
+    word = "drop path {p}"
+    aliases = ("stochasticdepth",)
+    saved_for_backward = SAVES_NOTHING
+
     p: Probability
     per: PathUnit = "sample"
     rescale: Rescale = "train"
+
+    def is_identity(self, *inputs: Shape) -> bool:
+        return self.p == 0
+
+    def spec(self, *inputs: Shape) -> ModuleSpec:
+        return ModuleSpec("blockdsl.layers.dropout:DropPath", p=self.p, per=self.per, rescale=self.rescale)
 
 
 @operation("DROPBLOCK")
@@ -65,6 +96,9 @@ class DropBlock(Operation):
     A square starts at each position where it fits with the probability gamma (equation 1 there) that
     makes about a share p of the elements drop; the survivors are scaled so that the mean stays.
     """
+
+    aliases = ("dropblock2d",)
+    saved_for_backward = Saved(inputs=False, output=False, extra=4)
 
     size: Count = 7
     p: Probability = 0.1
@@ -81,9 +115,21 @@ class DropBlock(Operation):
 
     window = pointwise
 
+    def is_identity(self, *inputs: Shape) -> bool:
+        return self.p == 0
+
+    def spec(self, *inputs: Shape) -> ModuleSpec:
+        return ModuleSpec("blockdsl.layers.dropout:DropBlock2d", size=self.size, p=self.p)
+
 
 @operation("NOISE")
 class Noise(Operation):
     """Adds Gaussian noise of mean 0 and the given standard deviation."""
 
+    aliases = ("gaussiannoise",)
+    saved_for_backward = SAVES_NOTHING
+
     std: NotNegative
+
+    def spec(self, *inputs: Shape) -> ModuleSpec:
+        return ModuleSpec("blockdsl.layers.dropout:GaussianNoise", std=self.std)

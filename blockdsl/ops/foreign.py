@@ -7,54 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-OPERATIONS = {
-    "CONV": "conv2d convolution convolution2d lazyconv2d",
-    "DWCONV": "depthwiseconv depthwiseconv2d depthwiseconvolution",
-    "DECONV": "convtranspose convtranspose2d conv2dtranspose deconv2d deconvolution transposedconv",
-    "FC": "dense linear lazylinear fullyconnected innerproduct affinelayer",
-    "BN": "batchnorm batchnorm1d batchnorm2d batchnormalization batchnormalisation syncbatchnorm",
-    "LN": "layernorm layernorm2d layernormalization layernormalisation",
-    "GN": "groupnorm groupnormalization groupnormalisation",
-    "IN": "instancenorm instancenorm2d instancenormalization",
-    "LRN": "localresponsenorm localresponsenormalization crosschannelnorm",
-    "RMSNORM": "rmsnormalization",
-    "L2NORM": "normalize unitnormalization",
-    "POOL": "maxpool maxpool2d maxpooling maxpooling2d",
-    "AVGPOOL": "avgpool2d avgpooling averagepool averagepooling avgpooling2d averagepooling2d",
-    "LPPOOL": "lppool2d",
-    "AAP": "adaptiveavgpool adaptiveavgpool2d adaptiveaveragepooling2d",
-    "AMP": "adaptivemaxpool adaptivemaxpool2d adaptivemaxpooling2d",
-    "GAP": "globalavgpool globalavgpool2d globalaveragepool globalaveragepooling globalaveragepooling2d",
-    "GMP": "globalmaxpool globalmaxpool2d globalmaxpooling globalmaxpooling2d",
-    "DROPPATH": "stochasticdepth",
-    "DROPBLOCK": "dropblock2d",
-    "NOISE": "gaussiannoise",
-    "CAT": "concat concatenate",
-    "SUM": "add",
-    "MUL": "multiply",
-    "MEAN": "average",
-    "MAX": "maximum",
-    "ID": "identity",
-    "LEAKY": "leakyrelu lrelu",
-    "HSWISH": "hardswish",
-    "HSIGMOID": "hardsigmoid",
-    "HTANH": "hardtanh",
-    "SSHRINK": "softshrink",
-    "HSHRINK": "hardshrink",
-    "TSHRINK": "tanhshrink",
-    "SOFTMAX": "softmax2d",
-    "THRESHOLD": "thresholdedrelu",
-    "UPSAMPLE": "upsampling upsampling2d upsamplingnearest2d upsamplingbilinear2d",
-    "RESIZE": "interpolate resizing",
-    "DEPTHTOSPACE": "pixelshuffle",
-    "SPACETODEPTH": "pixelunshuffle",
-    "SHUFFLE": "channelshuffle",
-    "PAD": "zeropad2d zeropadding2d constantpad2d reflectionpad2d replicationpad2d circularpad2d",
-    "CROP": "centercrop cropping2d",
-    "SPLIT": "chunk",
-    "ATTENTION": "multiheadattention selfattention",
-}
-"""By our name, what others call it."""
+from blockdsl.ops.registry import all_operations
 
 REMARKS = {
     "conv1d": "CONV(channels,1x5) on an image of one row convolves in one dimension",
@@ -178,16 +131,15 @@ def _plain(name: str) -> str:
     return name.lower().replace("_", "")
 
 
-_OURS = {theirs: ours for ours, names in OPERATIONS.items() for theirs in names.split()}
-
-
 def counterpart(name: str) -> str:
     """The operation that another library calls by a name; nothing if there is none.
 
     >>> counterpart("BatchNorm2d")
     'BN'
     """
-    return _OURS.get(_plain(name), "")
+    wanted = _plain(name)
+    found = (ours for ours, operation in all_operations().items() if wanted in operation.aliases)
+    return next(found, "")
 
 
 def remark(name: str) -> str:

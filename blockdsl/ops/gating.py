@@ -5,8 +5,10 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from blockdsl.ops.core import Operation, OpError, Shape, operation
-from blockdsl.ops.geometry import channels, pointwise, with_channels
+from blockdsl.ops.core import SAVES_INPUT, SAVES_OUTPUT, Operation, OpError, Shape
+from blockdsl.ops.geometry import axis, channels, pointwise, with_channels
+from blockdsl.ops.registry import operation
+from blockdsl.ops.spec import ModuleSpec
 from blockdsl.ops.values import one_of
 
 Gate = Annotated[str, one_of("sigmoid", "relu", "gelu", "silu", "tanh", "none")]
@@ -16,20 +18,37 @@ Gate = Annotated[str, one_of("sigmoid", "relu", "gelu", "silu", "tanh", "none")]
 class Softmax(Operation):
     """exp(x_i) / sum_j exp(x_j), over the features of a vector or token, the channels at a position."""
 
+    word = "softmax"
+    aliases = ("softmax2d",)
+    saved_for_backward = SAVES_OUTPUT
+
+    def spec(self, *inputs: Shape) -> ModuleSpec:
+        return ModuleSpec("torch.nn:Softmax", dim=axis(inputs[0]))
+
 
 @operation("LOGSOFTMAX")
 class LogSoftmax(Operation):
     """The logarithm of SOFTMAX, over the same."""
+
+    saved_for_backward = SAVES_OUTPUT
+
+    def spec(self, *inputs: Shape) -> ModuleSpec:
+        return ModuleSpec("torch.nn:LogSoftmax", dim=axis(inputs[0]))
 
 
 @operation("CRELU")
 class CReLU(Operation):
     """[max(0, x), max(0, -x)]: twice the channels (Shang et al. 2016)."""
 
+    saved_for_backward = SAVES_OUTPUT
+
     def shape(self, *inputs: Shape) -> Shape:
         return with_channels(inputs[0], 2 * channels(inputs[0]))
 
     window = pointwise
+
+    def spec(self, *inputs: Shape) -> ModuleSpec:
+        return ModuleSpec("blockdsl.layers.activation:CReLU", dim=axis(inputs[0]))
 
 
 @operation("GLU")
@@ -39,6 +58,8 @@ class GLU(Operation):
     gate=gelu is GEGLU, relu ReGLU, none the bilinear form (Shazeer 2020; NAFNet's SimpleGate).
     SwiGLU gates with silu.
     """
+
+    saved_for_backward = SAVES_INPUT
 
     gate: Gate = "sigmoid"
 
@@ -52,3 +73,9 @@ class GLU(Operation):
         return with_channels(inputs[0], c // 2)
 
     window = pointwise
+
+    def spec(self, *inputs: Shape) -> ModuleSpec:
+        dim = axis(inputs[0])
+        if self.gate == "sigmoid":
+            return ModuleSpec("torch.nn:GLU", dim=dim)
+        return ModuleSpec("blockdsl.layers.activation:GatedUnit", gate=self.gate, dim=dim)

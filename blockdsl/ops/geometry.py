@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 from math import ceil, floor
+from typing import Any
 
 from blockdsl.ops.core import Operation, OpError, Reads, Shape, Window
 
@@ -48,6 +49,21 @@ def tokens(name: str, shape: Shape) -> tuple[int, int]:
 def channels(shape: Shape) -> int:
     """Channels of an image, features of a token or of a vector."""
     return shape[1] if len(shape) == 2 else shape[0]
+
+
+def axis(shape: Shape) -> int:
+    """The axis of the channels in PyTorch, the batch axis counted: 1 for images and vectors, 2 for tokens."""
+    return 2 if len(shape) == 2 else 1
+
+
+def trailing(shape: Shape) -> int:
+    """How many axes come after that of the channels: 2 for images, none otherwise."""
+    return len(shape) - axis(shape)
+
+
+def brief(size: tuple[int, int] | str) -> int | str | tuple[int, int]:
+    """3 for (3, 3), as one writes a kernel or stride by hand."""
+    return size[0] if not isinstance(size, str) and size[0] == size[1] else size
 
 
 def with_channels(shape: Shape, count: int) -> Shape:
@@ -114,6 +130,14 @@ def step(over: int, by: int) -> int | Fraction:
     """The stride over/by, as an `int` where it is whole."""
     fraction = Fraction(over, by)
     return fraction.numerator if fraction.denominator == 1 else fraction
+
+
+def dilated_by(
+    rate: tuple[int, int], dilation: tuple[int, int], pad: tuple[int, int] | str
+) -> dict[str, Any]:
+    """The `dilation` and `pad` of a window over maps whose neighbours lie `rate` positions apart."""
+    changes: dict[str, Any] = {"dilation": (dilation[0] * rate[0], dilation[1] * rate[1])}
+    return changes if isinstance(pad, str) else changes | {"pad": (pad[0] * rate[0], pad[1] * rate[1])}
 
 
 def pointwise(_: Operation, *inputs: Shape) -> Window:

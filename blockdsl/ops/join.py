@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
-from blockdsl.ops.core import Operation, OpError, Shape, Window, operation
-from blockdsl.ops.geometry import channels, pointwise, show, tokens, with_channels
+from blockdsl.ops.core import SAVES_INPUT, SAVES_NOTHING, Operation, OpError, Shape, Window
+from blockdsl.ops.geometry import axis, channels, pointwise, show, tokens, with_channels
+from blockdsl.ops.registry import operation
+from blockdsl.ops.spec import ModuleSpec
 from blockdsl.ops.values import Count, Probability
 
 
@@ -43,12 +45,25 @@ class _Elementwise(Operation):
 
     window = pointwise
 
+    def is_identity(self, *inputs: Shape) -> bool:
+        return len(inputs) == 1
+
 
 @operation("SUM", inputs=None)
 class Sum(_Elementwise):
     """Sum of tensors of one shape, `A + B`: the residual connection (He et al. 2015)."""
 
+    word = "+"
+    aliases = ("add",)
+    saved_for_backward = SAVES_NOTHING
+    fresh_output = True
+    overwrites_input = True
+    commutative = True
+
     verb = "add"
+
+    def spec(self, *inputs: Shape) -> ModuleSpec:
+        return ModuleSpec("blockdsl.layers.join:Sum", " + ".join(_names(inputs)))
 
 
 @operation("MEAN", inputs=None)
@@ -60,6 +75,11 @@ class Mean(_Elementwise):
     column of the whole net in place of that (global drop-path), the same at all joins: a join of m
     inputs has the m deepest of `columns` columns, deepest last. In evaluation it is the plain mean.
     """
+
+    word = "mean"
+    aliases = ("average",)
+    saved_for_backward = SAVES_NOTHING
+    commutative = True
 
     verb = "average"
     drop: Probability = 0.0
@@ -76,17 +96,36 @@ class Mean(_Elementwise):
 
     window = pointwise
 
+    def spec(self, *inputs: Shape) -> ModuleSpec:
+        if self.drop or self.columns:
+            return ModuleSpec("blockdsl.layers.join:FractalMean", drop=self.drop, columns=self.columns)
+        total = " + ".join(_names(inputs))
+        return ModuleSpec("blockdsl.layers.join:Mean", f"({total}) / {len(inputs)}")
+
 
 @operation("MAX", inputs=None)
 class Max(_Elementwise):
     """Elementwise maximum of tensors of one shape."""
 
+    word = "max"
+    aliases = ("maximum",)
+    saved_for_backward = SAVES_INPUT
+    commutative = True
+
     verb = "take the maximum of"
+
+    def spec(self, *inputs: Shape) -> ModuleSpec:
+        return ModuleSpec("blockdsl.layers.join:Max", "torch.maximum({0}, {1})" if len(inputs) == 2 else "")
 
 
 @operation("MUL", inputs=None)
 class Mul(Operation):
     """Elementwise product, `A * B`; an axis of 1 is repeated: CxHxW by Cx1x1 or by 1xHxW (gates)."""
+
+    word = "×"
+    aliases = ("multiply",)
+    saved_for_backward = SAVES_INPUT
+    commutative = True
 
     def shape(self, *inputs: Shape) -> Shape:
         result = inputs[0]
@@ -104,6 +143,12 @@ class Mul(Operation):
         return result
 
     window = pointwise
+
+    def is_identity(self, *inputs: Shape) -> bool:
+        return len(inputs) == 1
+
+    def spec(self, *inputs: Shape) -> ModuleSpec:
+        return ModuleSpec("blockdsl.layers.join:Mul", " * ".join(_names(inputs)))
 
 
 def _gate(left: Shape, right: Shape) -> str:
@@ -123,6 +168,10 @@ class Cat(Operation):
     The order of the inputs is the order of the channels.
     """
 
+    word = "concat"
+    aliases = ("concat", "concatenate")
+    saved_for_backward = SAVES_NOTHING
+
     def shape(self, *inputs: Shape) -> Shape:
         first = inputs[0]
         for index, other in enumerate(inputs[1:], 1):
@@ -135,6 +184,13 @@ class Cat(Operation):
         return with_channels(first, sum(map(channels, inputs)))
 
     window = pointwise
+
+    def is_identity(self, *inputs: Shape) -> bool:
+        return len(inputs) == 1
+
+    def spec(self, *inputs: Shape) -> ModuleSpec:
+        joined = f"torch.cat([{', '.join(_names(inputs))}], {{dim}})"
+        return ModuleSpec("blockdsl.layers.join:Cat", joined, dim=axis(inputs[0]))
 
 
 def _align(left: Shape, right: Shape) -> str:
@@ -160,6 +216,8 @@ def _align(left: Shape, right: Shape) -> str:
 class MatMul(Operation):
     """Matrix product of two sequences: (L, M) and (M, D) -> (L, D)."""
 
+    saved_for_backward = SAVES_INPUT
+
     def shape(self, *inputs: Shape) -> Shape:
         (rows, inner), (other, columns) = _two(self.name, inputs)
         if inner != other:
@@ -178,10 +236,15 @@ class MatMul(Operation):
         """L * M * D."""
         return inputs[0][0] * inputs[0][1] * inputs[1][1]
 
+    def spec(self, *inputs: Shape) -> ModuleSpec:
+        return ModuleSpec("blockdsl.layers.join:MatMul", transposed=False)
+
 
 @operation("DOT", inputs=None)
 class Dot(Operation):
     """Dot products of all pairs of tokens: (L, D) and (M, D) -> (L, M) (non-local nets, attention)."""
+
+    saved_for_backward = SAVES_INPUT
 
     def shape(self, *inputs: Shape) -> Shape:
         (rows, left), (columns, right) = _two(self.name, inputs)
@@ -200,6 +263,14 @@ class Dot(Operation):
     def macs(self, *inputs: Shape) -> int:
         """L * M * D."""
         return inputs[0][0] * inputs[0][1] * inputs[1][0]
+
+    def spec(self, *inputs: Shape) -> ModuleSpec:
+        return ModuleSpec("blockdsl.layers.join:MatMul", transposed=True)
+
+
+def _names(inputs: tuple[Shape, ...]) -> list[str]:
+    """`{0}`, `{1}`, …: the inputs in an expression of a `ModuleSpec`."""
+    return [f"{{{i}}}" for i in range(len(inputs))]
 
 
 def _two(name: str, inputs: tuple[Shape, ...]) -> tuple[tuple[int, int], tuple[int, int]]:

@@ -4,10 +4,12 @@
 from __future__ import annotations
 
 from math import prod
-from typing import ClassVar
 
-from blockdsl.ops.core import Drawn, Operation, OpError, Shape, operation
-from blockdsl.ops.geometry import channels, describe, divided, pointwise, show, with_channels
+from blockdsl.ops.conv import Conv
+from blockdsl.ops.core import SAVES_INPUT, Drawn, Operation, OpError, Shape
+from blockdsl.ops.geometry import axis, channels, describe, divided, pointwise, show, with_channels
+from blockdsl.ops.registry import operation
+from blockdsl.ops.spec import ModuleSpec
 from blockdsl.ops.values import Count
 
 
@@ -18,7 +20,12 @@ class FullyConnected(Operation):
     An image is flattened first (lowering puts a FLATTEN before it).
     """
 
-    flattens: ClassVar[bool] = True
+    word = "FC {features}"
+    aliases = ("dense", "linear", "lazylinear", "fullyconnected", "innerproduct", "affinelayer")
+    saved_for_backward = SAVES_INPUT
+    fresh_output = True
+
+    flattens = True
     features: Count
     bias: bool = True
 
@@ -43,6 +50,16 @@ class FullyConnected(Operation):
         """Inputs x outputs, once for each token."""
         return prod(inputs[0]) * self.features
 
+    def slid(self, *windows: Shape) -> Operation:
+        if len(windows[0]) != 3:
+            return self
+        return Conv(self.features, (windows[0][1], windows[0][2]), bias=self.bias)
+
+    def spec(self, *inputs: Shape) -> ModuleSpec:
+        return ModuleSpec(
+            "torch.nn:Linear", in_features=channels(inputs[0]), out_features=self.features, bias=self.bias
+        )
+
 
 @operation("RBF")
 class RBF(Operation):
@@ -52,7 +69,8 @@ class RBF(Operation):
     and +1, row by row. The smallest output is the answer, so a loss takes the negated outputs.
     """
 
-    flattens: ClassVar[bool] = True
+    flattens = True
+    depends_on_size = "it compares with bitmaps"
     classes: Count = 10
 
     def check(self) -> None:
@@ -77,6 +95,9 @@ class RBF(Operation):
     def buffers(self, *inputs: Shape) -> dict[str, Shape]:
         return {"codes": (self.classes, 84)}
 
+    def spec(self, *inputs: Shape) -> ModuleSpec:
+        return ModuleSpec("blockdsl.layers.linear:RBF", classes=self.classes)
+
 
 @operation("MAXOUT")
 class Maxout(Operation):
@@ -92,3 +113,6 @@ class Maxout(Operation):
         return with_channels(inputs[0], each)
 
     window = pointwise
+
+    def spec(self, *inputs: Shape) -> ModuleSpec:
+        return ModuleSpec("blockdsl.layers.linear:Maxout", pieces=self.pieces, dim=axis(inputs[0]))

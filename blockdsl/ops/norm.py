@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from math import prod
 
-from blockdsl.ops.core import Operation, OpError, Shape, Window, operation
-from blockdsl.ops.geometry import channels, describe, divided, image, pointwise
+from blockdsl.ops.core import SAVES_INPUT, Operation, OpError, Saved, Shape, Window
+from blockdsl.ops.geometry import axis, channels, describe, divided, image, pointwise, trailing
+from blockdsl.ops.registry import operation
+from blockdsl.ops.spec import ModuleSpec
 from blockdsl.ops.values import Count, NotNegative, Probability
 
 
@@ -36,6 +38,19 @@ class BatchNorm(Operation):
     0.99 is 0.01 here). `frozen=yes` uses the running statistics in training too.
     """
 
+    word = "BN"
+    aliases = (
+        "batchnorm",
+        "batchnorm1d",
+        "batchnorm2d",
+        "batchnormalization",
+        "batchnormalisation",
+        "syncbatchnorm",
+    )
+    saved_for_backward = SAVES_INPUT
+    fresh_output = True
+    starts_constant = True
+
     eps: NotNegative = 1e-5
     momentum: Probability = 0.1
     affine: bool = True
@@ -55,6 +70,16 @@ class BatchNorm(Operation):
         c = (inputs[0][0],)
         return {"running_mean": c, "running_var": c, "num_batches_tracked": ()}
 
+    def spec(self, *inputs: Shape) -> ModuleSpec:
+        frozen = "blockdsl.layers.norm:Frozen" if self.frozen else "torch.nn:"
+        return ModuleSpec(
+            f"{frozen}BatchNorm{2 if len(inputs[0]) == 3 else 1}d",
+            num_features=inputs[0][0],
+            eps=self.eps,
+            momentum=self.momentum,
+            affine=self.affine,
+        )
+
 
 @operation("LN")
 class LayerNorm(Operation):
@@ -64,11 +89,22 @@ class LayerNorm(Operation):
     positions together it is GN(1).
     """
 
+    word = "LN"
+    aliases = ("layernorm", "layernorm2d", "layernormalization", "layernormalisation")
+    saved_for_backward = SAVES_INPUT
+    starts_constant = True
+
     eps: NotNegative = 1e-5
     affine: bool = True
 
     def weights(self, *inputs: Shape) -> dict[str, Shape]:
         return _affine(inputs[0], self.affine)
+
+    def spec(self, *inputs: Shape) -> ModuleSpec:
+        target = "blockdsl.layers.norm:LayerNorm2d" if len(inputs[0]) == 3 else "torch.nn:LayerNorm"
+        return ModuleSpec(
+            target, normalized_shape=channels(inputs[0]), eps=self.eps, elementwise_affine=self.affine
+        )
 
 
 @operation("GN")
@@ -77,6 +113,11 @@ class GroupNorm(Operation):
 
     On images and vectors.
     """
+
+    aliases = ("groupnorm", "groupnormalization", "groupnormalisation")
+    depends_on_size = "its statistics span the image"
+    saved_for_backward = SAVES_INPUT
+    starts_constant = True
 
     groups: Count = 32
     eps: NotNegative = 1e-5
@@ -94,6 +135,15 @@ class GroupNorm(Operation):
     def weights(self, *inputs: Shape) -> dict[str, Shape]:
         return _affine(inputs[0], self.affine)
 
+    def spec(self, *inputs: Shape) -> ModuleSpec:
+        return ModuleSpec(
+            "torch.nn:GroupNorm",
+            num_groups=self.groups,
+            num_channels=channels(inputs[0]),
+            eps=self.eps,
+            affine=self.affine,
+        )
+
 
 @operation("IN")
 class InstanceNorm(Operation):
@@ -101,6 +151,11 @@ class InstanceNorm(Operation):
 
     Without affine weights unless asked for, and without running statistics, as in PyTorch.
     """
+
+    aliases = ("instancenorm", "instancenorm2d", "instancenormalization")
+    depends_on_size = "its statistics span the image"
+    saved_for_backward = SAVES_INPUT
+    starts_constant = True
 
     eps: NotNegative = 1e-5
     affine: bool = False
@@ -114,6 +169,11 @@ class InstanceNorm(Operation):
     def weights(self, *inputs: Shape) -> dict[str, Shape]:
         return _affine(inputs[0], self.affine)
 
+    def spec(self, *inputs: Shape) -> ModuleSpec:
+        return ModuleSpec(
+            "torch.nn:InstanceNorm2d", num_features=inputs[0][0], eps=self.eps, affine=self.affine
+        )
+
 
 @operation("LRN")
 class LocalResponseNorm(Operation):
@@ -125,6 +185,10 @@ class LocalResponseNorm(Operation):
     equal parts of the channels (AlexNet's two towers). `within=yes` sums over size x size positions
     of the same channel in place of channels, n = size^2 (Caffe's WITHIN_CHANNEL).
     """
+
+    word = "LRN"
+    aliases = ("localresponsenorm", "localresponsenormalization", "crosschannelnorm")
+    saved_for_backward = Saved(inputs=True, output=False, extra=12)
 
     size: Count = 5
     alpha: NotNegative = 1e-4
@@ -155,16 +219,37 @@ class LocalResponseNorm(Operation):
     def window(self, *inputs: Shape) -> Window:
         return Window((self.size, self.size)) if self.within else Window()
 
+    def spec(self, *inputs: Shape) -> ModuleSpec:
+        return ModuleSpec(
+            "blockdsl.layers.norm:LocalResponseNorm2d",
+            size=self.size,
+            alpha=self.alpha,
+            beta=self.beta,
+            k=self.k,
+            groups=self.groups,
+            within=self.within,
+        )
+
 
 @operation("RMSNORM")
 class RMSNorm(Operation):
     """Root mean square normalisation, over what LN runs over (Zhang & Sennrich 2019)."""
+
+    aliases = ("rmsnormalization",)
+    saved_for_backward = Saved(inputs=True, output=False, extra=4)
+    starts_constant = True
 
     eps: NotNegative = 1e-6
     affine: bool = True
 
     def weights(self, *inputs: Shape) -> dict[str, Shape]:
         return {"weight": (channels(inputs[0]),)} if self.affine else {}
+
+    def spec(self, *inputs: Shape) -> ModuleSpec:
+        target = "blockdsl.layers.norm:RMSNorm2d" if len(inputs[0]) == 3 else "torch.nn:RMSNorm"
+        return ModuleSpec(
+            target, normalized_shape=channels(inputs[0]), eps=self.eps, elementwise_affine=self.affine
+        )
 
 
 @operation("GRN")
@@ -174,6 +259,10 @@ class GlobalResponseNorm(Operation):
     n is each channel's L2 norm over the positions, divided by its mean over the channels (+ eps). On
     images and on tokens.
     """
+
+    depends_on_size = "its statistics span the image"
+    saved_for_backward = Saved(inputs=True, output=False, extra=4)
+    starts_constant = True
 
     eps: NotNegative = 1e-6
 
@@ -190,6 +279,14 @@ class GlobalResponseNorm(Operation):
     def weights(self, *inputs: Shape) -> dict[str, Shape]:
         return _affine(inputs[0])
 
+    def spec(self, *inputs: Shape) -> ModuleSpec:
+        return ModuleSpec(
+            "blockdsl.layers.norm:GlobalResponseNorm",
+            channels=channels(inputs[0]),
+            eps=self.eps,
+            dim=axis(inputs[0]),
+        )
+
 
 @operation("L2NORM")
 class L2Norm(Operation):
@@ -199,8 +296,22 @@ class L2Norm(Operation):
     ParseNet (Liu et al. 2015).
     """
 
+    aliases = ("normalize", "unitnormalization")
+    saved_for_backward = SAVES_INPUT
+    starts_constant = True
+
     scale: float | None = None
     eps: NotNegative = 1e-12
 
     def weights(self, *inputs: Shape) -> dict[str, Shape]:
         return {} if self.scale is None else {"weight": (channels(inputs[0]),)}
+
+    def spec(self, *inputs: Shape) -> ModuleSpec:
+        return ModuleSpec(
+            "blockdsl.layers.norm:L2Norm",
+            channels=channels(inputs[0]),
+            scale=self.scale,
+            eps=self.eps,
+            dim=axis(inputs[0]),
+            axes=trailing(inputs[0]),
+        )

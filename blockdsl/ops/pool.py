@@ -3,11 +3,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
+from typing import Any, ClassVar
 
-from blockdsl.ops.core import Operation, OpError, Shape, Window, operation
+from blockdsl.ops.core import SAVES_INPUT, SAVES_NOTHING, Operation, OpError, Saved, Shape, Window
 from blockdsl.ops.geometry import (
+    brief,
     describe,
+    dilated_by,
     extent,
     fit,
     image,
@@ -18,12 +22,16 @@ from blockdsl.ops.geometry import (
     slide_ceil,
     step,
 )
+from blockdsl.ops.registry import operation
+from blockdsl.ops.spec import ModuleSpec
 from blockdsl.ops.values import Margin, Positive, Size
 
 
 class _Pooling(Operation):
     """What the pools share: a window that slides, by its own size unless a stride is given."""
 
+    takes_one: ClassVar[bool] = False
+    """Whether a window of one position yields what stands there."""
     kernel: Size
     stride: Size | None
     ceil: bool
@@ -36,6 +44,14 @@ class _Pooling(Operation):
     def _frame(self) -> tuple[Size, Margin]:
         """Dilation and pad, for the pools that have them."""
         return getattr(self, "dilation", (1, 1)), getattr(self, "pad", (0, 0))
+
+    def is_identity(self, *inputs: Shape) -> bool:
+        return self.takes_one and self.kernel == self.step == (1, 1) and self._frame()[1] == (0, 0)
+
+    def _settings(self) -> dict[str, Any]:
+        """The arguments that the specs of PyTorch's pools share; it steps by the kernel unless told."""
+        stride = None if self.step == self.kernel else brief(self.step)
+        return {"kernel_size": brief(self.kernel), "stride": stride, "ceil_mode": self.ceil}
 
     def check(self) -> None:
         _, pad = self._frame()
@@ -88,11 +104,30 @@ class MaxPool(_Pooling):
     left padding, which drops the last one where it would see padding alone.
     """
 
+    word = "{kernel} max pool"
+    aliases = ("maxpool", "maxpool2d", "maxpooling", "maxpooling2d")
+    takes_one = True
+    saved_for_backward = Saved(inputs=True, output=False, extra=8)
+
     kernel: Size
     stride: Size | None = None
     pad: Margin = (0, 0)
     dilation: Size = (1, 1)
     ceil: bool = False
+
+    def dilated(self, rate: tuple[int, int], *inputs: Shape) -> Operation:
+        if self.step != (1, 1):
+            raise OpError("it has a stride itself")
+        return replace(self, **dilated_by(rate, self.dilation, self.pad))
+
+    def spec(self, *inputs: Shape) -> ModuleSpec:
+        return ModuleSpec(
+            "torch.nn:MaxPool2d",
+            "F.max_pool2d",
+            padding=brief(self.pad),
+            dilation=brief(self.dilation),
+            **self._settings(),
+        )
 
 
 @operation("AVGPOOL")
@@ -102,11 +137,25 @@ class AvgPool(_Pooling):
     `ceil` as for POOL. `include_pad=no` averages over the input's positions alone (Inception v4).
     """
 
+    word = "{kernel} avg pool"
+    aliases = ("avgpool2d", "avgpooling", "averagepool", "averagepooling", "avgpooling2d", "averagepooling2d")
+    takes_one = True
+    saved_for_backward = SAVES_INPUT
+
     kernel: Size
     stride: Size | None = None
     pad: Margin = (0, 0)
     ceil: bool = False
     include_pad: bool = True
+
+    def spec(self, *inputs: Shape) -> ModuleSpec:
+        return ModuleSpec(
+            "torch.nn:AvgPool2d",
+            "F.avg_pool2d",
+            padding=brief(self.pad),
+            count_include_pad=self.include_pad,
+            **self._settings(),
+        )
 
 
 @operation("LPPOOL")
@@ -117,10 +166,16 @@ class LPPool(_Pooling):
     numbers digit classification").
     """
 
+    word = "{kernel} LP pool"
+    aliases = ("lppool2d",)
+
     norm: Positive
     kernel: Size
     stride: Size | None = None
     ceil: bool = False
+
+    def spec(self, *inputs: Shape) -> ModuleSpec:
+        return ModuleSpec("torch.nn:LPPool2d", norm_type=self.norm, **self._settings())
 
 
 @operation("SUBSAMPLE")
@@ -131,12 +186,24 @@ class Subsample(_Pooling):
     not overlap unless a stride is given.
     """
 
+    word = "{kernel} subsampling"
+    saved_for_backward = Saved(inputs=True, output=False, extra=4)
+    starts_constant = True
+
     kernel: Size = (2, 2)
     stride: Size | None = None
     ceil = False
 
     def weights(self, *inputs: Shape) -> dict[str, Shape]:
         return {"weight": (inputs[0][0],), "bias": (inputs[0][0],)}
+
+    def spec(self, *inputs: Shape) -> ModuleSpec:
+        return ModuleSpec(
+            "blockdsl.layers.pool:Subsample2d",
+            channels=inputs[0][0],
+            kernel_size=self.kernel,
+            stride=self.step,
+        )
 
 
 class _Global(Operation):
@@ -159,15 +226,46 @@ class _Global(Operation):
 class GlobalAvgPool(_Global):
     """Global average pooling: (C, H, W) -> (C, 1, 1); tokens (L, D) -> (D,) (Lin et al. 2013)."""
 
+    word = "global avg pool"
+    aliases = (
+        "globalavgpool",
+        "globalavgpool2d",
+        "globalaveragepool",
+        "globalaveragepooling",
+        "globalaveragepooling2d",
+    )
+    saved_for_backward = SAVES_NOTHING
+
+    def slid(self, *windows: Shape) -> Operation:
+        return AvgPool((windows[0][1], windows[0][2]), (1, 1)) if len(windows[0]) == 3 else self
+
+    def spec(self, *inputs: Shape) -> ModuleSpec:
+        if len(inputs[0]) == 2:
+            return ModuleSpec("blockdsl.layers.pool:MeanOver", dim=1, keepdim=False)
+        return ModuleSpec("torch.nn:AdaptiveAvgPool2d", "F.adaptive_avg_pool2d", output_size=1)
+
 
 @operation("GMP")
 class GlobalMaxPool(_Global):
     """Global max pooling: (C, H, W) -> (C, 1, 1); tokens (L, D) -> (D,)."""
 
+    word = "global max pool"
+    aliases = ("globalmaxpool", "globalmaxpool2d", "globalmaxpooling", "globalmaxpooling2d")
+    saved_for_backward = Saved(inputs=True, output=False, extra=8)
+
+    def slid(self, *windows: Shape) -> Operation:
+        return MaxPool((windows[0][1], windows[0][2]), (1, 1)) if len(windows[0]) == 3 else self
+
+    def spec(self, *inputs: Shape) -> ModuleSpec:
+        if len(inputs[0]) == 2:
+            return ModuleSpec("blockdsl.layers.pool:MaxOver", dim=1, keepdim=False)
+        return ModuleSpec("torch.nn:AdaptiveMaxPool2d", "F.adaptive_max_pool2d", output_size=1)
+
 
 class _Adaptive(Operation):
     """What AAP and AMP share: row i pools the rows floor(i*H/rows) up to ceil((i+1)*H/rows)."""
 
+    depends_on_size = "its windows grow with the image"
     size: Size
 
     def shape(self, *inputs: Shape) -> Shape:
@@ -199,14 +297,28 @@ def _widest(size: int, windows: int) -> int:
 class AdaptiveAvgPool(_Adaptive):
     """Adaptive average pooling: (C, H, W) -> (C, rows, columns), whatever H and W are."""
 
+    word = "adaptive avg pool"
+    aliases = ("adaptiveavgpool", "adaptiveavgpool2d", "adaptiveaveragepooling2d")
+    saved_for_backward = SAVES_INPUT
+
     size: Size
+
+    def spec(self, *inputs: Shape) -> ModuleSpec:
+        return ModuleSpec("torch.nn:AdaptiveAvgPool2d", "F.adaptive_avg_pool2d", output_size=brief(self.size))
 
 
 @operation("AMP")
 class AdaptiveMaxPool(_Adaptive):
     """Adaptive max pooling: (C, H, W) -> (C, rows, columns); one level of SPP (He et al. 2014)."""
 
+    word = "adaptive max pool"
+    aliases = ("adaptivemaxpool", "adaptivemaxpool2d", "adaptivemaxpooling2d")
+    saved_for_backward = Saved(inputs=True, output=False, extra=8)
+
     size: Size
+
+    def spec(self, *inputs: Shape) -> ModuleSpec:
+        return ModuleSpec("torch.nn:AdaptiveMaxPool2d", "F.adaptive_max_pool2d", output_size=brief(self.size))
 
 
 class _OverChannels(Operation):
@@ -221,7 +333,15 @@ class _OverChannels(Operation):
 class ChannelMean(_OverChannels):
     """Mean over the channels at each position: (C, H, W) -> (1, H, W) (CBAM, Woo et al. 2018)."""
 
+    saved_for_backward = SAVES_NOTHING
+
+    def spec(self, *inputs: Shape) -> ModuleSpec:
+        return ModuleSpec("blockdsl.layers.pool:MeanOver", dim=1, keepdim=True)
+
 
 @operation("CHANNELMAX")
 class ChannelMax(_OverChannels):
     """Maximum over the channels at each position: (C, H, W) -> (1, H, W) (CBAM, Woo et al. 2018)."""
+
+    def spec(self, *inputs: Shape) -> ModuleSpec:
+        return ModuleSpec("blockdsl.layers.pool:MaxOver", dim=1, keepdim=True)

@@ -5,8 +5,10 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from blockdsl.ops.core import Operation, Shape, operation
-from blockdsl.ops.geometry import channels
+from blockdsl.ops.core import SAVES_INPUT, SAVES_NOTHING, Operation, Shape
+from blockdsl.ops.geometry import channels, trailing
+from blockdsl.ops.registry import operation
+from blockdsl.ops.spec import ModuleSpec
 from blockdsl.ops.values import one_of
 
 Per = Annotated[str, one_of("channel", "layer")]
@@ -16,7 +18,16 @@ Per = Annotated[str, one_of("channel", "layer")]
 class Scale(Operation):
     """Multiplies by a constant: the scaled residuals of Inception-ResNet (Szegedy et al. 2016)."""
 
+    word = "scale {factor}"
+    saved_for_backward = SAVES_NOTHING
+
     factor: float
+
+    def is_identity(self, *inputs: Shape) -> bool:
+        return self.factor == 1
+
+    def spec(self, *inputs: Shape) -> ModuleSpec:
+        return ModuleSpec("blockdsl.layers.scale:Scale", "{factor} * {0}", factor=self.factor)
 
 
 @operation("LAYERSCALE")
@@ -26,11 +37,21 @@ class LayerScale(Operation):
     `per=layer` has one weight for all: SkipInit and ReZero with init=0 (De & Smith 2020).
     """
 
+    word = "layer scale"
+    saved_for_backward = SAVES_INPUT
+    starts_constant = True
+
     init: float = 1e-6
     per: Per = "channel"
 
     def weights(self, *inputs: Shape) -> dict[str, Shape]:
         return {"weight": (channels(inputs[0]) if self.per == "channel" else 1,)}
+
+    def spec(self, *inputs: Shape) -> ModuleSpec:
+        count = channels(inputs[0]) if self.per == "channel" else 1
+        return ModuleSpec(
+            "blockdsl.layers.scale:LayerScale", channels=count, init=self.init, axes=trailing(inputs[0])
+        )
 
 
 @operation("AFFINE")
@@ -40,6 +61,14 @@ class Affine(Operation):
     They begin at 1 and 0.
     """
 
+    saved_for_backward = SAVES_INPUT
+    starts_constant = True
+
     def weights(self, *inputs: Shape) -> dict[str, Shape]:
         c = (channels(inputs[0]),)
         return {"weight": c, "bias": c}
+
+    def spec(self, *inputs: Shape) -> ModuleSpec:
+        return ModuleSpec(
+            "blockdsl.layers.scale:Affine", channels=channels(inputs[0]), axes=trailing(inputs[0])
+        )

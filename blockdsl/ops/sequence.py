@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
-from blockdsl.ops.core import Operation, OpError, Shape, Window, operation
+from blockdsl.ops.core import SAVES_NOTHING, Operation, OpError, Shape, Window
 from blockdsl.ops.geometry import image, pointwise, show, tokens
+from blockdsl.ops.registry import operation
+from blockdsl.ops.spec import ModuleSpec
 from blockdsl.ops.values import Size, Whole
 
 
@@ -12,16 +14,24 @@ from blockdsl.ops.values import Size, Whole
 class Tokens(Operation):
     """An image as a sequence: (C, H, W) -> (H * W, C), row by row (ViT, Dosovitskiy et al. 2021)."""
 
+    word = "to tokens"
+    saved_for_backward = SAVES_NOTHING
+
     def shape(self, *inputs: Shape) -> Shape:
         c, rows, columns = image(self.name, inputs[0])
         return rows * columns, c
 
     window = pointwise
 
+    def spec(self, *inputs: Shape) -> ModuleSpec:
+        return ModuleSpec("blockdsl.layers.sequence:Tokens", "{0}.flatten(2).transpose(1, 2)")
+
 
 @operation("IMAGE", view=True)
 class Image(Operation):
     """A sequence as an image: (rows * columns, D) -> (D, rows, columns), row by row."""
+
+    saved_for_backward = SAVES_NOTHING
 
     size: Size
 
@@ -38,10 +48,15 @@ class Image(Operation):
 
     window = pointwise
 
+    def spec(self, *inputs: Shape) -> ModuleSpec:
+        return ModuleSpec("blockdsl.layers.sequence:Image", size=self.size)
+
 
 @operation("TRANSPOSE", view=True)
 class Transpose(Operation):
     """Tokens become features and features tokens: (L, D) -> (D, L) (MLP-Mixer)."""
+
+    saved_for_backward = SAVES_NOTHING
 
     def shape(self, *inputs: Shape) -> Shape:
         length, features = tokens(self.name, inputs[0])
@@ -50,10 +65,16 @@ class Transpose(Operation):
     def window(self, *inputs: Shape) -> Window | None:
         return None
 
+    def spec(self, *inputs: Shape) -> ModuleSpec:
+        return ModuleSpec("blockdsl.layers.sequence:Transpose", "{0}.transpose(1, 2)")
+
 
 @operation("CLSTOKEN")
 class ClassToken(Operation):
     """Puts a learned token before all others: (L, D) -> (L + 1, D) (BERT, ViT)."""
+
+    word = "class token"
+    saved_for_backward = SAVES_NOTHING
 
     def shape(self, *inputs: Shape) -> Shape:
         length, features = tokens(self.name, inputs[0])
@@ -64,18 +85,31 @@ class ClassToken(Operation):
     def weights(self, *inputs: Shape) -> dict[str, Shape]:
         return {"token": (1, 1, inputs[0][1])}
 
+    def spec(self, *inputs: Shape) -> ModuleSpec:
+        return ModuleSpec("blockdsl.layers.sequence:ClassToken", features=inputs[0][1])
+
 
 @operation("POSITION")
 class Position(Operation):
     """Adds a learned embedding of each position, to tokens (L, D) or an image (C, H, W)."""
 
+    word = "position"
+    depends_on_size = "it has one weight for each position"
+    saved_for_backward = SAVES_NOTHING
+
     def weights(self, *inputs: Shape) -> dict[str, Shape]:
         return {"embedding": (1, *inputs[0])}
+
+    def spec(self, *inputs: Shape) -> ModuleSpec:
+        return ModuleSpec("blockdsl.layers.sequence:Position", shape=inputs[0])
 
 
 @operation("TAKE", view=True)
 class Take(Operation):
     """One token of a sequence: (L, D) -> (D,). The first is 0, the last -1."""
+
+    word = "take"
+    saved_for_backward = SAVES_NOTHING
 
     index: Whole = 0
 
@@ -90,3 +124,6 @@ class Take(Operation):
         return (features,)
 
     window = pointwise
+
+    def spec(self, *inputs: Shape) -> ModuleSpec:
+        return ModuleSpec("blockdsl.layers.sequence:Take", "{0}[:, {index}]", index=self.index)

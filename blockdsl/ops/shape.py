@@ -6,8 +6,10 @@ from __future__ import annotations
 from math import prod
 from typing import Annotated
 
-from blockdsl.ops.core import Operation, OpError, Shape, Window, operation
-from blockdsl.ops.geometry import channels, divided, image, pointwise, show, with_channels
+from blockdsl.ops.core import SAVES_NOTHING, Operation, OpError, Shape, Window
+from blockdsl.ops.geometry import axis, channels, divided, image, pointwise, show, with_channels
+from blockdsl.ops.registry import operation
+from blockdsl.ops.spec import ModuleSpec
 from blockdsl.ops.values import Count, Counts, Parts, one_of
 
 _MOST_PARTS = 1024
@@ -17,6 +19,8 @@ Where = Annotated[str, one_of("end", "both")]
 @operation("INPUT", inputs=0)
 class Input(Operation):
     """The network's input, without the batch axis: node 0 of every graph."""
+
+    saved_for_backward = SAVES_NOTHING
 
     dims: Counts
 
@@ -30,10 +34,22 @@ class Input(Operation):
 class Identity(Operation):
     """The input itself: the shortcut of a residual unit."""
 
+    aliases = ("identity",)
+    saved_for_backward = SAVES_NOTHING
+
+    def is_identity(self, *inputs: Shape) -> bool:
+        return True
+
+    def spec(self, *inputs: Shape) -> ModuleSpec:
+        return ModuleSpec("torch.nn:Identity")
+
 
 @operation("FLATTEN", view=True)
 class Flatten(Operation):
     """All features in one vector: (C, H, W) -> (C * H * W,), the channel slowest."""
+
+    word = "flatten"
+    saved_for_backward = SAVES_NOTHING
 
     def shape(self, *inputs: Shape) -> Shape:
         return (prod(inputs[0]),)
@@ -42,10 +58,15 @@ class Flatten(Operation):
         """Pointwise where there is one position only."""
         return Window() if channels(inputs[0]) == prod(inputs[0]) else None
 
+    def spec(self, *inputs: Shape) -> ModuleSpec:
+        return ModuleSpec("torch.nn:Flatten", "torch.flatten({0}, 1)")
+
 
 @operation("RESHAPE", view=True)
 class Reshape(Operation):
     """The same numbers in another shape: RESHAPE([64,7,7]); the order in memory stays."""
+
+    saved_for_backward = SAVES_NOTHING
 
     dims: Counts
 
@@ -70,6 +91,9 @@ class Reshape(Operation):
     def window(self, *inputs: Shape) -> Window | None:
         return None
 
+    def spec(self, *inputs: Shape) -> ModuleSpec:
+        return ModuleSpec("blockdsl.layers.shape:Reshape", shape=self.dims)
+
 
 @operation("SPLIT", view=True)
 class Split(Operation):
@@ -77,6 +101,10 @@ class Split(Operation):
 
     It has as many outputs as parts: `SPLIT(2)-[A, B]-CAT`.
     """
+
+    word = "split"
+    aliases = ("chunk",)
+    saved_for_backward = SAVES_NOTHING
 
     parts: Parts
 
@@ -106,6 +134,10 @@ class Split(Operation):
 
     window = pointwise
 
+    def spec(self, *inputs: Shape) -> ModuleSpec:
+        sizes = tuple(channels(part) for part in self.shapes(*inputs))
+        return ModuleSpec("blockdsl.layers.shape:Split", sizes=sizes, dim=axis(inputs[0]))
+
 
 @operation("SHUFFLE")
 class Shuffle(Operation):
@@ -113,6 +145,10 @@ class Shuffle(Operation):
 
     ShuffleNet (Zhang et al. 2018), figure 1.
     """
+
+    word = "channel shuffle"
+    aliases = ("channelshuffle",)
+    saved_for_backward = SAVES_NOTHING
 
     groups: Count
 
@@ -123,6 +159,9 @@ class Shuffle(Operation):
 
     window = pointwise
 
+    def spec(self, *inputs: Shape) -> ModuleSpec:
+        return ModuleSpec("blockdsl.layers.shape:ChannelShuffle", groups=self.groups)
+
 
 @operation("PADCHANNELS")
 class PadChannels(Operation):
@@ -131,6 +170,9 @@ class PadChannels(Operation):
     After POOL(1,s2), which subsamples (He et al. 2015, section 3.3). The zeros come after the input's
     channels; `where=both` puts half of them before, as some implementations do.
     """
+
+    word = "pad channels"
+    saved_for_backward = SAVES_NOTHING
 
     channels: Count
     where: Where = "end"
@@ -146,3 +188,8 @@ class PadChannels(Operation):
         return self.channels, rows, columns
 
     window = pointwise
+
+    def spec(self, *inputs: Shape) -> ModuleSpec:
+        extra = self.channels - inputs[0][0]
+        before = extra // 2 if self.where == "both" else 0
+        return ModuleSpec("blockdsl.layers.shape:PadChannels", before=before, after=extra - before)

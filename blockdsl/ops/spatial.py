@@ -3,14 +3,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from blockdsl.ops.core import Operation, OpError, Shape, Window, operation
-from blockdsl.ops.geometry import enlarging, image, resampled, show, step
+from blockdsl.ops.core import SAVES_NOTHING, Operation, OpError, Shape, Window
+from blockdsl.ops.geometry import brief, enlarging, image, resampled, show, step
+from blockdsl.ops.registry import operation
+from blockdsl.ops.spec import ModuleSpec
 from blockdsl.ops.values import Count, Edges, Margin, Size, one_of
 
 PadMode = Annotated[str, one_of("constant", "reflect", "replicate", "circular")]
 SampleMode = Annotated[str, one_of("nearest", "bilinear", "bicubic")]
+
+
+_PADS = {"constant": "Zero", "reflect": "Reflection", "replicate": "Replication", "circular": "Circular"}
 
 
 @operation("PAD")
@@ -19,6 +24,16 @@ class Pad(Operation):
 
     `pad` is a margin, or the list [left, right, top, bottom]. `value` is what mode=constant fills in.
     """
+
+    aliases = (
+        "zeropad2d",
+        "zeropadding2d",
+        "constantpad2d",
+        "reflectionpad2d",
+        "replicationpad2d",
+        "circularpad2d",
+    )
+    saved_for_backward = SAVES_NOTHING
 
     pad: Edges
     mode: PadMode = "constant"
@@ -46,8 +61,14 @@ class Pad(Operation):
         return c, rows + top + bottom, columns + left + right
 
     def window(self, *inputs: Shape) -> Window:
+        """One position; what lies beyond the edge counts as outside of the image, whatever fills it."""
         left, _, top, _ = self.pad
         return Window(start=(-top, -left))
+
+    def spec(self, *inputs: Shape) -> ModuleSpec:
+        if self.mode == "constant" and self.value:
+            return ModuleSpec("torch.nn:ConstantPad2d", padding=self.pad, value=self.value)
+        return ModuleSpec(f"torch.nn:{_PADS[self.mode]}Pad2d", padding=self.pad)
 
 
 @operation("CROP")
@@ -57,6 +78,10 @@ class Crop(Operation):
     From the middle (U-Net; an odd rest leaves one more after than before), or with its first row and
     column at `at`.
     """
+
+    aliases = ("centercrop", "cropping2d")
+    depends_on_size = "its place depends on the size of the image"
+    saved_for_backward = SAVES_NOTHING
 
     size: Size
     at: Margin | None = None
@@ -81,10 +106,17 @@ class Crop(Operation):
     def window(self, *inputs: Shape) -> Window:
         return Window(start=self.start(*inputs))
 
+    def spec(self, *inputs: Shape) -> ModuleSpec:
+        return ModuleSpec("blockdsl.layers.shape:Crop", start=self.start(*inputs), size=self.size)
+
 
 class _Resampling(Operation):
     mode: SampleMode
     align: bool
+
+    def _settings(self) -> dict[str, Any]:
+        """The arguments that the specs share."""
+        return {"mode": self.mode, "align_corners": None if self.mode == "nearest" else self.align}
 
     def check(self) -> None:
         if self.align and self.mode == "nearest":
@@ -113,6 +145,10 @@ class Upsample(_Resampling):
     `align=yes` lays the corner pixels' centres upon each other (PyTorch's align_corners).
     """
 
+    word = "upsample"
+    aliases = ("upsampling", "upsampling2d", "upsamplingnearest2d", "upsamplingbilinear2d")
+    saved_for_backward = SAVES_NOTHING
+
     factor: Size
     mode: SampleMode = "nearest"
     align: bool = False
@@ -123,6 +159,9 @@ class Upsample(_Resampling):
 
     window = _Resampling.window
 
+    def spec(self, *inputs: Shape) -> ModuleSpec:
+        return ModuleSpec("torch.nn:Upsample", size=None, scale_factor=brief(self.factor), **self._settings())
+
 
 @operation("RESIZE")
 class Resize(_Resampling):
@@ -130,6 +169,10 @@ class Resize(_Resampling):
 
     Brings the levels of a pyramid together (PSPNet, HRNet). `align` as for UPSAMPLE.
     """
+
+    aliases = ("interpolate", "resizing")
+    depends_on_size = "its size is fixed"
+    saved_for_backward = SAVES_NOTHING
 
     size: Size
     mode: SampleMode = "nearest"
@@ -141,6 +184,9 @@ class Resize(_Resampling):
 
     window = _Resampling.window
 
+    def spec(self, *inputs: Shape) -> ModuleSpec:
+        return ModuleSpec("torch.nn:Upsample", size=self.size, scale_factor=None, **self._settings())
+
 
 @operation("SPACETODEPTH")
 class SpaceToDepth(Operation):
@@ -148,6 +194,9 @@ class SpaceToDepth(Operation):
 
     As `torch.nn.PixelUnshuffle`.
     """
+
+    aliases = ("pixelunshuffle",)
+    saved_for_backward = SAVES_NOTHING
 
     block: Count
 
@@ -164,6 +213,9 @@ class SpaceToDepth(Operation):
     def window(self, *inputs: Shape) -> Window:
         return Window((self.block, self.block), (self.block, self.block), (0, 0))
 
+    def spec(self, *inputs: Shape) -> ModuleSpec:
+        return ModuleSpec("torch.nn:PixelUnshuffle", downscale_factor=self.block)
+
 
 @operation("DEPTHTOSPACE")
 class DepthToSpace(Operation):
@@ -171,6 +223,9 @@ class DepthToSpace(Operation):
 
     The sub-pixel convolution's shuffle (Shi et al. 2016), `torch.nn.PixelShuffle`.
     """
+
+    aliases = ("pixelshuffle",)
+    saved_for_backward = SAVES_NOTHING
 
     block: Count
 
@@ -186,3 +241,6 @@ class DepthToSpace(Operation):
 
     def window(self, *inputs: Shape) -> Window:
         return enlarging((self.block, self.block))
+
+    def spec(self, *inputs: Shape) -> ModuleSpec:
+        return ModuleSpec("torch.nn:PixelShuffle", upscale_factor=self.block)

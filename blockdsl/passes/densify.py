@@ -14,24 +14,10 @@ from math import prod
 from blockdsl.diagnostics import ArchError, error
 from blockdsl.ir import Graph, Layer, Value, verify
 from blockdsl.ops import Operation, OpError, Shape
-from blockdsl.ops.conv import Conv
 from blockdsl.ops.core import window_is_known
 from blockdsl.ops.geometry import show
-from blockdsl.ops.linear import FullyConnected
-from blockdsl.ops.pool import AvgPool, GlobalAvgPool, GlobalMaxPool, MaxPool
 from blockdsl.ops.shape import Flatten, Input
 
-_FIXED = {
-    "AAP": "its windows grow with the image",
-    "AMP": "its windows grow with the image",
-    "RESIZE": "its size is fixed",
-    "CROP": "its place depends on the size of the image",
-    "POSITION": "it has one weight for each position",
-    "GN": "its statistics span the image",
-    "IN": "its statistics span the image",
-    "GRN": "its statistics span the image",
-    "RBF": "it compares with bitmaps",
-}  # fmt: skip
 _BY_ELEMENT = frozenset({"activation", "dropout", "scale", "join"})
 """The families that do not ask which channel an element of a flattened image belongs to."""
 
@@ -100,15 +86,11 @@ class _Densifying:
 
     def _slid(self, layer: Layer, seen: Sequence[Shape]) -> Operation:
         """The operation that does at each place what the layer does with one window."""
-        match layer.operation:
-            case Input():
-                return Input(self.size)
-            case FullyConnected(features=features, bias=bias) if len(seen[0]) == 3:
-                return Conv(features, (seen[0][1], seen[0][2]), bias=bias)
-            case GlobalAvgPool() if len(seen[0]) == 3:
-                return AvgPool((seen[0][1], seen[0][2]), (1, 1))
-            case GlobalMaxPool() if len(seen[0]) == 3:
-                return MaxPool((seen[0][1], seen[0][2]), (1, 1))
+        if isinstance(layer.operation, Input):
+            return Input(self.size)
+        operation = layer.operation.slid(*seen)
+        if operation is not layer.operation:
+            return operation
         if reason := self._whole(layer, seen):
             raise _refused(layer, reason)
         return _with_free_stride(layer)
@@ -116,8 +98,8 @@ class _Densifying:
     def _whole(self, layer: Layer, seen: Sequence[Shape]) -> str:
         """Why a layer depends on the whole image; nothing where it does not."""
         operation = layer.operation
-        if operation.name in _FIXED:
-            return _FIXED[operation.name]
+        if operation.depends_on_size:
+            return operation.depends_on_size
         if any(len(shape) == 2 for shape in layer.shapes):
             return "it makes one sequence of the whole image"
         if not window_is_known(operation):

@@ -9,16 +9,11 @@ Chen et al. 2015, "DeepLab", section 3.1).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 from blockdsl.diagnostics import ArchError, error
 from blockdsl.ir import Graph, Layer, Value, verify
-from blockdsl.ops import Operation, OpError, Shape
-from blockdsl.ops.conv import Conv, DepthwiseConv
-from blockdsl.ops.core import Window, window_is_known
-from blockdsl.ops.pool import MaxPool
+from blockdsl.ops import Operation, OpError
 from blockdsl.ops.values import Size
 
 
@@ -43,7 +38,10 @@ def refine(graph: Graph, at: Value) -> Graph:
         if layer.id == target.id:
             operation = replace(operation, stride=(1, 1))  # type: ignore[type-var]
         elif behind == {True}:
-            operation = _dilated(layer, rate, graph.input_shapes(layer))
+            try:
+                operation = operation.dilated(rate, *graph.input_shapes(layer))
+            except OpError as refusal:
+                raise _refused(layer, refusal.message) from None
         elif len(behind) > 1:
             raise _refused(layer, "it joins maps of two strides")
         if layer.id == target.id or True in behind:
@@ -62,25 +60,6 @@ def _step(operation: Operation) -> Size | None:
     """The stride, of a pool its kernel when none is given."""
     step: Size | None = getattr(operation, "step", getattr(operation, "stride", None))
     return step
-
-
-def _dilated(layer: Layer, rate: Size, shapes: Sequence[Shape]) -> Operation:
-    """The operation on maps whose neighbours lie `rate` apart."""
-    operation = layer.operation
-    if isinstance(operation, Conv | DepthwiseConv | MaxPool):
-        if _step(operation) != (1, 1):
-            raise _refused(layer, "it has a stride itself")
-        changes: dict[str, Any] = {"dilation": _times(operation.dilation, rate)}
-        if not isinstance(operation.pad, str):
-            changes["pad"] = _times(operation.pad, rate)
-        return replace(operation, **changes)
-    if window_is_known(operation) and operation.window(*shapes) == Window():
-        return operation
-    raise _refused(layer, "its window has no dilation")
-
-
-def _times(size: tuple[int, int], rate: Size) -> tuple[int, int]:
-    return size[0] * rate[0], size[1] * rate[1]
 
 
 def _refused(layer: Layer, reason: str) -> ArchError:

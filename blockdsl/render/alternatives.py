@@ -22,6 +22,7 @@ class OneOf(Operation):
     """Where alternatives meet; of a picture, and no operation of the language."""
 
     name: ClassVar[str] = "ONEOF"
+    word = "one of"
     family: ClassVar[str] = "join"
     inputs: ClassVar[int | None] = None
 

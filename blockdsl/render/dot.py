@@ -17,7 +17,6 @@ from blockdsl.render.scene import Block, Cost, Node, Scene
 from blockdsl.render.titles import Corner, Corners, settled
 from blockdsl.render.view import View
 from blockdsl.render.words import (
-    BARE_JOINS,
     Words,
     block_arguments,
     block_title,
@@ -163,7 +162,7 @@ class _Painter:
         }
         if isinstance(item, Block):
             attributes |= {"peripheries": "2"} if item.times > 1 else {}
-        elif item.core.operation.name in BARE_JOINS and not words.below:
+        elif len(item.core.operation.word) == 1 and not words.below:
             attributes |= {"shape": "circle", "width": "0.3", "height": "0.3", "fixedsize": "true"}
         elif not item.core.inputs:
             attributes["style"] = "rounded"

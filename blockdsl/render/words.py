@@ -7,26 +7,11 @@ from typing import Any, NamedTuple
 
 from blockdsl.ir import Layer, path_text
 from blockdsl.ops import Operation, Shape
+from blockdsl.ops.geometry import channels
 from blockdsl.render.scene import Block, Node, role
 from blockdsl.rounding import rounded, rounded_text
 
-_SPOKEN = {
-    "RELU": "ReLU", "RELU6": "ReLU6", "LEAKY": "leaky ReLU", "PRELU": "PReLU", "SILU": "SiLU",
-    "HSWISH": "h-swish", "HSIGMOID": "h-sigmoid", "SWISH": "swish", "SIGMOID": "sigmoid", "TANH": "tanh",
-    "STANH": "scaled tanh", "SOFTMAX": "softmax", "BN": "BN", "LN": "LN", "LRN": "LRN",
-    "DROPOUT": "dropout", "DROPPATH": "drop path", "LAYERSCALE": "layer scale", "SCALE": "scale",
-    "ONEOF": "one of", "SUM": "+", "MUL": "×", "CAT": "concat", "MEAN": "mean", "MAX": "max",
-    "GAP": "global avg pool", "GMP": "global max pool", "AAP": "adaptive avg pool",
-    "AMP": "adaptive max pool", "ATTENTION": "attention", "SHUFFLE": "channel shuffle",
-    "PADCHANNELS": "pad channels", "FLATTEN": "flatten", "UPSAMPLE": "upsample", "TOKENS": "to tokens",
-    "CLSTOKEN": "class token", "POSITION": "position", "TAKE": "take", "SPLIT": "split",
-}  # fmt: skip
-_POOLS = {"POOL": "max pool", "AVGPOOL": "avg pool", "LPPOOL": "LP pool", "SUBSAMPLE": "subsampling"}
-_CONVS = {"CONV": "conv", "DWCONV": "depthwise conv", "DECONV": "transposed conv", "UP": "up-conv"}
-_WITH_NUMBER = {"DROPOUT": "p", "DROPPATH": "p", "SCALE": "factor"}
 _LONGEST_ARGUMENTS = 36
-BARE_JOINS = {"SUM", "MUL"}
-"""Joins that are a sign in a circle."""
 
 
 class Words(NamedTuple):
@@ -96,31 +81,25 @@ def block_arguments(block: Block) -> str:
 
 def core_words(layer: Layer) -> tuple[str, str]:
     """`3×3 conv, 64` and what is particular about it: `stride 2 · 32 groups`."""
-    operation: Any = layer.operation
-    name = operation.name
-    if name in _CONVS:
-        channels = getattr(operation, "channels", layer.shape[0])
-        kernel = getattr(operation, "kernel", getattr(operation, "factor", (1, 1)))
-        return f"{_size(kernel)} {_CONVS[name]}, {channels}", _extras(operation)
-    if name in _POOLS:
-        return f"{_size(operation.kernel)} {_POOLS[name]}", _extras(operation)
-    if name == "FC":
-        return f"FC {operation.features}", ""
-    if name == "ATTENTION":
-        return "attention", f"{operation.heads} heads"
-    if name == "MEAN" and getattr(operation, "drop", 0):
-        return "mean", "drop-path"
-    return follower(layer), ""
+    head, _, below = follower(layer).partition(" · ")
+    extras = _extras(layer.operation) if layer.operation.word else ""
+    return head, " · ".join(filter(None, (below, extras)))
 
 
 def follower(layer: Layer) -> str:
     """`ReLU`, `dropout 0.5`; the language's own writing where there is no word for it."""
-    name = layer.operation.name
-    if name not in _SPOKEN:
-        return rounded_text(str(layer.operation))
-    attribute = _WITH_NUMBER.get(name)
-    value = getattr(layer.operation, attribute, None) if attribute else None
-    return _SPOKEN[name] if value is None else f"{_SPOKEN[name]} {rounded(value)}"
+    operation = layer.operation
+    if not operation.word:
+        return rounded_text(str(operation))
+    values = {name: _value(getattr(operation, name)) for name in operation.arguments}
+    return operation.word.format(**values | {"channels": str(channels(layer.shape))})
+
+
+def _value(value: object) -> str:
+    """An argument in words: `3×3`, `0.5`."""
+    if isinstance(value, tuple):
+        return "×".join(map(_value, value))
+    return rounded(value) if isinstance(value, int | float) else str(value)
 
 
 def _extras(operation: Operation) -> str:
@@ -128,7 +107,7 @@ def _extras(operation: Operation) -> str:
     return " · ".join(
         say(getattr(operation, name))
         for name, usual, say in _EXTRAS
-        if getattr(operation, name, None) not in (None, usual)
+        if name in operation.arguments and getattr(operation, name) not in (None, usual)
     )
 
 
@@ -145,4 +124,5 @@ _EXTRAS: tuple[tuple[str, object, Callable[[Any], str]], ...] = (
     ("groups", 1, lambda groups: f"{groups} groups"),
     ("dilation", (1, 1), lambda dilation: f"dilation {_one(dilation)}"),
     ("table", None, lambda _: "connection table"),
+    ("drop", 0, lambda _: "drop-path"),
 )

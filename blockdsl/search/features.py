@@ -8,8 +8,6 @@ from math import log1p, log2, prod
 from blockdsl.analysis import Summary
 from blockdsl.ir import Graph, Layer
 
-JOINS = ("SUM", "CAT", "MUL", "MEAN", "MAX")
-
 
 def features(graph: Graph, summary: Summary) -> dict[str, float]:
     """Named numbers that describe a network's size and form; none of them names a space.
@@ -42,9 +40,9 @@ def _count(layer: Layer, graph: Graph, side: int, found: dict[str, float]) -> No
         kernel = getattr(operation, "kernel", None)
         kind = f"{operation.name} {'x'.join(map(str, kernel))}" if kernel else operation.name
         found[f"count {kind}"] += 1
-    elif operation.name in JOINS or operation.family in ("activation", "gating"):
+    elif operation.inputs is None or operation.family in ("activation", "gating"):
         found[f"count {operation.name}"] += 1
-    if operation.name in JOINS:
+    if operation.inputs is None:
         found[f"count {operation.name} at {octave}"] += 1
     if not weights:
         return

@@ -5,8 +5,9 @@ import torch
 from torch import Tensor
 
 import blockdsl
-from blockdsl.analysis.kept import kept_by
 from blockdsl.analysis.memory import Memory
+from blockdsl.ops import Operation, operation, unregister
+from blockdsl.ops.core import SAVES_NOTHING
 
 
 def memory(text: str, *shape: int) -> Memory:
@@ -104,5 +105,20 @@ def saved(network: blockdsl.Architecture, batch: int = 1) -> int:
     return sum(tensor.untyped_storage().nbytes() for tensor in kept.values())
 
 
-def test_an_unknown_operation_is_taken_to_keep_everything() -> None:
-    assert kept_by("MYOWN") == (True, True, 0)
+def test_an_operation_of_a_user_keeps_what_it_says_or_everything() -> None:
+    try:
+
+        @operation("KEEPS_ALL")
+        class KeepsAll(Operation):
+            pass
+
+        @operation("KEEPS_NONE")
+        class KeepsNone(Operation):
+            saved_for_backward = SAVES_NOTHING
+
+        everything, nothing = memory("KEEPS_ALL", 8), memory("KEEPS_NONE", 8)
+    finally:
+        unregister("KEEPS_ALL")
+        unregister("KEEPS_NONE")
+    assert everything.training == 4 * (8 + 8)
+    assert nothing.training == 0

@@ -1,18 +1,20 @@
 """Receptive fields against where gradients arrive in a real forward pass, and against published figures."""
 
 import json
+import re
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import torch
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from torch import nn
+from torch.nn import functional as F  # noqa: N812
 
 import blockdsl
 from blockdsl.analysis import Field, receptive_fields
 from blockdsl.cli import run
-from blockdsl.ops import Operation, Shape, Window, all_operations, operation, unregister
+from blockdsl.ops import ModuleSpec, Operation, Shape, Window, all_operations, operation, unregister
 from blockdsl.ops.core import window_is_known
 
 SIDE = 48
@@ -29,10 +31,13 @@ def reached(text: str) -> tuple[Spans, Spans, Field]:
     with torch.no_grad():
         for parameter in module.parameters():
             parameter.fill_(0.1)  # positive: nothing cancels
-    # Several images, since a maximum sends its gradient to one position only.
-    x = torch.rand(8, 2, SIDE, SIDE, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
-    x = (x**4 + 0.01).requires_grad_()
-    y = module(x)
+    x = torch.rand(1, 2, SIDE, SIDE, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    x = (x + 0.01).requires_grad_()
+    with pytest.MonkeyPatch.context() as patch:
+        # A maximum sends its gradient to one position only; a sum over the same window to all of it.
+        patch.setattr(F, "max_pool2d", _sum_pool)
+        patch.setattr(F, "adaptive_max_pool2d", lambda x, size, *_: F.adaptive_avg_pool2d(x, size))
+        y = module(x)
     field = receptive_fields(network.program.graph)[network.program.graph.output.node]
     assert field is not None
 
@@ -48,20 +53,42 @@ def reached(text: str) -> tuple[Spans, Spans, Field]:
     return along(2), along(3), field
 
 
+def _sum_pool(
+    x: torch.Tensor, kernel: Any, stride: Any, padding: Any, dilation: Any, **settings: Any
+) -> torch.Tensor:
+    """The sums over the windows that `torch.nn.functional.max_pool2d` takes the maximum of."""
+    rows, columns = _MAX_POOL(x, kernel, stride, padding, dilation, ceil_mode=settings["ceil_mode"]).shape[2:]
+    (kh, kw), (sh, sw), (ph, pw), (dh, dw) = map(_pair, (kernel, stride, padding, dilation))
+    below = (rows - 1) * sh + dh * (kh - 1) + 1 - x.shape[2] - ph
+    right = (columns - 1) * sw + dw * (kw - 1) + 1 - x.shape[3] - pw
+    windows = F.unfold(F.pad(x, (pw, right, ph, below)), (kh, kw), (dh, dw), 0, (sh, sw))
+    return windows.reshape(*x.shape[:2], kh * kw, rows, columns).sum(2)
+
+
+_MAX_POOL = F.max_pool2d
+_pair = torch.nn.modules.utils._pair
+
+
 def _extent(gradient: torch.Tensor, other: int) -> tuple[int, int] | None:
     touched = gradient.abs().sum((0, 1, other)).nonzero()
     return (int(touched.min()), int(touched.max())) if len(touched) else None
 
 
-def agrees(text: str, border: int = 0) -> None:
-    """Positions whose field lies inside the image, so far from its border, see exactly what is computed."""
+def agrees(text: str, *, cut: bool = False) -> None:
+    """Positions whose field lies inside the image see exactly what is computed.
+
+    With `cut`, what no output position sees at the border is no part of the image: a CROP or the pad of
+    a DECONV cuts it off for the layers behind it.
+    """
     rows, columns, field = reached(text)
     for found, axis, size in ((rows, field.rows, field.size[0]), (columns, field.columns, field.size[1])):
         stated = {position: axis.at(position) for position in found}
+        seen = [span for span in found.values() if span is not None]
+        first, last = (min(s[0] for s in seen), max(s[1] for s in seen)) if cut else (0, SIDE - 1)
         inner = [
             position
             for position, span in stated.items()
-            if span is None or (span[0] >= border and span[1] < SIDE - border)
+            if span is None or (span[0] >= first and span[1] <= last)
         ]
         assert [found[position] for position in inner] == [stated[position] for position in inner]
         for position, span in found.items():
@@ -150,7 +177,12 @@ def test_positions_add_up_along_chains_and_joins(text: str) -> None:
 
 @st.composite
 def chains(draw: st.DrawFn) -> str:
-    layers = st.sampled_from([text for texts in SAMPLES.values() for text in texts if "align" not in text])
+    # Left out, beside what has no exact field: a position that PAD(mode=reflect) mirrors is stated beyond
+    # the edge, where zeros would be; neighbours behind a dilated DECONV do not see neighbours, so that a
+    # dilated window over them is stated as if it had no holes.
+    inexact = re.compile(r"align|reflect|DECONV.*d2")
+    samples = [text for texts in SAMPLES.values() for text in texts if not inexact.search(text)]
+    layers = st.sampled_from(samples)
     chain = "-".join(draw(st.lists(layers, min_size=2, max_size=4)))
     return f"{chain}-({chain[: chain.index('-')]} | ID)" if draw(st.booleans()) else chain
 
@@ -163,8 +195,7 @@ def test_random_chains_see_what_gradients_reach(text: str) -> None:
     except blockdsl.ArchError:
         assume(False)
     assume(all(side <= 150 for side in network.output_shape[1:]))
-    # What CROP, or the pad of DECONV, cuts off is no part of the image for the layers behind it.
-    agrees(text, border=10)
+    agrees(text, cut=True)
 
 
 def test_every_built_in_operation_says_what_it_sees_and_every_window_is_tested() -> None:
@@ -286,8 +317,8 @@ def registered() -> Iterator[None]:
         def shape(self, *inputs: Shape) -> Shape:
             return inputs[0]
 
-        def module(self, *inputs: Shape) -> nn.Module:
-            return nn.Identity()
+        def spec(self, *inputs: Shape) -> ModuleSpec:
+            return ModuleSpec("torch.nn:Identity")
 
     @operation("SEEN_WINDOW")
     class Windowed(Operation):

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from blockdsl.codegen import TABLE, module_of
+from blockdsl.codegen import module_of
 from blockdsl.diagnostics import ArchError
-from blockdsl.ops import Operation, OpError, Shape, all_operations, find, operation, unregister
+from blockdsl.ops import ModuleSpec, Operation, OpError, Shape, all_operations, find, operation, unregister
 
 BATCH = 3
 SIDE = st.integers(2, 9)
@@ -156,10 +156,6 @@ CASES: dict[str, tuple[dict[str, st.SearchStrategy[Any]], st.SearchStrategy[tupl
 BUILT_IN = sorted(all_operations().keys() - {"INPUT"})
 
 
-def test_table_and_registry_have_the_same_names() -> None:
-    assert TABLE.keys() == all_operations().keys() - {"INPUT"}
-
-
 @st.composite
 def case(draw: st.DrawFn, name: str) -> tuple[Operation, tuple[Shape, ...]]:
     """An operation as lowering makes it, and the shapes of its inputs."""
@@ -226,41 +222,56 @@ def test_samples_do_not_mix_in_evaluation(name: str, data: st.DataObject) -> Non
 
 @pytest.fixture
 def users_operation() -> Any:
-    names: list[str] = []
-
-    def register(name: str, make: Callable[[Shape], nn.Module] | None) -> type[Operation]:
-        class Users(Operation):
-            """A user's."""
-
-        if make is not None:
-            Users.module = lambda self, *inputs: make(inputs[0])  # type: ignore[method-assign]
-        names.append(name)
-        return operation(name)(Users)
+    def register(**methods: Any) -> Operation:
+        cls = type("Users", (Operation,), {**methods, "__module__": __name__})
+        return operation("USERS")(cls)()
 
     yield register
-    for name in names:
-        unregister(name)
+    unregister("USERS")
 
 
-def test_a_users_operation_brings_its_own_module(users_operation: Any) -> None:
-    kind = users_operation("USERS", lambda shape: nn.Linear(shape[0], shape[0]))
-    assert isinstance(module_of(kind(), (4,)), nn.Linear)
+def specified(target: Any, **arguments: Any) -> Callable[..., ModuleSpec]:
+    return lambda self, *inputs: ModuleSpec(target, **arguments)
 
 
-def test_a_users_module_that_is_none_is_refused(users_operation: Any) -> None:
-    kind = users_operation("USERS", lambda shape: "a module")
+def refusal(made: Operation) -> str:
     with pytest.raises(ArchError) as caught:
-        module_of(kind(), (4,))
-    assert str(caught.value) == (
-        "error[operation]: USERS has no module: `Users.module` returns str\n  help: return a torch.nn.Module"
+        module_of(made, (4,))
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("target", ["torch.nn:Linear", nn.Linear], ids=str)
+def test_a_users_operation_names_its_module(users_operation: Any, target: Any) -> None:
+    module = module_of(users_operation(spec=specified(target, in_features=4, out_features=3)), (4,))
+    assert isinstance(module, nn.Linear)
+    assert module.weight.shape == (3, 4)
+
+
+def test_a_spec_that_is_none_is_refused(users_operation: Any) -> None:
+    assert refusal(users_operation(spec=lambda self, *inputs: "a module")) == (
+        "error[operation]: USERS has no module: Users.spec returned str\n"
+        '  help: return a blockdsl.ModuleSpec, for example ModuleSpec("torch.nn:ReLU")'
     )
 
 
-def test_a_users_operation_without_a_module_is_refused(users_operation: Any) -> None:
-    kind = users_operation("USERS", None)
-    with pytest.raises(ArchError) as caught:
-        module_of(kind(), (4,))
-    assert str(caught.value) == (
+def test_a_users_operation_without_a_spec_is_refused(users_operation: Any) -> None:
+    assert refusal(users_operation()) == (
         "error[operation]: USERS has no module\n"
-        "  help: give its class Users a method `module(self, *inputs)` that returns a torch.nn.Module"
+        "  help: give its class Users a method `spec(self, *inputs)` that returns a blockdsl.ModuleSpec"
     )
+
+
+@pytest.mark.parametrize(
+    ("spec", "said"),
+    [
+        (lambda self, *inputs: {}["key"], "cannot be made: Users.spec raised KeyError: 'key'"),
+        (specified("torch.nn:Linear", features=3), "Linear raised TypeError: Linear.__init__() got an unexp"),
+        (specified("torch.nn:NoSuchLayer"), "module class 'torch.nn:NoSuchLayer' cannot be imported"),
+        (specified("no.such.module:Layer"), "module class 'no.such.module:Layer' cannot be imported"),
+        (specified("torch.nn.Linear"), "module class 'torch.nn.Linear' cannot be imported"),
+        (specified("torch.nn:functional.relu"), "'torch.nn:functional.relu' is not a subclass of torch.nn.M"),
+        (specified(3), "3 is not a subclass of torch.nn.Module"),
+    ],
+)
+def test_a_module_that_cannot_be_made_is_named(users_operation: Any, spec: Any, said: str) -> None:
+    assert said in refusal(users_operation(spec=spec))

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
-from blockdsl.codegen.layers import (
+from blockdsl.layers import (
     activation,
     conv,
     dropout,

@@ -9,7 +9,9 @@ from torch import Tensor, nn
 import blockdsl
 from blockdsl.api import Architecture
 from blockdsl.export.python import python_source
-from blockdsl.ops.core import Drawn, Operation, Shape, operation, unregister
+from blockdsl.ops import ModuleSpec
+from blockdsl.ops.core import Drawn, Operation, Shape
+from blockdsl.ops.registry import operation, unregister
 from blockdsl.recipe.term import terms_of
 from tests.export.running import network
 from tests.families import split
@@ -110,8 +112,8 @@ def test_operations_of_the_users_take_part() -> None:
         def drawn(self, *inputs: Shape) -> tuple[Drawn, ...]:
             return (Drawn("mix", 10_000, 100),)
 
-        def module(self, *inputs: Shape) -> nn.Module:
-            return _Pair(inputs[0][0])
+        def spec(self, *inputs: Shape) -> ModuleSpec:
+            return ModuleSpec(_Pair, features=inputs[0][0])
 
     try:
         net = blockdsl.parse(

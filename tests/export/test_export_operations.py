@@ -4,10 +4,7 @@ import pytest
 from torch import Tensor, nn
 
 import blockdsl
-from blockdsl.codegen import TABLE
-from blockdsl.diagnostics import ArchError
-from blockdsl.export.python import python_source
-from blockdsl.ops import Operation, Shape, operation, unregister
+from blockdsl.ops import ModuleSpec, Operation, Shape, all_operations, operation, unregister
 from tests.export.running import agree
 
 IMAGE, VECTOR, TOKENS = "4x8x8", "12", "6x8"
@@ -55,7 +52,7 @@ def test_every_operation_is_tried() -> None:
         for text in texts
         for layer in blockdsl.parse(f"input {shape}\nnet {text}").ir.layers()
     }
-    assert set(TABLE) - {"ID"} <= tried  # ID is no layer
+    assert all_operations().keys() - {"ID"} <= tried  # ID is no layer
 
 
 class Shift(nn.Module):
@@ -69,13 +66,6 @@ class Shift(nn.Module):
         return x + self.by
 
 
-class Forgetful(Shift):
-    """Does not keep `amount`."""
-
-    def __init__(self, amount: float) -> None:
-        super().__init__(amount)
-
-
 def test_operation_of_a_user() -> None:
     @operation("SHIFT")
     class ShiftOp(Operation):
@@ -83,8 +73,8 @@ def test_operation_of_a_user() -> None:
 
         by: float = 1.0
 
-        def module(self, *inputs: Shape) -> nn.Module:
-            return Shift(self.by)
+        def spec(self, *inputs: Shape) -> ModuleSpec:
+            return ModuleSpec(Shift, by=self.by)
 
     try:
         source = agree("input 4\nblock up(b) = FC(4)-SHIFT(b)\nnet up(0.5)-up(2)")
@@ -92,28 +82,3 @@ def test_operation_of_a_user() -> None:
         unregister("SHIFT")
     assert "class Shift(nn.Module):" in source
     assert "blockdsl" not in source
-
-
-def test_operation_that_cannot_be_written() -> None:
-    @operation("FORGET")
-    class ForgetOp(Operation):
-        """Adds a number."""
-
-        def module(self, *inputs: Shape) -> nn.Module:
-            return Forgetful(1.0)
-
-    try:
-        program = blockdsl.parse("input 4\nblock f() = FC(4)-FORGET\nnet f").program
-        with pytest.raises(ArchError) as failure:
-            python_source(program)
-    finally:
-        unregister("FORGET")
-    assert str(failure.value) == (
-        "error[output]: FORGET cannot be written as Python: its module keeps no attribute amount "
-        "to tell what it was made with\n"
-        "  --> <text>:2:19\n"
-        "     2 | block f() = FC(4)-FORGET\n"
-        "       |                   ^^^^^^\n"
-        "   in f called at <text>:3:5\n"
-        "  help: let Forgetful.__init__ set self.amount = amount"
-    )

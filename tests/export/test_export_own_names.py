@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import blockdsl
-from blockdsl.codegen import layers
+from blockdsl import layers
 from blockdsl.export.python import python_source
 from blockdsl.export.python.scopes import module_names
 from blockdsl.ops import all_operations, unregister
@@ -51,7 +51,7 @@ import torch.nn.functional as {alias}
 from torch import Tensor as T
 from torch import nn as layers
 
-from blockdsl import Operation, operation
+from blockdsl import ModuleSpec, Operation, operation
 
 _half = Scale_ = {constant}
 
@@ -82,8 +82,8 @@ class Operation{number}(Operation):
     def weights(self, *inputs):
         return {{"weight": (inputs[0][0], inputs[0][0]), "bias": inputs[0]}}
 
-    def module(self, *inputs):
-        return {name}(inputs[0][0], {field}=self.{field})
+    def spec(self, *inputs):
+        return ModuleSpec({name}, features=inputs[0][0], {field}=self.{field})
 """
 
 
@@ -147,7 +147,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from blockdsl import Operation, operation
+from blockdsl import ModuleSpec, Operation, operation
 
 
 class Chosen(nn.Module):
@@ -157,8 +157,8 @@ class Chosen(nn.Module):
 
 @operation("CHOSEN")
 class ChosenOperation(Operation):
-    def module(self, *inputs):
-        return Chosen()
+    def spec(self, *inputs):
+        return ModuleSpec(Chosen)
 """
 
 
@@ -171,20 +171,20 @@ def test_what_is_mentioned_without_a_function_of_it_is_imported(folder: Path) ->
 LOCAL = """
 from torch import nn
 
-from blockdsl import Operation, operation
+from blockdsl import ModuleSpec, Operation, operation
 
 
 def made():
     class Inner(nn.Identity):
         pass
 
-    return Inner()
+    return Inner
 
 
 @operation("LOCALONE")
 class Local(Operation):
-    def module(self, *inputs):
-        return made()
+    def spec(self, *inputs):
+        return ModuleSpec(made())
 
 """
 

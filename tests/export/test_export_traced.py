@@ -9,7 +9,7 @@ import blockdsl
 from blockdsl.cli import run
 from blockdsl.diagnostics import ArchError
 from blockdsl.export.traced import write_onnx, write_pt2
-from blockdsl.ops import Operation, Shape, operation, unregister
+from blockdsl.ops import ModuleSpec, Operation, Shape, operation, unregister
 from tests.export.tracing import agree, zoo
 
 NETS = ["lenet5_1998", "shufflenet_v2"]
@@ -40,8 +40,8 @@ def test_what_cannot_be_traced_is_named(kind: str, tmp_path: Path, monkeypatch: 
     class BranchOp(Operation):
         """Depends on its input's values."""
 
-        def module(self, *inputs: Shape) -> nn.Module:
-            return Branching()
+        def spec(self, *inputs: Shape) -> ModuleSpec:
+            return ModuleSpec(Branching)
 
     monkeypatch.chdir(tmp_path)
     try:

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 import blockdsl
-from blockdsl.ops.core import Operation, Shape, operation, unregister
+from blockdsl.ops.core import Operation, Shape
+from blockdsl.ops.registry import operation, unregister
 
 RESERVED = sorted(name for name in dir(Operation) if not name.startswith("__"))
 
@@ -34,7 +35,9 @@ def refused() -> blockdsl.ArchError:
     return caught.value
 
 
-@pytest.mark.parametrize("method", ["shape", "shapes", "weights", "buffers", "macs", "window", "drawn"])
+@pytest.mark.parametrize(
+    "method", ["shape", "shapes", "weights", "buffers", "macs", "window", "drawn", "is_identity"]
+)
 def test_a_method_that_raises_is_named_with_its_error(method: str) -> None:
     def broken(self: Operation, *inputs: Shape) -> Any:
         return {}["no such key"]
@@ -73,3 +76,14 @@ def test_a_shape_that_is_none_is_shown(shape: Any) -> None:
 def test_other_answers_of_no_use_are_shown(method: str, value: Any) -> None:
     register(**{method: lambda self, *inputs: value})
     assert f"{method}() of MINE returned {value!r}" in str(refused())
+
+
+@pytest.mark.parametrize("word", ["{depth} layers", "{0}", "{}", "scaled by {by.real}"])
+def test_a_word_mentions_arguments_alone(word: str) -> None:
+    with pytest.raises(ValueError, match=r"^MINE: the word .* mentions .*; it can mention by, channels$"):
+        register(word=word, by=1.0, __annotations__={"by": float})
+
+
+def test_aliases_are_a_tuple() -> None:
+    with pytest.raises(ValueError, match=r"^MINE: aliases is a tuple of names, not 'mine'$"):
+        register(aliases="mine")

@@ -15,8 +15,8 @@ import torch
 from torch import Tensor, nn
 
 import blockdsl
-from blockdsl.codegen.layers.dropout import DropPath
-from blockdsl.codegen.layers.join import FractalMean
+from blockdsl.layers.dropout import DropPath
+from blockdsl.layers.join import FractalMean
 from tests.references import torchvision_models
 from tests.zoo import residual_nets as nets
 

@@ -18,6 +18,7 @@ from blockdsl.export.python.runs import Calls, run_lines
 from blockdsl.export.python.structure import ACTIVATION, Part
 from blockdsl.export.python.text import call, indented
 from blockdsl.ops.geometry import show
+from blockdsl.ops.join import Sum
 
 
 @dataclass
@@ -106,7 +107,7 @@ class Writer:
         flag = ""
         if rows is not None:
             condition = self.scope.condition([r is not None for r in rows], "residual")
-            flag = "residual" if part.leaf and part.leaf.kind == "Sum" else "gated"
+            flag = "residual" if part.leaf and isinstance(part.leaf.operation, Sum) else "gated"
             self.init.append(f"self.{flag} = {condition}")
         through = self.plan.through.get(index)
         self.steps.append(
@@ -118,6 +119,7 @@ class Writer:
                 flag=flag,
                 through=through,
                 training=part.training,
+                activates=part.leaf is not None and part.leaf.operation.family == "activation",
             )
         )
 

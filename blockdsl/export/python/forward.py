@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from dataclasses import dataclass, field
 
@@ -10,8 +11,6 @@ from blockdsl.export.python.grouping import Plan
 from blockdsl.export.python.names import METHOD, is_free
 from blockdsl.export.python.structure import Ref
 from blockdsl.export.python.text import indented
-
-_ACTIVATES = re.compile(r"F\.(relu6?|silu|gelu|hardswish|mish|elu)\(")
 
 NESTED = 60
 """An expression is written into the next one up to this length."""
@@ -33,6 +32,7 @@ class Step:
     through: int | None = None
     training: bool = False
     state: bool = False
+    activates: bool = False
     loop: list[str] = field(default_factory=list)
 
 
@@ -153,7 +153,7 @@ def _inlined(values: _Values, steps: list[Step], index: int, expression: str, st
     following = steps[reader]
     if following.loop or following.flag or following.training or following.text.count("{") > 3:
         return False
-    if _ACTIVATES.match(step.text) and following.state:
+    if step.activates and step.text.startswith("F.") and following.state:
         return False
     if following.text.count("{x}") > 1 or reader - index > 3:
         return False
@@ -188,17 +188,20 @@ def _fresh(values: _Values, index: int, wanted: str) -> str:
 
 
 def _filled(text: str, operands: list[str]) -> str:
-    """A template with its operands; sums and conditions as operands are put in brackets."""
-    tight = any(o in text for o in ("[:", "}.")) or " * " in text
+    """A template with its operands, those in brackets that would not hold together in it."""
+    is_sum = re.fullmatch(r"\{\w\}( \+ \{\w\})*", text)
     for i, operand in enumerate(operands):
-        needs = " if " in operand or (tight and (" + " in operand or " / " in operand))
-        shown = f"({operand})" if needs and not _enclosed(text, i) else operand
+        kind = ast.parse(operand, mode="eval").body
+        needs = isinstance(kind, ast.IfExp) or (isinstance(kind, ast.BinOp | ast.UnaryOp) and not is_sum)
+        shown = f"({operand})" if needs and not _enclosed(text, i, kind) else operand
         text = text.replace(f"{{{i}}}", shown)
         if i == 0:
             text = text.replace("{x}", shown)
     return text
 
 
-def _enclosed(text: str, index: int) -> bool:
-    """Whether an operand stands alone between brackets."""
-    return f"({{{index}}})" in text or (index == 0 and "({x}" in text)
+def _enclosed(text: str, index: int, kind: ast.expr) -> bool:
+    """Whether an operand stands alone between brackets, or, if it is no condition, between commas in them."""
+    name = r"\{x\}" if index == 0 and "{x}" in text else rf"\{{{index}\}}"
+    around = rf"\({name}[,)]" if isinstance(kind, ast.IfExp) else rf"(?:[(\[]|, ){name}[],)]"
+    return bool(re.search(around, text))

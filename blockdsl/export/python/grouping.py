@@ -20,8 +20,6 @@ MERGED_PARTS = 40
 MOST_TRIES = 5000
 """How long is looked for a way to merge two containers."""
 
-JOINS = frozenset({"Sum", "Mul"})
-
 
 @dataclass
 class Plan:
@@ -136,7 +134,7 @@ def _may_lack(part: Part) -> bool:
     """Whether a class can do without a part: `nn.Identity` stands for it, or a join is left out."""
     if part.first is not None or part.training or len(part.shapes) != 1:
         return False
-    return len(part.sources) == 1 or part.kind in JOINS
+    return len(part.sources) == 1 or (part.leaf is not None and part.leaf.operation.commutative)
 
 
 def titled(name: str) -> str:
@@ -156,8 +154,9 @@ def _short(plan: Plan, index: int) -> str:
     if part.kind == ACTIVATION:
         names = {p.args[0]["activation"].text if p else "" for p in plan.rows(index)}
         return next(iter(names)).removeprefix("nn.") if len(names) == 1 else "Act"
-    kind = part.kind.removeprefix("nn.").removesuffix("2d").removesuffix("1d")
-    return {"BatchNorm": "BN", "LayerNorm": "LN", "GroupNorm": "GN"}.get(kind, kind)
+    if part.leaf is not None and part.leaf.operation.family == "norm":
+        return part.leaf.operation.name
+    return part.kind.removeprefix("nn.").removesuffix("2d").removesuffix("1d")
 
 
 def variant(name: str, plan: Plan, base: Plan) -> str:

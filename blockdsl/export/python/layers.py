@@ -6,17 +6,19 @@ import ast
 import inspect
 import re
 import sys
+import sysconfig
 import textwrap
 from collections.abc import Iterable
 from functools import cache
 from importlib import import_module
+from pathlib import Path
 from pkgutil import iter_modules
 from types import ModuleType
 
 import torch
 from torch import nn
 
-from blockdsl.codegen import layers
+from blockdsl import layers
 from blockdsl.diagnostics import ArchError, error
 from blockdsl.export.python.names import is_free, unique
 from blockdsl.export.python.scopes import module_names
@@ -37,7 +39,8 @@ class Layers:
     """The definitions that a written file takes over: the classes of layers, and what they mention.
 
     Each has a name in the file that nothing else there has: a user's class may be called as one of ours, as
-    one of another module, or as something that the file imports.
+    one of another module, or as something that the file imports. A class of an installed library is
+    imported, not copied.
 
     Raises:
         ArchError: the source of a class is not at hand (it was typed at a prompt, or made in a function).
@@ -47,6 +50,9 @@ class Layers:
         self._names: dict[Key, str] = {}
         _parsed.cache_clear()  # a module may have been edited and loaded again
         for cls in sorted(classes, key=lambda c: (not _is_ours(c.__module__), c.__module__, c.__name__)):
+            if _is_installed(cls.__module__):
+                self._names[cls.__module__, cls.__name__] = self._name(cls.__name__, self._taken())
+                continue
             if _located(cls.__name__, sys.modules[cls.__module__]) is None:
                 raise _unwritable(cls.__module__)
             self._reach(cls.__name__, sys.modules[cls.__module__])
@@ -58,7 +64,7 @@ class Layers:
 
     def name_of(self, cls: type[nn.Module]) -> str:
         """A module's class as the written file mentions it: `nn.Conv2d`, or `DropPath` for one of ours."""
-        if cls.__module__.startswith("torch."):
+        if getattr(nn, cls.__name__, None) is cls:
             return f"nn.{cls.__name__}"
         return self._names.get((cls.__module__, cls.__name__), cls.__name__)
 
@@ -68,6 +74,10 @@ class Layers:
         imports: set[str] = set()
         begun: set[tuple[str, int]] = set()
         for cls in sorted(classes, key=self.name_of):
+            if _is_installed(cls.__module__):
+                written = f" as {name}" if (name := self.name_of(cls)) != cls.__name__ else ""
+                imports.add(f"from {cls.__module__} import {cls.__name__}{written}")
+                continue
             self._define(cls.__name__, sys.modules[cls.__module__], definitions, imports, begun)
         return definitions, imports
 
@@ -77,17 +87,21 @@ class Layers:
         if located is None or (located[0].__name__, name) in self._names:
             return
         module, node = located
-        taken = set(self._names.values())
-        if not _is_ours(module.__name__):
-            taken |= _class_names()
-        if _is_provided(name, module) or (_is_ours(module.__name__) and name not in taken):
-            chosen = name
-        else:
-            chosen = name if is_free(name, taken) else unique(name, taken)
-        self._names[module.__name__, name] = chosen
+        ours = _is_ours(module.__name__)
+        taken = set(self._names.values()) if ours else self._taken()
+        keeps = _is_provided(name, module) or (ours and name not in taken)
+        self._names[module.__name__, name] = name if keeps else self._name(name, taken)
         if not isinstance(node, ast.Import | ast.ImportFrom):
             for other in sorted(_mentioned(node) - {name}):
                 self._reach(other, module)
+
+    def _taken(self) -> set[str]:
+        """The names that somebody else's definition cannot have."""
+        return {*self._names.values(), *_class_names()}
+
+    @staticmethod
+    def _name(name: str, taken: set[str]) -> str:
+        return name if is_free(name, taken) else unique(name, taken)
 
     def _define(
         self,
@@ -138,6 +152,13 @@ class Layers:
 
 def _is_ours(module: str) -> bool:
     return module.startswith("blockdsl.")
+
+
+def _is_installed(module: str) -> bool:
+    """Whether a module belongs to an installed library, and not to us or to somebody's own files."""
+    file = getattr(sys.modules[module], "__file__", None) or ""
+    folders = {sysconfig.get_path("purelib"), sysconfig.get_path("platlib")}
+    return not _is_ours(module) and any(Path(file).is_relative_to(folder) for folder in folders)
 
 
 @cache

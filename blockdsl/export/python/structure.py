@@ -21,10 +21,6 @@ Ref = tuple[int, int]
 ACTIVATION = "activation"
 """The kind of every activation without settings: which one it is may be an argument of a class."""
 
-_ACTIVATIONS = (
-    nn.ReLU, nn.ReLU6, nn.SiLU, nn.GELU, nn.Hardswish, nn.Hardsigmoid, nn.Sigmoid, nn.Tanh, nn.Mish, nn.ELU,
-)  # fmt: skip
-
 
 @dataclass
 class Part:
@@ -134,9 +130,9 @@ class Reader:
                 name, inner.cls.name, sources, [inner.values], defaults, True, shapes, each=[shapes[0]]
             )
         module = self.module.get_submodule(module_path(child.layer))
-        leaf = leaf_of(child.layer, module, self.layers.name_of(type(module)))
+        leaf = leaf_of(self.graph, child.layer, module, self.layers.name_of(type(module)))
         inplace = bool(getattr(module, "inplace", False))
-        if leaf.module in _ACTIVATIONS and all(leaf.args[n] == leaf.defaults.get(n) for n in leaf.args):
+        if leaf.operation.family == "activation" and leaf.functional and leaf.is_plain and not leaf.state:
             kind = {"activation": Name(leaf.kind)}
             return Part(name, ACTIVATION, sources, [kind], {}, False, shapes, leaf, inplace=inplace)
         return Part(

@@ -243,7 +243,7 @@ def _code(text: str) -> set[str]:
 
 
 def _imports(text: str, more: set[str]) -> str:
-    lines = sorted(line for line in more if "torch" not in line)
+    lines = sorted(line for line in more if not re.match(r"(from|import) torch\b", line))
     code = _code(text)
     torch_lines = ["import torch"] if "torch" in code else []
     torch_lines += sorted(more - set(lines))

@@ -153,7 +153,7 @@ class Visitor:
         for name in ("channels", "features"):
             if name in given and name in operation.arguments:
                 self._demand(given[name].value, names, Role.OUTPUT if is_output else Role.WIDTH)
-        if "kernel" in given and "pad" in given and operation.name in ("CONV", "DWCONV"):
+        if operation.kernel_can_grow and "kernel" in given and "pad" in given:
             self._kernel(given["kernel"], given["pad"], names, home)
 
     def _kernel(self, kernel: nodes.Arg, pad: nodes.Arg, names: Names, home: nodes.Body | None) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import Self
 
 import torch
 from torch import Tensor, nn
@@ -12,8 +12,10 @@ from torch.nn import functional as F  # noqa: N812
 class FrozenBatchNorm1d(nn.BatchNorm1d):
     """Batch normalisation by the running statistics, in training too."""
 
-    def __init__(self, *args: Any, **settings: Any) -> None:
-        super().__init__(*args, **settings)
+    def __init__(
+        self, num_features: int, eps: float = 1e-5, momentum: float = 0.1, affine: bool = True
+    ) -> None:
+        super().__init__(num_features, eps, momentum, affine)
         self.train(False)
 
     def train(self, mode: bool = True) -> Self:
@@ -24,8 +26,10 @@ class FrozenBatchNorm1d(nn.BatchNorm1d):
 class FrozenBatchNorm2d(nn.BatchNorm2d):
     """Batch normalisation by the running statistics, in training too."""
 
-    def __init__(self, *args: Any, **settings: Any) -> None:
-        super().__init__(*args, **settings)
+    def __init__(
+        self, num_features: int, eps: float = 1e-5, momentum: float = 0.1, affine: bool = True
+    ) -> None:
+        super().__init__(num_features, eps, momentum, affine)
         self.train(False)
 
     def train(self, mode: bool = True) -> Self:
@@ -58,8 +62,16 @@ class LocalResponseNorm2d(nn.LocalResponseNorm):
     coarse otherwise, and the CPU has no such pool.
     """
 
-    def __init__(self, *args: Any, groups: int = 1, within: bool = False) -> None:
-        super().__init__(*args)
+    def __init__(
+        self,
+        size: int,
+        alpha: float = 1e-4,
+        beta: float = 0.75,
+        k: float = 1.0,
+        groups: int = 1,
+        within: bool = False,
+    ) -> None:
+        super().__init__(size, alpha, beta, k)
         self.groups, self.within = groups, within
 
     def forward(self, x: Tensor) -> Tensor:

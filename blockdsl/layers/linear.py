@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from blockdsl.codegen.layers.bitmaps import DIGIT_CODES
+from blockdsl.layers.bitmaps import DIGIT_CODES
 
 
 def digit_codes(classes: int = 10) -> Tensor:

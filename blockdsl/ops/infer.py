@@ -1,0 +1,72 @@
+"""What an operation makes of shapes; the answers of a user's operation are checked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from blockdsl.ops.core import Operation, OpError, Shape
+from blockdsl.ops.registry import is_built_in
+
+
+def output_shapes(operation: Operation, *inputs: Shape) -> tuple[Shape, ...]:
+    """The shapes of the outputs. A user's operation is asked for everything that it declares, and checked.
+
+    Raises:
+        OpError: the operation refuses its inputs, or what a user's class answers is of no use; the error
+            of the class is the cause.
+    """
+    if is_built_in(operation):
+        return operation.shapes(*inputs)
+    shapes: tuple[Shape, ...] = _answer(operation, "shape", operation.shapes, inputs)
+    if not isinstance(shapes, tuple) or not shapes or not all(map(_is_shape, shapes)):
+        raise OpError(
+            f"shape() of {operation.name} returned {_single(shapes)!r}",
+            help="a shape is a tuple of whole numbers, 1 or more, without the batch axis: (C, H, W)",
+        )
+    for what in ("weights", "buffers"):
+        tensors = _answer(operation, what, getattr(operation, what), inputs)
+        if not isinstance(tensors, dict) or not all(map(_is_shape, tensors.values())):
+            raise OpError(
+                f"{what}() of {operation.name} returned {tensors!r}", help='it returns {"name": shape, …}'
+            )
+    macs = _answer(operation, "macs", operation.macs, inputs)
+    if not isinstance(macs, int) or isinstance(macs, bool) or macs < 0:
+        raise OpError(f"macs() of {operation.name} returned {macs!r}", help="MACs are a whole number")
+    _answer(operation, "window", operation.window, inputs)
+    _answer(operation, "drawn", operation.drawn, inputs)
+    _answer(operation, "is_identity", operation.is_identity, inputs)
+    return shapes
+
+
+def check_arguments(operation: Operation) -> None:
+    """Let an operation refuse its arguments (raises `OpError`, also for mistakes of a user's `check`)."""
+    if is_built_in(operation):
+        operation.check()
+    else:
+        _answer(operation, "check", operation.check, ())
+
+
+def _answer(operation: Operation, what: str, ask: Callable[..., Any], inputs: tuple[Shape, ...]) -> Any:
+    """What a user's method answers; its own errors become ours, with the cause kept."""
+    try:
+        return ask(*inputs)
+    except OpError:
+        raise
+    except Exception as failure:  # a user's code may raise anything
+        detail = f": {failure}" if str(failure) else ""
+        raise OpError(
+            f"{what}() of {operation.name} raised {type(failure).__name__}{detail}",
+            help=f"{operation.name} is registered by {type(operation).__module__}, which has the mistake",
+        ) from failure
+
+
+def _single(shapes: Any) -> Any:
+    """What `shape()` returned, of an operation that has one output."""
+    return shapes[0] if isinstance(shapes, tuple) and len(shapes) == 1 else shapes
+
+
+def _is_shape(shape: object) -> bool:
+    return isinstance(shape, tuple) and all(
+        isinstance(n, int) and not isinstance(n, bool) and n > 0 for n in shape
+    )

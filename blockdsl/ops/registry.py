@@ -1,0 +1,87 @@
+"""All operations by their names: the built-in ones and those that users register."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from inspect import get_annotations
+from string import Formatter
+from typing import TypeVar, dataclass_transform
+
+from blockdsl.ops.core import Operation, arguments_of
+
+_OURS = "blockdsl.ops."
+_registry: dict[str, type[Operation]] = {}
+_Op = TypeVar("_Op", bound=Operation)
+
+
+@dataclass_transform(frozen_default=True)
+def operation(name: str, *, inputs: int | None = 1, view: bool = False) -> Callable[[type[_Op]], type[_Op]]:
+    """Class decorator: register an operation under an UPPERCASE name.
+
+    The class becomes a frozen dataclass. A field's annotation says what it takes: `int`, `float`,
+    `bool`, `str`, or one of the types of `blockdsl.ops.values` (`Count`, `Size`, `Pad`, …).
+
+    A class of the same module and qualified name takes the place of the one that was registered before,
+    so that a notebook cell can be run again. Graphs that were made with the earlier class keep it.
+
+    Raises:
+        ValueError: another class has the name, it is not uppercase, a field is called like something of
+            `Operation`'s, an annotation is not understood, or `word` mentions what is no argument.
+    """
+
+    def register(cls: type[_Op]) -> type[_Op]:
+        if not name.isupper() or not name.isidentifier():
+            raise ValueError(f"an operation's name is UPPERCASE, {name!r} is not")
+        for field, annotation in get_annotations(cls).items():
+            if hasattr(Operation, field) and "ClassVar" not in str(annotation):
+                raise ValueError(
+                    f"{name}: no argument can be called {field}, which has a meaning in Operation already"
+                )
+        earlier = _registry.get(name)
+        if earlier and (earlier.__module__, earlier.__qualname__) != (cls.__module__, cls.__qualname__):
+            raise ValueError(
+                f"an operation named {name} exists: {earlier.__module__}.{earlier.__qualname__}; "
+                "give this one another name"
+            )
+        if not isinstance(cls.aliases, tuple):
+            raise ValueError(f"{name}: aliases is a tuple of names, not {cls.aliases!r}")
+        cls = dataclass(frozen=True)(cls)
+        cls.name, cls.inputs, cls.view = name, inputs, view
+        if cls.__module__.startswith(_OURS):
+            cls.family = cls.__module__.rpartition(".")[2]
+        cls.arguments = arguments_of(cls)
+        _check_word(cls)
+        _registry[name] = cls
+        return cls
+
+    return register
+
+
+def _check_word(cls: type[Operation]) -> None:
+    known = [*cls.arguments, "channels"]
+    for _, field, _, _ in Formatter().parse(cls.word):
+        if field is not None and field not in known:
+            raise ValueError(
+                f"{cls.name}: the word {cls.word!r} mentions {{{field}}}; it can mention {', '.join(known)}"
+            )
+
+
+def is_built_in(operation: Operation) -> bool:
+    """Whether an operation comes with the library, and not from a user."""
+    return type(operation).__module__.startswith(_OURS)
+
+
+def find(name: str) -> type[Operation] | None:
+    """The operation registered under a name."""
+    return _registry.get(name)
+
+
+def unregister(name: str) -> None:
+    """Forget a user's operation, so that another class can be registered under its name."""
+    _registry.pop(name, None)
+
+
+def all_operations() -> dict[str, type[Operation]]:
+    """Every operation by name."""
+    return dict(_registry)
