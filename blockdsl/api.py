@@ -13,15 +13,15 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
-from blockdsl import nodes
 from blockdsl.analysis import Summary, run_checks, summarise
 from blockdsl.collecting import collecting_later
 from blockdsl.ir import Graph
 from blockdsl.lowering import Program, lower
 from blockdsl.ops import Shape
-from blockdsl.parser import parse as parse_source
 from blockdsl.resources import find_source
 from blockdsl.source import Source
+from blockdsl.syntax import tree as nodes
+from blockdsl.syntax.parser import parse as parse_source
 
 if TYPE_CHECKING:
     import networkx as nx

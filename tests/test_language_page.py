@@ -10,10 +10,10 @@ from blockdsl.analysis import run_checks
 from blockdsl.diagnostics import ArchError
 from blockdsl.lowering import ChoicePoint, Options, arithmetic, evaluate, kinds, layers, lower
 from blockdsl.lowering.calls import MAX_DEPTH
-from blockdsl.parser import parse
-from blockdsl.parser.errors import MAX_NESTING
-from blockdsl.parser.recovery import KEYWORDS
 from blockdsl.source import Source
+from blockdsl.syntax.parser import parse
+from blockdsl.syntax.parser.errors import MAX_NESTING
+from blockdsl.syntax.parser.recovery import KEYWORDS
 from tests.fenced import Example, examples
 
 DOCS = Path(__file__).parent.parent / "docs"

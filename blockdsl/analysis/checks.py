@@ -6,12 +6,12 @@ import operator
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from blockdsl import nodes
 from blockdsl.analysis.summary import Summary, summarise
 from blockdsl.diagnostics import Errors, Mark, error
 from blockdsl.lowering import Program
 from blockdsl.ops import Shape
 from blockdsl.passes.trees import walk
+from blockdsl.syntax import tree as nodes
 
 COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
     "==": operator.eq,

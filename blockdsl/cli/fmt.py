@@ -48,8 +48,8 @@ def command(
 
 def _format(source: Source, check: bool) -> bool:
     """Format one source; whether that is a failure."""
-    from blockdsl.parser import parse
-    from blockdsl.printer import format_file
+    from blockdsl.syntax.parser import parse
+    from blockdsl.syntax.printer import format_file
 
     text = format_file(parse(source))
     in_place = bool(source.stem)

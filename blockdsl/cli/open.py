@@ -51,9 +51,9 @@ def command(
 
     `blockdsl open resnet20 --width 0.5..2 --depth 1..5 --shortcut -o space.arch`
     """
-    from blockdsl.parser import parse
     from blockdsl.passes.opening import Opening, counts, kernels, multipliers
     from blockdsl.search.opened import open_network, text_in
+    from blockdsl.syntax.parser import parse
 
     if not (width or depth or kernel or shortcut):
         raise typer.BadParameter("say what to open: --width, --depth, --kernel, --shortcut")

@@ -15,8 +15,8 @@ from blockdsl.diagnostics import error
 from blockdsl.source import Source
 
 if TYPE_CHECKING:
-    from blockdsl import nodes
     from blockdsl.api import Architecture
+    from blockdsl.syntax import tree as nodes
 
 FileArgument = Annotated[
     str | None,

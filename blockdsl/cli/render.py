@@ -61,8 +61,8 @@ def command(
 
     `blockdsl render fractalnet_20 --open 'fractal_block[1]' --by params -o net.png`
     """
-    from blockdsl.parser import parse
     from blockdsl.render import Options, check_kind, draw
+    from blockdsl.syntax.parser import parse
 
     kinds = [output.suffix.removeprefix(".") for output in outputs]
     for kind, output in zip(kinds, outputs, strict=True):

@@ -14,7 +14,7 @@ from blockdsl.cli.streams import say, say_file
 from blockdsl.diagnostics import error
 
 if TYPE_CHECKING:
-    from blockdsl import nodes
+    from blockdsl.syntax import tree as nodes
 
 NAME = "zoo"
 _YEARS = re.compile(r"(?P<only>\d{4})|(?P<first>\d{4})?-(?P<last>\d{4})?")
@@ -93,9 +93,9 @@ def _show(name: str) -> None:
 
 
 def _entry(name: str) -> Entry:
-    from blockdsl import nodes
-    from blockdsl.parser import parse
     from blockdsl.resources import data_dir, read_source
+    from blockdsl.syntax import tree as nodes
+    from blockdsl.syntax.parser import parse
 
     file = parse(read_source(data_dir("zoo") / f"{name}.arch", f"{name}.arch"))
     facts = {s.key: _text(s) for s in reversed(file.statements) if isinstance(s, nodes.Meta)}

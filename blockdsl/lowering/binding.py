@@ -6,13 +6,13 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol, TypeVar
 
-from blockdsl import nodes
 from blockdsl.diagnostics import ArchError, already_told, did_you_mean
 from blockdsl.lowering.context import Context
 from blockdsl.lowering.values import BlockValue, Closure, Evaluated, Tensors, cut, shown
 from blockdsl.ops import TAGS, Argument, Operation, OpError, foreign
 from blockdsl.ops.infer import check_arguments
 from blockdsl.source import Span
+from blockdsl.syntax import tree as nodes
 
 TAG = re.compile(r"([a-z])([0-9]{1,18}(?:x[0-9]{1,18})?)")
 

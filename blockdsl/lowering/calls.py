@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from blockdsl import nodes, ops
+from blockdsl import ops
 from blockdsl.diagnostics import ArchError, already_told
 from blockdsl.frozen import FrozenDict
 from blockdsl.ir import Auxiliary, BlockCall, Segment, module_name
@@ -28,6 +28,7 @@ from blockdsl.lowering.values import (
 from blockdsl.ops import Argument, Operation
 from blockdsl.ops.shape import Identity
 from blockdsl.source import Span
+from blockdsl.syntax import tree as nodes
 
 MAX_DEPTH = 200
 """Blocks inside blocks."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from blockdsl import nodes
 from blockdsl.diagnostics import Errors, already_told
 from blockdsl.ir import Segment, path_text
 from blockdsl.lowering.choices import ChoicePoint, Chooser, FloatRange, IntRange, Options, refuse
 from blockdsl.lowering.context import Context, Naming, place
 from blockdsl.lowering.kinds import Kinds
 from blockdsl.rounding import exact
+from blockdsl.syntax import tree as nodes
 
 Number = int | float
 

@@ -6,15 +6,15 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from blockdsl import nodes
 from blockdsl.diagnostics import ArchError, did_you_mean, error
 from blockdsl.lowering.arithmetic import LIMIT
 from blockdsl.lowering.context import Context, Scope, Trace
 from blockdsl.lowering.network import Lowering
 from blockdsl.lowering.values import BROKEN, BlockValue, Broken, Function
-from blockdsl.parser import parse
 from blockdsl.resources import find_used, read_source
 from blockdsl.source import Source, Span
+from blockdsl.syntax import tree as nodes
+from blockdsl.syntax.parser import parse
 
 MAX_USES = 50
 """Files inside files."""

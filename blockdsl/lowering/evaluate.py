@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from itertools import chain
 from typing import Any
 
-from blockdsl import nodes
 from blockdsl.diagnostics import ArchError, already_told
 from blockdsl.lowering import arithmetic
 from blockdsl.lowering.context import Context, Scope, Trace, place
@@ -24,6 +23,7 @@ from blockdsl.lowering.values import (
     extent,
     shown,
 )
+from blockdsl.syntax import tree as nodes
 
 MAX_ITEMS = 100_000
 """Items of a list, rounds of a loop, repetitions: more is a slip of the pen."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from blockdsl import nodes, ops
+from blockdsl import ops
 from blockdsl.lowering import arithmetic
 from blockdsl.lowering.context import Context
 from blockdsl.lowering.values import Broken, Function, Kind, kind_of_value
+from blockdsl.syntax import tree as nodes
 
 MAX_STEPS = 1_000_000
 """Expressions looked at for one network."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import prod
 
-from blockdsl import nodes
 from blockdsl.diagnostics import ArchError, Mark
 from blockdsl.ir import Layer, Segment, Value
 from blockdsl.lowering.binding import assign
@@ -18,6 +17,7 @@ from blockdsl.ops.geometry import show
 from blockdsl.ops.infer import output_shapes
 from blockdsl.ops.shape import Flatten
 from blockdsl.source import Span
+from blockdsl.syntax import tree as nodes
 
 UNKNOWN = UNKNOWN_TENSOR.values[0]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from blockdsl import nodes, ops
+from blockdsl import ops
 from blockdsl.diagnostics import ArchError, already_told, did_you_mean
 from blockdsl.ir import Graph
 from blockdsl.lowering import arithmetic
@@ -24,6 +24,7 @@ from blockdsl.lowering.values import (
 )
 from blockdsl.ops import TAGS, foreign
 from blockdsl.source import Span
+from blockdsl.syntax import tree as nodes
 
 _AXES = {1: "c", 2: "lc", 3: "chw"}
 

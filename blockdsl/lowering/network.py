@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from blockdsl import nodes, ops
+from blockdsl import ops
 from blockdsl.diagnostics import ArchError
 from blockdsl.ir import Segment, Value, module_name
 from blockdsl.lowering.calls import Calls
@@ -11,6 +11,7 @@ from blockdsl.lowering.context import Context, Naming, Scope, Trace, place
 from blockdsl.lowering.evaluate import MAX_ITEMS
 from blockdsl.lowering.values import UNKNOWN_TENSOR, Closure, Kind, Tensors, is_known, shown
 from blockdsl.source import Span
+from blockdsl.syntax import tree as nodes
 
 _REPEATING = "to repeat, write the network first: RELU * 3; SCALE(0.5) scales by a number"
 _JOINS = {nodes.Sum: "SUM", nodes.Concat: "CAT", nodes.Product: "MUL"}

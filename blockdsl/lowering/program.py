@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from blockdsl import nodes
 from blockdsl.collecting import collecting_later
 from blockdsl.diagnostics import ArchError, Errors, error
 from blockdsl.ir import Graph, Value, find_path, verify
@@ -22,6 +21,7 @@ from blockdsl.ops import Shape
 from blockdsl.ops.shape import Input as InputOp
 from blockdsl.recipe import Recipe
 from blockdsl.source import Span
+from blockdsl.syntax import tree as nodes
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from blockdsl import nodes
 from blockdsl.diagnostics import already_told, did_you_mean, error
 from blockdsl.ir import Segment
 from blockdsl.lowering.binding import declared
@@ -17,6 +16,7 @@ from blockdsl.ops import foreign
 from blockdsl.recipe import Recipe, RecipeError, find_term, terms_of
 from blockdsl.recipe.settings import convert
 from blockdsl.recipe.term import Term
+from blockdsl.syntax import tree as nodes
 
 
 def recipe_of(lowering: Lowering, file: nodes.File, context: Context) -> Recipe:

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Any
 
-from blockdsl import nodes
 from blockdsl.ir import Value
 from blockdsl.rounding import exact, rounded
 from blockdsl.source import Span
+from blockdsl.syntax import tree as nodes
 
 if TYPE_CHECKING:
     from blockdsl.lowering.context import Scope, Trace

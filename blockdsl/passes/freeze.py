@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
-from blockdsl import nodes
 from blockdsl.lowering import Program
 from blockdsl.lowering.context import Trace, place
 from blockdsl.lowering.values import Function, Kind
@@ -28,8 +27,9 @@ from blockdsl.passes.trees import (
     substitute,
 )
 from blockdsl.passes.variants import Definition, Variants
-from blockdsl.printer import format_expr
 from blockdsl.source import Source, Span
+from blockdsl.syntax import tree as nodes
+from blockdsl.syntax.printer import format_expr
 
 
 def freeze(

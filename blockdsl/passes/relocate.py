@@ -6,8 +6,8 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
-from blockdsl import nodes
 from blockdsl.resources import data_dir, find_used
+from blockdsl.syntax import tree as nodes
 
 
 def relocate(file: nodes.File, folder: Path) -> nodes.File:

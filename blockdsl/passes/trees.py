@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import fields, replace
 from typing import Any
 
-from blockdsl import nodes
 from blockdsl.diagnostics import error
 from blockdsl.lowering.values import Evaluated
 from blockdsl.source import Span
+from blockdsl.syntax import tree as nodes
 
 _COMPOSITE = (
     nodes.Chain, nodes.Sum, nodes.Concat, nodes.Product, nodes.Binary, nodes.Unary, nodes.If, nodes.Label,

@@ -5,10 +5,10 @@ from __future__ import annotations
 from contextlib import suppress
 from pathlib import Path
 
-from blockdsl import nodes
 from blockdsl.diagnostics import ArchError
-from blockdsl.parser import parse
 from blockdsl.resources import find_used, read_source
+from blockdsl.syntax import tree as nodes
+from blockdsl.syntax.parser import parse
 
 
 def used_files(file: nodes.File) -> list[Path]:

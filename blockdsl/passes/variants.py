@@ -6,13 +6,13 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from blockdsl import nodes
 from blockdsl.lowering import Program
 from blockdsl.lowering.binding import assign
 from blockdsl.lowering.context import Place, Trace, place
 from blockdsl.lowering.values import BlockValue, Function
 from blockdsl.passes.trees import bare, has_choice, name_of, walk
-from blockdsl.printer import format_expr
+from blockdsl.syntax import tree as nodes
+from blockdsl.syntax.printer import format_expr
 
 Definition = nodes.Block | nodes.Let
 

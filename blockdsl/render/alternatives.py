@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from blockdsl import nodes
 from blockdsl.ir import Segment, module_name, path_text
 from blockdsl.lowering import Program, lower
 from blockdsl.lowering.choices import ChoicePoint, Options
@@ -14,6 +13,7 @@ from blockdsl.lowering.context import Context, Naming
 from blockdsl.lowering.network import Lowering
 from blockdsl.lowering.values import Tensors
 from blockdsl.ops import Operation, Shape
+from blockdsl.syntax import tree as nodes
 
 _SHOWN = 3
 

@@ -8,7 +8,6 @@ from html import escape
 from pathlib import Path
 from typing import Any, Self
 
-from blockdsl import nodes
 from blockdsl.diagnostics import did_you_mean, error
 from blockdsl.ops import Shape
 from blockdsl.output import replacing
@@ -17,6 +16,7 @@ from blockdsl.render.alternatives import Unfolded, unfold
 from blockdsl.render.dot import COSTS, DIRECTIONS, Style, to_dot
 from blockdsl.render.scene import Scene, scene
 from blockdsl.render.view import view
+from blockdsl.syntax import tree as nodes
 
 KINDS = ("svg", "png", "pdf", "dot", "html")
 """What a network can be drawn as, by the ending of the file."""

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 
 import networkx as nx
 
-from blockdsl import nodes
 from blockdsl.diagnostics import ArchError
 from blockdsl.lowering import ChoicePoint, FloatRange, Options
 from blockdsl.passes.trees import walk
 from blockdsl.search.domains import Domain, EndlessError, Value, first_value, size, value_at
+from blockdsl.syntax import tree as nodes
 
 if TYPE_CHECKING:
     from blockdsl.search.space import Space

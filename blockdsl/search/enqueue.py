@@ -9,12 +9,12 @@ from typing import Any
 from blockdsl.analysis.canonical import canonical_hash
 from blockdsl.diagnostics import ArchError, error
 from blockdsl.lowering import lower
-from blockdsl.parser import parse
 from blockdsl.search.choosing import decided
 from blockdsl.search.counting import count
 from blockdsl.search.distributions import external
 from blockdsl.search.space import Candidate, Space
 from blockdsl.source import Source
+from blockdsl.syntax.parser import parse
 
 CHOOSE = "# choose "
 """Begins the comment lines in which a winner keeps its choices: `# choose width=32`."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from blockdsl import nodes
 from blockdsl.diagnostics import error
 from blockdsl.passes.trees import name_of, walk
 from blockdsl.search.counting import count
 from blockdsl.search.space import Candidate, Space
 from blockdsl.search.survey import Survey, survey, text_of
+from blockdsl.syntax import tree as nodes
 
 DRAWS, SECONDS = 2_000, 6.0
 WHOLE = 500

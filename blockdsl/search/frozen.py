@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from blockdsl import nodes
 from blockdsl.analysis import run_checks
 from blockdsl.analysis.canonical import canonical_hash
 from blockdsl.diagnostics import ArchError, error
 from blockdsl.lowering import Program, lower
-from blockdsl.parser import parse
 from blockdsl.passes.freeze import freeze
 from blockdsl.passes.opening.flatten import flat, leaves_open
 from blockdsl.passes.relocate import relocate
 from blockdsl.passes.trees import literal
-from blockdsl.printer import format_file
 from blockdsl.search.space import Candidate, Space
 from blockdsl.source import Source, Span
+from blockdsl.syntax import tree as nodes
+from blockdsl.syntax.parser import parse
+from blockdsl.syntax.printer import format_file
 
 
 def frozen_text(

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from blockdsl import nodes
 from blockdsl.diagnostics import did_you_mean, error
 from blockdsl.search.sampling.goals import STATIC
 from blockdsl.search.space import Space
+from blockdsl.syntax import tree as nodes
 
 TRAINED = ("accuracy", "loss")
 PROXIES = ("params", "macs", "synflow", "jacob_cov", "naswot", "grad_norm", "zen")

@@ -9,19 +9,19 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from blockdsl import nodes
 from blockdsl.analysis import Summary, summarise
 from blockdsl.analysis.canonical import canonical_hash
 from blockdsl.analysis.checks import figures
 from blockdsl.diagnostics import ArchError, did_you_mean, error
 from blockdsl.lowering import ChoicePoint, Program, lower
 from blockdsl.ops import Shape
-from blockdsl.parser import parse
 from blockdsl.passes.trees import walk
 from blockdsl.resources import find_source
 from blockdsl.search.counting import count
 from blockdsl.search.domains import Domain, Value, draw, first_value, size, value_at, values
 from blockdsl.source import Source
+from blockdsl.syntax import tree as nodes
+from blockdsl.syntax.parser import parse
 
 if TYPE_CHECKING:
     from optuna import Trial

@@ -8,11 +8,11 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from blockdsl import nodes
 from blockdsl.diagnostics import ArchError
 from blockdsl.lowering import ChoicePoint
 from blockdsl.search.domains import Value, draw
 from blockdsl.search.space import Candidate, Space
+from blockdsl.syntax import tree as nodes
 
 
 @dataclass

@@ -6,8 +6,8 @@ from torch import Tensor
 
 from blockdsl.ir import Graph
 from blockdsl.lowering import lower
-from blockdsl.parser import parse
 from blockdsl.source import Source
+from blockdsl.syntax.parser import parse
 
 PLAIN = "input 1x8x8 net CONV(4,3)-RELU-POOL(2)-FC(5)"
 RESIDUAL = """

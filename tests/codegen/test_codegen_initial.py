@@ -10,10 +10,10 @@ from blockdsl.codegen import build
 from blockdsl.diagnostics import ArchError
 from blockdsl.ir import Graph
 from blockdsl.lowering import lower
-from blockdsl.parser import parse
 from blockdsl.recipe import initial
 from blockdsl.recipe.term import Term, terms_of
 from blockdsl.source import Source
+from blockdsl.syntax.parser import parse
 
 NET = """
     input 64x4x4

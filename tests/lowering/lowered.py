@@ -9,8 +9,8 @@ import pytest
 from blockdsl.diagnostics import ArchError
 from blockdsl.ir import Graph, Layer
 from blockdsl.lowering import ChoicePoint, Options, Program, lower
-from blockdsl.parser import parse
 from blockdsl.source import Source
+from blockdsl.syntax.parser import parse
 
 INPUT = (3, 32, 32)
 

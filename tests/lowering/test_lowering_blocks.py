@@ -2,8 +2,8 @@
 
 from blockdsl.ir import module_name, path_text
 from blockdsl.lowering import lower
-from blockdsl.parser import parse
 from blockdsl.source import Source
+from blockdsl.syntax.parser import parse
 from tests.lowering.lowered import graph, layers, message, operations, output, program, wiring
 
 CONV = "block conv(c, k=3, s=1) = CONV(c, k, stride=s, pad=k//2)\n"

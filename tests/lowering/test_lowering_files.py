@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from blockdsl.lowering import Program, lower
-from blockdsl.parser import parse
 from blockdsl.resources import read_source
+from blockdsl.syntax.parser import parse
 from tests.lowering.lowered import message, operations, output, program
 
 UNIT = "block unit(c) = CONV(c,1)-RELU\n"

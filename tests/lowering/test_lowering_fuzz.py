@@ -11,9 +11,9 @@ from blockdsl.ir import verify
 from blockdsl.lowering import lower
 from blockdsl.lowering.choices import refuse
 from blockdsl.lowering.network import Lowering
-from blockdsl.nodes import File
-from blockdsl.parser import parse
 from blockdsl.source import Source
+from blockdsl.syntax.parser import parse
+from blockdsl.syntax.tree import File
 
 ZOO = Path(__file__).parents[2] / "zoo"
 NAMES = ("lenet5", "alexnet", "googlenet", "resnet18", "squeezenet1_0")

@@ -4,9 +4,9 @@ import pytest
 
 import blockdsl
 from blockdsl.ir import find_path
-from blockdsl.parser import parse
 from blockdsl.render import Options, draw
 from blockdsl.source import Source
+from blockdsl.syntax.parser import parse
 
 TEXT = """input 3x8x8
 block unit(c)  = CONV(c,3,p1)-RELU

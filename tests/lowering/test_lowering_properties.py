@@ -11,8 +11,8 @@ from blockdsl.diagnostics import ArchError
 from blockdsl.ir import verify
 from blockdsl.lowering import Options, lower
 from blockdsl.lowering.kinds import MAX_STEPS
-from blockdsl.parser import parse
 from blockdsl.source import Source
+from blockdsl.syntax.parser import parse
 from tests.lowering.lowered import graph, program
 
 SLOW = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -10,11 +10,11 @@ from blockdsl.lowering import Program, lower
 from blockdsl.lowering.choices import ChoicePoint, Options
 from blockdsl.lowering.network import Lowering
 from blockdsl.lowering.replay import Key, Record
-from blockdsl.parser import parse
 from blockdsl.passes.freeze import freeze
-from blockdsl.printer import format_file
 from blockdsl.resources import find_source, names
 from blockdsl.source import Source
+from blockdsl.syntax.parser import parse
+from blockdsl.syntax.printer import format_file
 
 
 class _Unfolding(Lowering):

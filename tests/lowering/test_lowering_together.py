@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from blockdsl.analysis import checks
 from blockdsl.diagnostics import MAX_SHOWN, ArchError
 from blockdsl.lowering import ChoicePoint, lower
-from blockdsl.parser import parse
 from blockdsl.source import Source
+from blockdsl.syntax.parser import parse
 
 # Lines of a file, each as it is right and as it is wrong; no mistake depends on another one.
 LINES: Mapping[str, str] = {

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from blockdsl.diagnostics import ArchError
-from blockdsl.parser import parse
 from blockdsl.source import Source
+from blockdsl.syntax.parser import parse
 from tests.fenced import Example, examples
 
 PAGE = examples(Path(__file__).with_name("errors.md"))

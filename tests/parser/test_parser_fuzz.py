@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from blockdsl.diagnostics import ArchError
-from blockdsl.nodes import File
-from blockdsl.parser import parse
 from blockdsl.source import Source
+from blockdsl.syntax.parser import parse
+from blockdsl.syntax.tree import File
 from tests.parser.examples import PAGE
 
 _PIECES = [

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from lark import Lark
 
-from blockdsl.parser import parse
 from blockdsl.resources import data_dir
 from blockdsl.source import Source
+from blockdsl.syntax.parser import parse
 from tests.parser.examples import TEXTS
 from tests.parser.trees import dump
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import Any
 
-from blockdsl import nodes
+from blockdsl.syntax import tree as nodes
 
 
 def dump(value: Any, groups: bool = True) -> str:

@@ -8,14 +8,14 @@ import pytest
 from blockdsl.analysis.canonical import canonical_hash
 from blockdsl.diagnostics import ArchError
 from blockdsl.lowering import ChoicePoint, lower
-from blockdsl.parser import parse
 from blockdsl.passes.opening import Opening, counts, kernels, multipliers
-from blockdsl.printer import format_file
 from blockdsl.resources import find_source, names
 from blockdsl.search.counting import count
 from blockdsl.search.opened import Tried, open_network
 from blockdsl.search.space import Space
 from blockdsl.source import Source
+from blockdsl.syntax.parser import parse
+from blockdsl.syntax.printer import format_file
 
 
 def opened(

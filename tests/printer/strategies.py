@@ -6,8 +6,8 @@ import re
 
 from hypothesis import strategies as st
 
-from blockdsl import nodes
 from blockdsl.source import Source, Span
+from blockdsl.syntax import tree as nodes
 
 NOWHERE = Span(Source("nowhere", ""), 0, 0)
 NAMES = st.sampled_from(["a", "b", "c", "conv", "RELU", "s2", "stage", "width_of_all_layers", "FC"])

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from blockdsl import nodes
-from blockdsl.parser import parse
-from blockdsl.printer import format_expr, format_file
 from blockdsl.source import Source
+from blockdsl.syntax import tree as nodes
+from blockdsl.syntax.parser import parse
+from blockdsl.syntax.printer import format_expr, format_file
 from tests.parser.examples import PAGE, TEXTS
 from tests.parser.trees import dump
 from tests.printer.long_files import long_file

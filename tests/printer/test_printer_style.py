@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from blockdsl import nodes
-from blockdsl.parser import parse
-from blockdsl.printer import format_expr, format_file
 from blockdsl.resources import data_dir
 from blockdsl.source import Source, Span
+from blockdsl.syntax import tree as nodes
+from blockdsl.syntax.parser import parse
+from blockdsl.syntax.printer import format_expr, format_file
 from tests.parser.examples import PAGE
 
 

@@ -12,9 +12,9 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
 
-from blockdsl.parser import parse
 from blockdsl.render import Options, draw
 from blockdsl.resources import find_source
+from blockdsl.syntax.parser import parse
 from tests.looking import open_chromium
 
 pytestmark = pytest.mark.browser

@@ -12,10 +12,10 @@ import pytest
 from selenium.webdriver import ActionChains, Chrome
 from selenium.webdriver.common.by import By
 
-from blockdsl.parser import parse
 from blockdsl.render import Options, draw
 from blockdsl.resources import find_source
 from blockdsl.source import Source
+from blockdsl.syntax.parser import parse
 from tests.looking import SCHEMES, WINDOWS, faint, forget, open_chromium, overflow, show
 
 pytestmark = pytest.mark.browser

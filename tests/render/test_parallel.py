@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 
 import blockdsl
 from blockdsl.lowering import lower
-from blockdsl.parser import parse
 from blockdsl.render import Options, draw
 from blockdsl.render.page import page_data
 from blockdsl.render.scene import scene
 from blockdsl.render.view import view
 from blockdsl.source import Source
+from blockdsl.syntax.parser import parse
 
 NETS = {
     "SPLIT(2)-SUM": 2,

@@ -13,11 +13,11 @@ from matplotlib.transforms import Bbox
 
 import blockdsl
 from blockdsl.cli import run
-from blockdsl.parser import parse
 from blockdsl.render import Options, draw
 from blockdsl.render.graphviz import drawn as laid_out
 from blockdsl.resources import find_source, names
 from blockdsl.source import Source
+from blockdsl.syntax.parser import parse
 
 
 def dot(name: str, **options: object) -> pygraphviz.AGraph:

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 import blockdsl
-from blockdsl.parser import parse
 from blockdsl.render import draw
 from blockdsl.resources import find_source
+from blockdsl.syntax.parser import parse
 
 
 class Page(HTMLParser):

@@ -8,11 +8,11 @@ import pytest
 
 from blockdsl.cli import run
 from blockdsl.lowering import lower
-from blockdsl.parser import parse
 from blockdsl.resources import find_source
 from blockdsl.search.records import DONE, DUPLICATE, INFEASIBLE, MEASURED, records
 from blockdsl.search.storage import connect, folder_of
 from blockdsl.search.studies import load
+from blockdsl.syntax.parser import parse
 
 SPACE = """input 1x8x8
 block layer = {ID, RELU-CONV(4,1), RELU-CONV(4,3,p1)}

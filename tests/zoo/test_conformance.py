@@ -8,15 +8,15 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 import blockdsl
-from blockdsl import nodes
 from blockdsl.analysis.canonical import canonical_hash
 from blockdsl.api import Architecture
 from blockdsl.codegen import build, check_module
 from blockdsl.lowering import lower
-from blockdsl.parser import parse
-from blockdsl.printer import format_file
 from blockdsl.resources import find_source, names
 from blockdsl.source import Source
+from blockdsl.syntax import tree as nodes
+from blockdsl.syntax.parser import parse
+from blockdsl.syntax.printer import format_file
 from tests.families import split
 
 ZOO = names("zoo")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from blockdsl import nodes
 from blockdsl.diagnostics import error
 from blockdsl.passes.opening.ranges import Values
 from blockdsl.passes.trees import is_choice, walk
+from blockdsl.syntax import tree as nodes
 
 
 @dataclass(frozen=True)

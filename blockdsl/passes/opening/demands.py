@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import Enum
 
-from blockdsl import nodes
 from blockdsl.lowering import arithmetic
 from blockdsl.passes.opening.names import Bound, Defined, Names, Opaque, Thunk
 from blockdsl.passes.trees import bare, name_of, walk
+from blockdsl.syntax import tree as nodes
 
 MAX_STEPS = 60
 """Calls inside calls that a number is followed through."""

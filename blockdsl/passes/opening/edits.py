@@ -6,9 +6,9 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from blockdsl import nodes
 from blockdsl.lowering.context import Place, place
 from blockdsl.source import Span
+from blockdsl.syntax import tree as nodes
 
 Number = int | float
 Make = Callable[["Edits"], str]

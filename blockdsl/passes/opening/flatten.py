@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from blockdsl import nodes
 from blockdsl.diagnostics import error
-from blockdsl.parser import parse
 from blockdsl.passes.opening.edits import Edits
 from blockdsl.passes.opening.lines import whole_line, with_comment
 from blockdsl.passes.opening.names import Defined, Names, Thunk, Unit, unit_of
 from blockdsl.passes.trees import has_choice, walk
 from blockdsl.source import Source, Span
+from blockdsl.syntax import tree as nodes
+from blockdsl.syntax.parser import parse
 
 Statement = nodes.Block | nodes.Let | nodes.Param
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from blockdsl import nodes, ops
+from blockdsl import ops
 from blockdsl.lowering import arithmetic
 from blockdsl.passes.opening.names import Defined, Names, Opaque, Thunk
 from blockdsl.passes.trees import bare, is_identity, name_of
+from blockdsl.syntax import tree as nodes
 
 MAX_STEPS = 30
 """Names behind names that are followed."""

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from blockdsl import nodes
-from blockdsl.parser import parse
 from blockdsl.resources import find_used, read_source
+from blockdsl.syntax import tree as nodes
+from blockdsl.syntax.parser import parse
 
 Definition = nodes.Block | nodes.Let
 

@@ -5,12 +5,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-from blockdsl import nodes
 from blockdsl.diagnostics import error
 from blockdsl.lowering import Program
 from blockdsl.lowering.context import place
 from blockdsl.ops import Shape
-from blockdsl.parser import parse
 from blockdsl.passes.opening.asked import Opening
 from blockdsl.passes.opening.demands import Role, Site
 from blockdsl.passes.opening.edits import Edits, Number
@@ -22,8 +20,10 @@ from blockdsl.passes.opening.shortcuts import open_shortcuts
 from blockdsl.passes.opening.visits import Found, Kernel, Visitor
 from blockdsl.passes.opening.widths import Widths
 from blockdsl.passes.trees import bare, walk
-from blockdsl.printer import format_file
 from blockdsl.source import Source, Span
+from blockdsl.syntax import tree as nodes
+from blockdsl.syntax.parser import parse
+from blockdsl.syntax.printer import format_file
 
 _NONE = {
     "width": "no number of channels or features is written but that of the outputs",

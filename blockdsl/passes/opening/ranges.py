@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from blockdsl import nodes
 from blockdsl.diagnostics import ArchError, error
 from blockdsl.lowering import FloatRange
-from blockdsl.parser import parse
 from blockdsl.passes.trees import bare
 from blockdsl.rounding import exact
 from blockdsl.source import Source
+from blockdsl.syntax import tree as nodes
+from blockdsl.syntax.parser import parse
 
 Number = int | float
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from blockdsl import nodes
 from blockdsl.passes.opening.edits import Edits
 from blockdsl.passes.opening.visits import Found, Shortcut
 from blockdsl.passes.trees import bare
+from blockdsl.syntax import tree as nodes
 
 MAX_TWICE = 24
 """A branch of so few characters is written twice; a longer one gets a name."""

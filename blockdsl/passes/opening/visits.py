@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from blockdsl import nodes, ops
+from blockdsl import ops
 from blockdsl.lowering import Program
 from blockdsl.lowering.binding import assign, tag_of
 from blockdsl.lowering.context import Place, Scope, place
@@ -14,6 +14,7 @@ from blockdsl.passes.opening.names import Defined, Names, Opaque, Thunk, Unit
 from blockdsl.passes.opening.outputs import Chain, output_layers
 from blockdsl.passes.trees import bare, name_of, walk
 from blockdsl.source import Span
+from blockdsl.syntax import tree as nodes
 
 MAX_DEPTH = 30
 """Calls inside calls that are gone into."""

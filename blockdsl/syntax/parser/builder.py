@@ -12,10 +12,10 @@ from typing import Any, NoReturn
 
 from lark import Token, Tree
 
-from blockdsl import nodes
 from blockdsl.diagnostics import error
-from blockdsl.parser.errors import MAX_NESTING, too_deep
 from blockdsl.source import Source, Span
+from blockdsl.syntax import tree as nodes
+from blockdsl.syntax.parser.errors import MAX_NESTING, too_deep
 from blockdsl.visible import visible
 
 _KEPT = {

@@ -13,8 +13,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, fields
 from typing import NamedTuple
 
-from blockdsl import nodes
 from blockdsl.source import Span
+from blockdsl.syntax import tree as nodes
 
 _BRACKETS = nodes.Call | nodes.ListOf | nodes.TupleOf | nodes.Choice | nodes.Group
 _OPERATORS = nodes.Chain | nodes.Sum | nodes.Concat | nodes.Product | nodes.Binary | nodes.If

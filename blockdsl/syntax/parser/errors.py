@@ -9,9 +9,9 @@ from lark import Token
 from lark.exceptions import UnexpectedCharacters, UnexpectedInput, UnexpectedToken
 
 from blockdsl.diagnostics import ArchError, Mark, did_you_mean, error, nearest
-from blockdsl.parser.recovery import BRACKETS, KEYWORDS, statement_start
 from blockdsl.resources import MAX_BYTES
 from blockdsl.source import Source, Span
+from blockdsl.syntax.parser.recovery import BRACKETS, KEYWORDS, statement_start
 
 MAX_NESTING = 200
 """Expressions inside expressions, at most."""

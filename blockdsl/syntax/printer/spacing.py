@@ -6,10 +6,10 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from blockdsl import nodes
-from blockdsl.printer.comments import Comments
-from blockdsl.printer.written import between, padded
 from blockdsl.source import Span
+from blockdsl.syntax import tree as nodes
+from blockdsl.syntax.printer.comments import Comments
+from blockdsl.syntax.printer.written import between, padded
 
 _BINDINGS = nodes.Let | nodes.Param | nodes.Block
 _WIDEST = 32
@@ -107,7 +107,7 @@ def _headers(items: Sequence[nodes.Node]) -> Iterator[list[_Side]]:
 
 
 def _errors(run: Sequence[nodes.Node]) -> list[_Side]:
-    from blockdsl.printer import format_expr
+    from blockdsl.syntax.printer import format_expr
 
     errors = [item for item in run if isinstance(item, nodes.Meta) and item.key == "error"]
     return [
@@ -122,7 +122,7 @@ def _bindings(run: Sequence[nodes.Node]) -> list[_Side]:
 
 
 def _binding(item: nodes.Let | nodes.Param | nodes.Block) -> _Side | None:
-    from blockdsl.printer import format_expr
+    from blockdsl.syntax.printer import format_expr
 
     match item:
         case nodes.Let(_, name, params, nodes.Node() as value):
@@ -139,7 +139,7 @@ def _binding(item: nodes.Let | nodes.Param | nodes.Block) -> _Side | None:
 
 def _conditions(run: Sequence[nodes.Node]) -> Iterator[list[_Side]]:
     """The left sides of comparisons, those of the same kind of thing together."""
-    from blockdsl.printer import format_expr
+    from blockdsl.syntax.printer import format_expr
 
     kinds: dict[type[nodes.Node], list[_Side]] = defaultdict(list)
     for item in run:

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
 
-from blockdsl import nodes
-from blockdsl.printer.comments import Comments, attach, children
-from blockdsl.printer.layout import (
+from blockdsl.source import Span
+from blockdsl.syntax import tree as nodes
+from blockdsl.syntax.printer.comments import Comments, attach, children
+from blockdsl.syntax.printer.layout import (
     HARD,
     SOFT,
     SPACE,
@@ -22,11 +23,10 @@ from blockdsl.printer.layout import (
     Nest,
     render_flat,
 )
-from blockdsl.printer.levels import OPERATORS, Level, is_negative, level
-from blockdsl.printer.numbers import number_text
-from blockdsl.printer.spacing import paddings
-from blockdsl.printer.written import behind, between, gaps, rows, spaced
-from blockdsl.source import Span
+from blockdsl.syntax.printer.levels import OPERATORS, Level, is_negative, level
+from blockdsl.syntax.printer.numbers import number_text
+from blockdsl.syntax.printer.spacing import paddings
+from blockdsl.syntax.printer.written import behind, between, gaps, rows, spaced
 
 INDENT = 4
 _NARY = nodes.Chain | nodes.Sum | nodes.Concat

@@ -10,8 +10,8 @@ columns break before an operator, or inside a bracket; the spaces of a call that
 
 from __future__ import annotations
 
-from blockdsl import nodes
-from blockdsl.printer.layout import render, render_flat
+from blockdsl.syntax import tree as nodes
+from blockdsl.syntax.printer.layout import render, render_flat
 
 
 def format_file(file: nodes.File) -> str:
@@ -21,13 +21,13 @@ def format_file(file: nodes.File) -> str:
     lines between statements. Parsing it gives the same tree, and formatting that the same text.
     Brackets are added where a tree that was not parsed would read differently without.
     """
-    from blockdsl.printer.statements import Printer
+    from blockdsl.syntax.printer.statements import Printer
 
     return render(Printer(file).build(file))
 
 
 def format_expr(expr: nodes.Expr | nodes.Param) -> str:
     """An expression on one line, without comments; its nodes need no meaningful spans."""
-    from blockdsl.printer.statements import Printer
+    from blockdsl.syntax.printer.statements import Printer
 
     return render_flat(Printer().build(expr))

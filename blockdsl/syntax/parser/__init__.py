@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 
 from platformdirs import user_cache_dir
 
-from blockdsl import nodes
 from blockdsl.diagnostics import ArchError, Errors
-from blockdsl.parser.recovery import next_start
 from blockdsl.resources import MAX_BYTES, data_dir
 from blockdsl.source import Source, Span
+from blockdsl.syntax import tree as nodes
+from blockdsl.syntax.parser.recovery import next_start
 
 if TYPE_CHECKING:
     from lark import Lark
@@ -35,8 +35,8 @@ def parse(source: Source) -> nodes.File:
     """
     from lark.exceptions import UnexpectedInput
 
-    from blockdsl.parser.builder import Builder
-    from blockdsl.parser.errors import empty_file, syntax_error, too_large
+    from blockdsl.syntax.parser.builder import Builder
+    from blockdsl.syntax.parser.errors import empty_file, syntax_error, too_large
 
     if len(source.text) > MAX_BYTES:
         raise too_large(source)
@@ -69,7 +69,7 @@ def _comments_and_text(source: Source, errors: Errors) -> tuple[tuple[Span, ...]
 
     Refuses such digits, and nesting so deep that no person wrote it.
     """
-    from blockdsl.parser.errors import MAX_NESTING, foreign_digit, too_deep
+    from blockdsl.syntax.parser.errors import MAX_NESTING, foreign_digit, too_deep
 
     text = source.text
     comments: list[Span] = []

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 
-from blockdsl import nodes
-from blockdsl.printer.expressions import INDENT, ExpressionPrinter, own_line
-from blockdsl.printer.layout import BLANK, HARD, SPACE, Align, Doc, Group, Line, Nest
-from blockdsl.printer.levels import Level
-from blockdsl.printer.spacing import blank_before
-from blockdsl.printer.written import on_new_line
 from blockdsl.source import Span
+from blockdsl.syntax import tree as nodes
+from blockdsl.syntax.printer.expressions import INDENT, ExpressionPrinter, own_line
+from blockdsl.syntax.printer.layout import BLANK, HARD, SPACE, Align, Doc, Group, Line, Nest
+from blockdsl.syntax.printer.levels import Level
+from blockdsl.syntax.printer.spacing import blank_before
+from blockdsl.syntax.printer.written import on_new_line
 
 
 class Printer(ExpressionPrinter):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import IntEnum
 
-from blockdsl import nodes
+from blockdsl.syntax import tree as nodes
 
 
 class Level(IntEnum):

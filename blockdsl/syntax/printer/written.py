@@ -8,9 +8,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from blockdsl import nodes
-from blockdsl.printer.layout import HARD, SPACE, Comment, Line
 from blockdsl.source import Span
+from blockdsl.syntax import tree as nodes
+from blockdsl.syntax.printer.layout import HARD, SPACE, Comment, Line
 
 _GAP = re.compile(r",?( *)")
 
