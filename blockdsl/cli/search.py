@@ -248,7 +248,16 @@ def _summary(
     for trial in status.best[:5]:
         say(f"best    trial {trial.number}: {values_text(objectives, trial.values)}")
     where = f" --storage {storage}" if storage else ""
+    if status.crashed:
+        say(_crashed(status.crashed, f"blockdsl report {name}{where}"))
     say(f"next    blockdsl best {name}{where} -o winners/", whole=True)
+
+
+def _crashed(numbers: Sequence[int], report: str) -> str:
+    """Which trials crashed, and how the traceback of the first is seen."""
+    shown = ", ".join(map(str, numbers[:5])) + (f" and {len(numbers) - 5:,} more" if numbers[5:] else "")
+    trials = f"trial {shown}" if len(numbers) == 1 else f"trials {shown}"
+    return f"crashed {trials}: `{report} --traceback {numbers[0]}` prints the traceback"
 
 
 def _why_early(status: Status, *, timeout: bool) -> str:

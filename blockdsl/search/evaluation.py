@@ -21,10 +21,11 @@ from blockdsl.codegen import build
 from blockdsl.diagnostics import ArchError, error
 from blockdsl.lowering import Program, lower
 from blockdsl.ops.geometry import show
+from blockdsl.search.failures import call, is_defect, is_out_of_memory
 from blockdsl.search.measurement import Measurement
 from blockdsl.search.objectives import Objective
 from blockdsl.search.proxies import PROXIES
-from blockdsl.search.records import DONE, PRUNED, SKIPPED
+from blockdsl.search.records import DONE, PRUNED, SKIPPED, traceback_text
 from blockdsl.search.setup import Setup
 from blockdsl.training.prepare import Preparation
 
@@ -39,16 +40,8 @@ BATCH = 32
 OnEpoch = Callable[["Epoch", int, bool], bool]
 """(the epoch, epochs in all, whether of the first of several trainings) -> whether to give up."""
 
-NO_MEMORY = ("can't allocate memory", "not enough memory")
-"""How torch's allocator for CPUs says so, in a plain `RuntimeError`."""
-
 Refuses = Callable[[Mapping[str, float]], str]
 """(what is known without training) -> why the network is not worth one; nothing if it is."""
-
-CRASHES = (
-    ArithmeticError, AssertionError, AttributeError, LookupError, RuntimeError, TypeError, ValueError,
-)  # fmt: skip
-"""What a network or a user's function can run into, and the search survives."""
 
 
 class Evaluator:
@@ -62,7 +55,8 @@ class Evaluator:
     def measure(self, program: Program, on_epoch: OnEpoch, refuses: Refuses) -> Measurement:
         """Measure a network: without training first, and not further if that is refused.
 
-        What its network or data runs into - no room, a loss that is not finite - is an outcome.
+        What the network or a user's function runs into - no memory, a loss that is not finite, an
+        exception - is an outcome. A defect of Blockdsl is not: it is raised (see `is_defect`).
 
         Raises:
             ArchError: the network does not fit the data, or a function of the user's is not found.
@@ -78,11 +72,14 @@ class Evaluator:
             if endless := [name for name, value in measured.items() if not math.isfinite(value)]:
                 return Measurement("diverged", _finite(measured), why=f"{endless[0]} is not finite")
             return self._trained(program, on_epoch, measured) if self.trains else Measurement(DONE, measured)
-        except (MemoryError, torch.OutOfMemoryError) as reason:
-            return Measurement("out of memory", {}, why=_first_line(reason))
-        except CRASHES as reason:
-            outcome = "out of memory" if any(words in str(reason) for words in NO_MEMORY) else "crashed"
-            return Measurement(outcome, {}, why=_first_line(reason))
+        except ArchError:
+            raise
+        except Exception as reason:  # layers and functions of a user's may raise anything
+            if is_out_of_memory(reason):
+                return Measurement("out of memory", {}, why=_first_line(reason))
+            if is_defect(reason):
+                raise
+            return Measurement("crashed", {}, why=_first_line(reason), traceback=traceback_text(reason))
 
     def check(self, program: Program) -> None:
         """Refuse what a first network shows to be wrong, whatever is chosen (raises `ArchError`)."""
@@ -157,7 +154,7 @@ class Evaluator:
         if objective.kind == "latency":
             return latency(module, program.graph.input_shape, objective.argument)
         if objective.kind == "function":
-            return float(self._function(objective.argument)(module))
+            return call(self._function(objective.argument), module)
         program = self.sized(program)
         module, data = self.module(program, program.recipe.seed), self.data(program)
         labels = data.train.labels[:BATCH]
@@ -225,6 +222,8 @@ class Evaluator:
             found: Callable[[nn.Module], float] = getattr(importlib.import_module(place), word)
         except (ImportError, AttributeError, SyntaxError) as reason:
             raise error("search", f"cannot call {name}: {reason}") from None
+        except Exception as reason:  # a user's module may raise anything
+            raise error("search", f"cannot call {name}: {type(reason).__name__}: {reason}") from reason
         return found
 
 

@@ -11,10 +11,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Measurement:
-    """An outcome with what was measured, by name. `weights` are those of the best epoch."""
+    """An outcome with what was measured, by name.
+
+    `weights` are those of the best epoch; `traceback` is that of the exception in a crash.
+    """
 
     outcome: str
     measured: dict[str, float]
     epochs: int = 0
     weights: dict[str, Tensor] | None = None
     why: str = ""
+    traceback: str = ""

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import traceback as tracebacks
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
+
+from blockdsl.diagnostics import error
 
 ATTRIBUTE = "blockdsl"
 
@@ -41,6 +44,7 @@ class Record:
         why: the message of a failure, the limit that was not met.
         broken: the limits on measured figures that the network does not meet.
         seconds: that measuring took; epochs: that were trained.
+        traceback: of the exception, where the outcome is `crashed`; empty where a process was killed.
     """
 
     outcome: str
@@ -51,6 +55,7 @@ class Record:
     broken: tuple[str, ...] = ()
     seconds: float = 0.0
     epochs: int = 0
+    traceback: str = ""
 
     @staticmethod
     def of(trial: FrozenTrial) -> Record | None:
@@ -81,3 +86,34 @@ def known(study: Study) -> dict[str, tuple[FrozenTrial, Record]]:
 def count(study: Study, *outcomes: str) -> int:
     """How many trials ended with one of these outcomes."""
     return sum(record.outcome in outcomes for _, record in records(study).values())
+
+
+LONGEST = 15_000
+"""Characters of a traceback that are kept, its last ones: where the exception was raised stands there."""
+
+
+def traceback_text(reason: BaseException) -> str:
+    """The traceback of an exception as Python prints it."""
+    return "".join(tracebacks.format_exception(reason)).rstrip()[-LONGEST:]
+
+
+def traceback_of(study: Study, number: int) -> str:
+    """The traceback with which a trial crashed, or the earlier one of the same network.
+
+    Raises:
+        ArchError: there is no such trial, or it has none.
+    """
+    found = records(study)
+    if number not in found:
+        raise error("report", f"{study.study_name} has no trial {number} that ended")
+    record = found[number][1]
+    if record.duplicate in found:
+        record = found[record.duplicate][1]
+    if not record.traceback:
+        why = f" ({record.why})" if record.why else ""
+        crashed = [str(n) for n, (_, r) in found.items() if r.traceback]
+        raise error(
+            "report", f"trial {number} has no traceback: it ended as {record.outcome}{why}",
+            help=f"those that have one: {', '.join(crashed)}" if crashed else "no trial of the study has",
+        )  # fmt: skip
+    return record.traceback

@@ -52,6 +52,7 @@ def run(
 
     Raises:
         ArchError: a worker dies before it measures anything.
+        Exception: whatever a worker ran into that is no fault of a network, a defect of Blockdsl.
     """
     order = Order(
         setup, storage, study.study_name, folder, plan.sampler, plan.pruner, plan.prune_on, plan.trials,
@@ -133,7 +134,10 @@ class _Watch:
         for process in [p for p in self.processes if p.exitcode not in (None, 0)]:
             self.processes.remove(process)
             if not self.lost.empty():
-                first = self.lost.get().diagnostic
+                reason = self.lost.get()
+                if not isinstance(reason, ArchError):
+                    raise reason
+                first = reason.diagnostic
                 if first.kind == "output":
                     help = "the trials so far are kept; once it can be written, the same command goes on"
                     first = replace(first, help=help)

@@ -37,6 +37,8 @@ class Status:
     spent: float = 0.0
     new: int = 0
     """Measured since the command began."""
+    crashed: Sequence[int] = ()
+    """The trials that keep a traceback, by number."""
 
     @property
     def measured(self) -> int:
@@ -64,11 +66,13 @@ class Status:
 
 def status(study: Study, target: int, spent: float = 0.0, before: int = 0) -> Status:
     """The status of a study; `before` were measured when the command began, `spent` seconds ago."""
-    ended = [record for _, record in records(study).values()]
+    found = records(study)
+    ended = [record for _, record in found.values()]
     counts = Counter(record.outcome for record in ended)
     reasons = Counter(record.why for record in ended if record.outcome in (INFEASIBLE, SKIPPED))
+    crashed = [number for number, (_, record) in found.items() if record.traceback]
     new = sum(counts[outcome] for outcome in MEASURED) - before
-    return Status(target, counts, reasons, front(study), spent, new)
+    return Status(target, counts, reasons, front(study), spent, new, crashed)
 
 
 def values_text(objectives: Sequence[Objective], values: Sequence[float]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
@@ -20,7 +21,7 @@ from blockdsl.search import limits, pruning
 from blockdsl.search.filters import Filter
 from blockdsl.search.frozen import frozen_program
 from blockdsl.search.proposals import Proposals
-from blockdsl.search.records import DONE, Record
+from blockdsl.search.records import DONE, Record, traceback_text
 from blockdsl.search.samplers import SAMPLERS
 from blockdsl.search.setup import Setup
 from blockdsl.search.space import Candidate
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     from blockdsl.search.measurement import Measurement
     from blockdsl.training import Epoch
 
+INTERRUPTED = 130
+"""The exit code of a worker after Ctrl-C."""
 WAIT = 0.3
 """Seconds between looks at whether there is something to do."""
 
@@ -72,6 +75,10 @@ class Order:
         return orphan or (self.deadline is not None and time.time() > self.deadline)
 
 
+class _Over(BaseException):
+    """The time is up amid a training: its trial stays as it is, and the next command takes it up again."""
+
+
 class Worker:
     """Measures until the target is reached, the time is up, or nothing new can be found."""
 
@@ -104,7 +111,10 @@ class Worker:
         while not self.order.over():
             found = self.proposals.next()
             if found is not None:
-                self.measure(*found)
+                try:
+                    self.measure(*found)
+                except _Over:
+                    return False
                 if on_trial is not None:
                     on_trial()
             elif self.proposals.exhausted or not self.proposals.running():
@@ -119,8 +129,12 @@ class Worker:
         try:
             result = self._result(trial, candidate)
         except ArchError as refused:
-            self.proposals.tell(trial, Record("crashed", candidate.identity, why=refused.diagnostic.message))
+            why, traceback = refused.diagnostic.message, traceback_text(refused)
+            self.proposals.tell(trial, Record("crashed", candidate.identity, why=why, traceback=traceback))
             return
+        except Exception as defect:
+            defect.add_note(f"while trial {trial.number} was measured: {trial.params}")
+            raise
         seconds = round(time.perf_counter() - start, 3)
         figures = {n: float(v) for n, v in candidate.figures.items() if isinstance(v, int)}
         measured = {**figures, **result.measured}
@@ -133,6 +147,7 @@ class Worker:
             broken=limits.broken(self.space, candidate, known) if result.outcome == DONE else (),
             seconds=seconds,
             epochs=result.epochs,
+            traceback=result.traceback,
         )
         values = None
         if result.outcome == DONE:
@@ -167,7 +182,7 @@ class Worker:
     def _give_up(self, trial: Trial, epoch: Epoch, epochs: int, first: bool) -> bool:
         """Report an epoch; whether the rule gives the trial up, which only its first training decides."""
         if self.order.over():
-            os._exit(0)  # The trial stays as it is, and is taken up again by the next command.
+            raise _Over
         rule = self.order.pruner
         if not first or rule == "none" or (rule != "median" and epoch.epoch not in pruning.rungs(epochs)):
             return False
@@ -181,13 +196,26 @@ class Worker:
         return pruning.RULES[rule](trial.number, epochs, frozen.intermediate_values, others)
 
 
-def work(order: Order, left: Sequence[int], lost: SimpleQueue[ArchError]) -> None:
-    """A worker as a process of its own; an error that every network would meet goes to `lost`."""
+def work(order: Order, left: Sequence[int], lost: SimpleQueue[Exception]) -> None:
+    """A worker as a process of its own; an error that ends the search goes to `lost`."""
     try:
         with accessible(order.storage, order.folder):
             Worker(order, left).run()
-    except ArchError as reason:
-        lost.put(reason)
-        os._exit(1)
+    except MemoryError:
+        raise SystemExit(1) from None  # of this network, perhaps: it is tried once more
     except KeyboardInterrupt:
-        os._exit(130)
+        raise SystemExit(INTERRUPTED) from None
+    except Exception as reason:
+        lost.put(_sent(reason))
+        raise SystemExit(1) from None
+
+
+def _sent(reason: Exception) -> Exception:
+    """An exception as another process can raise it, with its traceback as a note."""
+    text = traceback_text(reason)
+    try:
+        sent: Exception = pickle.loads(pickle.dumps(reason))
+    except Exception:  # of a class that pickle cannot carry
+        sent = RuntimeError(f"{type(reason).__name__}: {reason}")
+    sent.__notes__ = [f"In the worker process:\n{text}"]
+    return sent

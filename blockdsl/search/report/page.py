@@ -161,8 +161,8 @@ def _outcomes(found: Findings) -> list[Outcome]:
     return listed
 
 
-def _trials(found: Findings) -> list[tuple[str, str, list[str], str, str]]:
-    """Number, outcome, objectives, seconds and choices of the measured trials, the best first."""
+def _trials(found: Findings) -> list[tuple[str, str, list[str], str, str, str]]:
+    """Number, outcome, objectives, seconds, choices, traceback of the measured trials, the best first."""
     place = {number: i for i, number in enumerate(found.ranked)}
     rows = sorted(found.measured, key=lambda e: (place.get(e.number, len(place)), e.number))
     return [
@@ -172,6 +172,7 @@ def _trials(found: Findings) -> list[tuple[str, str, list[str], str, str]]:
             [_text(o, e.value(o)) for o in found.objectives],
             f"{e.record.seconds:,.1f}",
             ", ".join(f"{path} = {value}" for path, value in e.trial.params.items()),
+            e.record.traceback,
         )
         for e in rows
     ]
