@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import random
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock
 from optuna.study import Study
 from optuna.trial import FrozenTrial, Trial, TrialState
 
@@ -60,10 +58,11 @@ class Proposals:
         self.left: list[int] = []
         """Trials that a process left when it was killed; they are taken up first."""
         self.exhausted = False
+        self.turn = FileLock(folder / ".ask")
 
     def next(self) -> tuple[Trial, Candidate] | None:
         """A trial and its network; None if nothing is to be asked now (see `exhausted`)."""
-        with self._turn():
+        with self.turn.acquire(poll_interval=0.01):
             if not self.left and (self._enough() or self._barren()):
                 return None
             for miss in range(MISSES + DRAWS):
@@ -78,15 +77,6 @@ class Proposals:
                     return trial, candidate
         self.exhausted = True
         return None
-
-    @contextmanager
-    def _turn(self) -> Iterator[None]:
-        handle = os.open(self.folder / ".ask", os.O_CREAT | os.O_RDWR)
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX)
-            yield
-        finally:
-            os.close(handle)
 
     def _enough(self) -> bool:
         return count(self.study, *MEASURED) + len(self.running()) >= self.target

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 from collections.abc import Generator, Iterator
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import optuna
+from filelock import FileLock, Timeout
 from optuna.storages import BaseStorage, JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.storages.journal._file import get_lock_file
@@ -119,21 +119,17 @@ def alone(folder: Path) -> Iterator[None]:
     """
     try:
         make_folder(folder)
-        handle = os.open(folder / ".lock", os.O_CREAT | os.O_RDWR)
+        held = FileLock(folder / ".lock").acquire(timeout=0)
+    except Timeout:
+        raise error(
+            "search", f"another command is searching in {folder}",
+            help="wait for it, or give this study another name with --study",
+        ) from None  # fmt: skip
     except OSError as reason:
         raise unwritable(folder, reason, "cannot write to") from None
-    try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise error(
-                "search", f"another command is searching in {folder}",
-                help="wait for it, or give this study another name with --study",
-            ) from None  # fmt: skip
+    with held:
         _mend(folder / JOURNAL)
         yield
-    finally:
-        os.close(handle)
 
 
 def _mend(journal: Path) -> None:
