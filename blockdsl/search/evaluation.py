@@ -6,7 +6,6 @@ import importlib
 import math
 import statistics
 import sys
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from itertools import product
@@ -32,8 +31,8 @@ from blockdsl.training.prepare import Preparation
 if TYPE_CHECKING:
     from blockdsl.training import Data, Epoch
 
-PASSES = 20
-"""Forward passes of one sample whose median is a latency, after so many to warm up."""
+SPREAD, SECONDS = 0.05, 2.0
+"""A latency is measured until its interquartile range is this share of its median, or for so long."""
 BATCH = 32
 """Images that scores look at."""
 
@@ -236,15 +235,11 @@ def _first_line(reason: BaseException) -> str:
 
 
 def latency(module: nn.Module, shape: tuple[int, ...], device: str) -> float:
-    """Median milliseconds of a forward pass of one sample in eval mode."""
+    """Median milliseconds of a forward pass of one sample in eval mode, with the threads torch has now."""
+    from torch.utils.benchmark import Timer
+
     module = module.to(device).eval()
     x = torch.zeros(1, *shape, device=device)
-    times = []
+    timer = Timer("module(x)", globals={"module": module, "x": x}, num_threads=torch.get_num_threads())
     with torch.inference_mode():
-        for _ in range(2 * PASSES):
-            start = time.perf_counter()
-            module(x)
-            if device == "cuda":
-                torch.cuda.synchronize()
-            times.append(1e3 * (time.perf_counter() - start))
-    return statistics.median(times[PASSES:])
+        return 1e3 * timer.adaptive_autorange(SPREAD, max_run_time=SECONDS).median

@@ -2,16 +2,18 @@
 
 import statistics
 import sys
+import time
 from pathlib import Path
 
 import pytest
 import torch
+from torch import Tensor, nn
 
 from blockdsl import training
 from blockdsl.codegen import build
 from blockdsl.diagnostics import ArchError
 from blockdsl.lowering import Program
-from blockdsl.search.evaluation import Evaluator
+from blockdsl.search.evaluation import Evaluator, latency
 from blockdsl.search.filters import Filter
 from blockdsl.search.frozen import frozen_program
 from blockdsl.search.limits import wanted
@@ -63,6 +65,36 @@ def test_scores_are_of_real_images_through_fresh_weights() -> None:
 
 def _first(data: training.Data, count: int) -> list[tuple[torch.Tensor, torch.Tensor]]:
     return [(data.train.batch(torch.arange(count)), data.train.labels[:count])]
+
+
+class Watched(nn.Module):
+    """A layer that takes at least 5 ms, and remembers how it was called."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: set[tuple[object, ...]] = set()
+        self.calls = 0
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.calls += 1
+        state = (self.training, torch.is_inference_mode_enabled(), torch.get_num_threads())
+        self.seen.add((tuple(x.shape), *state))
+        time.sleep(0.005)
+        return x
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_latency_is_of_one_sample_in_inference_with_the_threads_as_they_are(threads: int) -> None:
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    module = Watched()
+    try:
+        assert latency(module, (3, 4, 5), "cpu") >= 5
+        assert torch.get_num_threads() == threads
+    finally:
+        torch.set_num_threads(before)
+    assert module.seen == {((1, 3, 4, 5), False, True, threads)}
+    assert module.calls > 3
 
 
 def test_latency_is_milliseconds() -> None:
