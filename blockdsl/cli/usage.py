@@ -21,10 +21,25 @@ FRAMED = 80
 
 
 class Command(TyperCommand):
-    """A command whose options take one value each, unless they are declared as lists.
+    """A command whose options take one value each, unless they are declared as lists; all have `--import`.
 
     typer takes the last value of an option that is given again, and says nothing.
     """
+
+    def __init__(self, *args: Any, **settings: Any) -> None:
+        super().__init__(*args, **settings)
+        self.params.append(
+            TyperOption(
+                param_decls=["--import"],
+                type=str,
+                multiple=True,
+                is_eager=True,
+                expose_value=False,
+                callback=_import,
+                metavar="MODULE",
+                help="Import a module of this folder or of a package, which registers operations.",
+            )
+        )
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Refuse options that were given two values (a usage error), before anything else is looked at."""
@@ -52,6 +67,14 @@ class Commands(TyperGroup):
         """As typer's."""
         with _visible_usage():
             return super().invoke(ctx)
+
+
+def _import(context: Any, option: Any, modules: tuple[str, ...]) -> None:
+    """Import what `--import` names, as `python -m` does: this folder comes first."""
+    if modules and not context.resilient_parsing:
+        from blockdsl.ops.registry import import_operations
+
+        import_operations(modules, folder=".")
 
 
 def _refuse_repeated(command: TyperCommand, ctx: Any, args: list[str]) -> None:

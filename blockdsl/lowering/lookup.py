@@ -23,6 +23,7 @@ from blockdsl.lowering.values import (
     shown,
 )
 from blockdsl.ops import TAGS, foreign
+from blockdsl.ops.registry import failures_of_packages
 from blockdsl.source import Span
 from blockdsl.syntax import tree as nodes
 
@@ -80,6 +81,9 @@ class Lookup(Deciding):
             return already_told()
         what = "operation" if name.isupper() and len(name) > 1 else "name"
         help = self._meant(name, context, network=network or name.isupper()) or help
+        if what == "operation":
+            own = "an operation of your own is imported first: --import MODULE, or import MODULE in Python"
+            help = "; ".join([help or own, *failures_of_packages()])
         return context.error("name", f"unknown {what} {cut(name)}", span, help=help)
 
     def _meant(self, name: str, context: Context, *, network: bool) -> str:

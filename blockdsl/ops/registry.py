@@ -1,14 +1,31 @@
-"""All operations by their names: the built-in ones and those that users register."""
+"""All operations by their names: the built-in ones and those that users register.
+
+An installed package announces its operations in its `pyproject.toml`:
+
+    [project.entry-points."blockdsl.operations"]
+    mypackage = "mypackage.operations"
+
+The module registers them when it is imported. That happens when a file first names an operation that is
+not known, so that other files do not pay for it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
 from inspect import get_annotations
+from pathlib import Path
 from string import Formatter
 from typing import TypeVar, dataclass_transform
 
+from blockdsl.diagnostics import error
 from blockdsl.ops.core import Operation, arguments_of
+
+GROUP = "blockdsl.operations"
+"""The entry points under which installed packages announce operations."""
 
 _OURS = "blockdsl.ops."
 _registry: dict[str, type[Operation]] = {}
@@ -73,8 +90,62 @@ def is_built_in(operation: Operation) -> bool:
 
 
 def find(name: str) -> type[Operation] | None:
-    """The operation registered under a name."""
+    """The operation registered under a name, also by an installed package that announces operations."""
+    if name not in _registry and name.isupper():
+        failures_of_packages()
     return _registry.get(name)
+
+
+@cache
+def failures_of_packages() -> tuple[str, ...]:
+    """Import the modules that installed packages announce; what failed, in words."""
+    from importlib.metadata import entry_points
+
+    failures = []
+    for announced in entry_points(group=GROUP):
+        try:
+            announced.load()
+        except Exception as failure:  # somebody else's code may raise anything
+            package = announced.dist.name if announced.dist else announced.name
+            failures.append(
+                f"the operations of {package} cannot be imported: {type(failure).__name__}: {failure}"
+            )
+    return tuple(failures)
+
+
+def import_operations(modules: Iterable[str], *, folder: str | Path | None = None) -> None:
+    """Import modules that register operations, as `--import` of the command line does.
+
+    A `folder` is put first on `sys.path` and stays there, since the modules may import others of it later.
+    In Python an `import` statement does the same.
+
+    Raises:
+        ArchError: a module is not found, or fails while it is imported; the exception is the cause.
+
+    >>> import_operations(["torch.nn"])
+    """
+    place = "" if folder is None else str(Path(folder).resolve())
+    for module in modules:
+        if place and place not in sys.path:
+            sys.path.insert(0, place)
+        try:
+            import_module(module)
+        except ModuleNotFoundError as failure:
+            looked = " in this folder and" if place else ""
+            raise error(
+                "import",
+                f"cannot import {module}: there is no module named {failure.name}",
+                help="give its name as in Python, without .py; "
+                f"it is looked for{looked} among what is installed",
+            ) from failure
+        except Exception as failure:  # somebody else's code may raise anything
+            raise error("import", f"cannot import {module}: {type(failure).__name__}: {failure}") from failure
+
+
+def modules_of_users() -> tuple[str, ...]:
+    """The modules of the operations at hand that are not built in; another process imports them."""
+    modules = {cls.__module__ for cls in _registry.values()}
+    return tuple(sorted(module for module in modules if not module.startswith(_OURS)))
 
 
 def unregister(name: str) -> None:

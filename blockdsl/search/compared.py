@@ -12,20 +12,20 @@ from blockdsl.search.ranking import ranked
 from blockdsl.search.records import Record
 from blockdsl.search.setup import Setup
 from blockdsl.search.space import Candidate
-from blockdsl.search.studies import bound, find, setup_of
+from blockdsl.search.studies import find, network_of, setup_of
 
 
 def trials(name: str, storage: str | None = None, count: int | None = None) -> list[Entry]:
     """The networks that a study measured to the end, the best first; `count` of them if it is given.
 
     Raises:
-        ArchError: there is no such study, or nothing in it was measured to the end.
+        ArchError: there is no such study, nothing in it was measured to the end, or a network of it cannot be
+            made again.
     """
     study = find(name, storage)
     setup = setup_of(study)
     space = setup.space()
-    found = [(trial, bound(space, trial)) for trial in ranked(study)[:count]]
-    entries = [_entry(name, setup, trial, candidate) for trial, candidate in found if candidate is not None]
+    entries = [_entry(name, setup, trial, network_of(space, trial)) for trial in ranked(study)[:count]]
     if not entries:
         raise error("study", f"no trial of {name} was measured to the end and meets all limits")
     return entries

@@ -15,6 +15,7 @@ from optuna.study import Study
 from optuna.trial import Trial, TrialState
 
 from blockdsl.diagnostics import ArchError, error
+from blockdsl.ops.registry import modules_of_users
 from blockdsl.search.filters import Filter
 from blockdsl.search.proposals import RUNNING, Proposals
 from blockdsl.search.records import MEASURED, Record, count
@@ -58,6 +59,7 @@ def run(
         setup, storage, study.study_name, folder, plan.sampler, plan.pruner, plan.prune_on, plan.trials,
         seed=0, filter=plan.filter, threads=max(1, _cores() // plan.jobs),
         deadline=None if plan.seconds is None else time.time() + plan.seconds, parent=os.getpid(),
+        imports=modules_of_users(),
     )  # fmt: skip
     watch = _Watch(order, plan, study, space, show)
     watch.look()

@@ -173,8 +173,12 @@ def _changed(
     return Continued(new, tuple(t.number for t in kept), tuple(aside), changed=True)
 
 
-def bound(space: Space, trial: FrozenTrial) -> Candidate | None:
-    """The network of a trial's choices; None if the space has no such one."""
+def network_of(space: Space, trial: FrozenTrial) -> Candidate:
+    """The network of a trial's choices.
+
+    Raises:
+        ArchError: the space does not hold it: it has other choices, or the file no longer lowers.
+    """
     used: set[str] = set()
 
     def choose(point: ChoicePoint) -> Value:
@@ -183,9 +187,18 @@ def bound(space: Space, trial: FrozenTrial) -> Candidate | None:
 
     try:
         candidate = space.reach(choose)
-    except (ArchError, KeyError, ValueError):
+    except (KeyError, ValueError):
+        used.clear()
+    if used != set(trial.params):
+        raise error("study", f"the network of trial {trial.number} is not in its space any more")
+    return candidate
+
+
+def _network_or_none(space: Space, trial: FrozenTrial) -> Candidate | None:
+    try:
+        return network_of(space, trial)
+    except ArchError:
         return None
-    return candidate if used == set(trial.params) else None
 
 
 def _kept(space: Space, trial: FrozenTrial, record: Record) -> FrozenTrial | None:
@@ -193,7 +206,7 @@ def _kept(space: Space, trial: FrozenTrial, record: Record) -> FrozenTrial | Non
 
     None if the space does not hold its network, or asks for what was not measured.
     """
-    candidate = bound(space, trial)
+    candidate = _network_or_none(space, trial)
     if candidate is None or candidate.identity != record.identity or space.broken(candidate):
         return None
     try:

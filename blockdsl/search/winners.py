@@ -21,7 +21,7 @@ from blockdsl.search.records import Record
 from blockdsl.search.setup import Setup
 from blockdsl.search.space import Candidate, Space
 from blockdsl.search.status import values_text
-from blockdsl.search.studies import bound, setup_of
+from blockdsl.search.studies import network_of, setup_of
 from blockdsl.search.weights import path_of
 
 
@@ -49,7 +49,7 @@ def winners(
         out: where their files will lie.
 
     Raises:
-        ArchError: no trial was measured to the end.
+        ArchError: no trial was measured to the end, or the network of one cannot be made again.
     """
     setup = setup_of(study)
     space = setup.space()
@@ -57,8 +57,7 @@ def winners(
     trials = front(study) if pareto else ranked(study)[:count]
     if not trials:
         raise error("study", f"no trial of {study.study_name} was measured to the end and meets all limits")
-    found = [_winner(study, setup, space, objectives, trial, folder, out) for trial in trials]
-    return [winner for winner in found if winner is not None]
+    return [_winner(study, setup, space, objectives, trial, folder, out) for trial in trials]
 
 
 def _winner(
@@ -69,11 +68,10 @@ def _winner(
     trial: FrozenTrial,
     folder: Path,
     out: Path | None,
-) -> Winner | None:
-    candidate = bound(space, trial)
+) -> Winner:
+    candidate = network_of(space, trial)
     record = Record.of(trial)
-    if candidate is None or record is None:
-        return None
+    assert record is not None, "a ranked trial has a record"
     scores = values_text(objectives, trial.values)
     choices = readable(candidate.points, candidate.assignment)
     comments = [

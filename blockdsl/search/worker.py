@@ -17,6 +17,7 @@ from optuna.exceptions import ExperimentalWarning
 from optuna.trial import Trial
 
 from blockdsl.diagnostics import ArchError
+from blockdsl.ops.registry import import_operations
 from blockdsl.search import limits, pruning
 from blockdsl.search.filters import Filter
 from blockdsl.search.frozen import frozen_program
@@ -53,6 +54,7 @@ class Order:
         threads: of torch.
         deadline: `time.time()` at which to stop; None for never.
         parent: the process that must live on.
+        imports: modules that register operations of the user's.
     """
 
     setup: Setup
@@ -68,6 +70,7 @@ class Order:
     threads: int = 1
     deadline: float | None = None
     parent: int = 0
+    imports: tuple[str, ...] = ()
 
     def over(self) -> bool:
         """Whether the time is up, or, in a worker, the command gone."""
@@ -199,6 +202,7 @@ class Worker:
 def work(order: Order, left: Sequence[int], lost: SimpleQueue[Exception]) -> None:
     """A worker as a process of its own; an error that ends the search goes to `lost`."""
     try:
+        import_operations(order.imports)
         with accessible(order.storage, order.folder):
             Worker(order, left).run()
     except MemoryError:
