@@ -118,7 +118,7 @@ def _alike(change: Change) -> tuple[object, ...]:
     if change.kind == "fed":
         return ("fed",)
     if change.kind in ("added", "removed") or change.parts > 1:
-        stem = change.path.rpartition("[")[0]
+        stem = change.path.rpartition("[")[0] if change.path.endswith("]") else change.path
         return (change.kind, stem, change.before, change.after, change.parts)
     return (change.kind, change.path)
 

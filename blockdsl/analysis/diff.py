@@ -5,9 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
+from blockdsl.analysis.alignment import (
+    aligned,
+    blocks_alike,
+    layers_alike,
+    layers_of,
+    segments,
+    stretches,
+    unpaired,
+)
 from blockdsl.analysis.canonical import canonical_hash
-from blockdsl.analysis.changes import Change, Delta, Frame, gathered
-from blockdsl.analysis.sides import Item, Side, akin, aligned, name_of, names_of, says
+from blockdsl.analysis.changes import MOST, Change, Delta, Frame, gathered
+from blockdsl.analysis.sides import Item, Side, names_of, says
 from blockdsl.analysis.table import shape_text
 from blockdsl.ir import Graph, path_text
 from blockdsl.render.scene import Block, Node
@@ -24,9 +33,9 @@ def diff(first: Graph, second: Graph) -> list[Change]:
 def every_change(first: Graph, second: Graph) -> list[Change]:
     """The changes that lead from one network to another, one by one, in the order of the second.
 
-    The trees of blocks are aligned level by level (`difflib.SequenceMatcher` over hashes of what is
-    inside, without shapes); what differs is gone into, also where a block has another name but holds
-    mostly the same layers.
+    The trees of blocks are aligned level by level. Blocks of one name, or that hold mostly the same layers,
+    are gone into; the layers of all others are aligned in order and by operation, across the borders of
+    blocks, so that what one network writes as a block and the other as layers is compared layer by layer.
     """
     if canonical_hash(first) == canonical_hash(second):
         return []
@@ -53,7 +62,7 @@ class _Comparison:
 
     def _align(self, before: Sequence[Item], after: Sequence[Item]) -> None:
         kinds = [self.one.kinds[item] for item in before], [self.two.kinds[item] for item in after]
-        for equal, i, j, k, m in aligned(*kinds):
+        for equal, i, j, k, m in stretches(*kinds):
             if equal:
                 for a, b in zip(before[i:j], after[k:m], strict=True):
                     self._fed(a, b)
@@ -61,26 +70,70 @@ class _Comparison:
                 self._replaced(before[i:j], after[k:m])
 
     def _replaced(self, before: Sequence[Item], after: Sequence[Item]) -> None:
-        """Pair what has the same name or operation; the rest is gone or new."""
-        names = [name_of(item) for item in before], [name_of(item) for item in after]
-        for equal, i, j, k, m in aligned(*names):
-            if equal:
-                for a, b in zip(before[i:j], after[k:m], strict=True):
-                    self._changed(a, b)
+        """Pair blocks with blocks; then layers with layers, also across the borders of blocks left over."""
+        for old, new in segments(before, after, self._blocks_alike):
+            if isinstance(old, list) or isinstance(new, list):
+                self._layers(old, new)  # type: ignore[arg-type]
+            else:
+                self._changed(old, new)
+
+    def _layers(self, before: Sequence[Item], after: Sequence[Item]) -> None:
+        """Pair the layers of two stretches in order, also across the borders of blocks.
+
+        A block without a paired layer is new or gone as one. Where that would be more than a person reads,
+        the stretches have little in common, and blocks are told as they are.
+        """
+        pairs = self._pairs(layers_of(before), layers_of(after), (before, after))
+        if sum(not self._is_same(old, new) for old, new in pairs) > MOST:
+            pairs = self._pairs(before, after, (before, after))
+        for old, new in pairs:
+            if old is not None and new is not None:
+                self._changed(old, new)
+            elif old is not None:
+                self._add("removed", old, says(old), "", self.one.delta(old, -1))
+            elif new is not None:
+                self._add("added", new, "", says(new), self.two.delta(new, 1))
+
+    def _pairs(
+        self, one: Sequence[Item], two: Sequence[Item], sides: tuple[Sequence[Item], Sequence[Item]]
+    ) -> list[tuple[Item | None, Item | None]]:
+        """Pairs of layers; what has no partner as the largest block of its side that has none, once."""
+        pairs = [*aligned(one, two, self._layers_alike)]
+        paired = {id(item) for pair in pairs if None not in pair for item in pair}
+        whole = {id(node): item for side in sides for item, node in unpaired(side, paired)}
+        kept: list[tuple[Item | None, Item | None]] = []
+        for old, new in pairs:
+            if old is not None and new is not None:
+                kept.append((old, new))
                 continue
-            for old, new in akin(before[i:j], after[k:m]):
-                if old is not None and new is not None:
-                    self._changed(old, new)
-                elif old is not None:
-                    self._add("removed", old, says(old), "", self.one.delta(old, -1))
-                elif new is not None:
-                    self._add("added", new, "", says(new), self.two.delta(new, 1))
+            old, new = (None if i is None else whole.get(id(i), i) for i in (old, new))
+            if (old, new) not in kept[-1:]:
+                kept.append((old, new))
+        return kept
+
+    def _is_same(self, old: Item | None, new: Item | None) -> bool:
+        return old is not None and new is not None and self.one.kinds[old] == self.two.kinds[new]
+
+    def _blocks_alike(self, one: Item, two: Item) -> float:
+        """How much two blocks have in common, in layers; 0 for what is not paired."""
+        if not isinstance(one, Block) or not isinstance(two, Block):
+            return 0.0
+        return blocks_alike(one, two, same=self.one.kinds[one] == self.two.kinds[two])
+
+    def _layers_alike(self, one: Item, two: Item) -> float:
+        """How much two layers have in common; 0 for other operations, and for blocks."""
+        if not isinstance(one, Node) or not isinstance(two, Node):
+            return 0.0
+        return layers_alike(one.core, two.core, weighted=bool(self.two.costs[two.core.id].params))
 
     def _changed(self, before: Item, after: Item) -> None:
         if isinstance(before, Block) and isinstance(after, Block):
             with self._entered(before, after):
                 self._align(before.items, after.items)
         elif isinstance(before, Node) and isinstance(after, Node):
+            if self.one.kinds[before] == self.two.kinds[after]:
+                self._fed(before, after)
+                return
             self._match(before, after)
             self._add("changed", after, says(before), says(after), self._between(before, after))
         else:

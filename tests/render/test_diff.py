@@ -62,13 +62,75 @@ def test_blocks_of_other_names_that_hold_the_same_are_gone_into() -> None:
     assert told.delta.params == 8448  # 2 * (2*64 + 2*128 + 3*256 + 6*512)
 
 
+def told(one: str, two: str, kinds: str) -> list[tuple[str, str]]:
+    """The layers before and after of changes of some kinds, of which no activations."""
+    return [(c.before, c.after) for c in changes(one, two) if c.kind in kinds.split() and c.after != "RELU"]
+
+
+def test_layers_are_compared_across_the_borders_of_blocks() -> None:
+    # Zeiler & Fergus 2013, section 4.1: layer 1 has 7x7 filters at stride 2 in place of 11x11 at 4; model
+    # (b) of table 2 has 512, 1024 and 512 maps in layers 3 to 5. Our file has blocks around layers 1 and 2.
+    changed = [pair for pair in told("alexnet", "zfnet_b", "changed") if pair[0].startswith("CONV")]
+    assert changed == [
+        ("CONV(96,11,stride=4)", "CONV(96,7,stride=2,pad=1)"),
+        ("CONV(256,5,pad=2,groups=2)", "CONV(256,5,stride=2)"),
+        ("CONV(384,3,pad=1)", "CONV(512,3,pad=1)"),
+        ("CONV(384,3,pad=1,groups=2)", "CONV(1024,3,pad=1)"),
+        ("CONV(256,3,pad=1,groups=2)", "CONV(512,3,pad=1)"),
+    ]
+
+
+def test_the_reduced_inception_module_has_three_convolutions_more() -> None:
+    # Szegedy et al. 2014, figure 2: 1x1 before 3x3, before 5x5, and behind the pool; nothing is gone.
+    found = changes("inception_module_naive", "inception_module_reduced")
+    added = [c.after for c in found if c.kind == "added"]
+    assert [text[:12] for text in added] == ["conv(c=64, k"] * 3 and all("k=1" in text for text in added)
+    assert {c.kind for c in found} == {"added", "fed"}
+
+
+def blocked(layers: str, name: str, into: list[int]) -> blockdsl.Architecture:
+    """A chain of layers, some of them in blocks of their own."""
+    parts = layers.split("-")
+    blocks, net, start = "", [], 0
+    for number, size in enumerate(into):
+        inside = "-".join(parts[start : start + size])
+        blocks += f"block {name}{number}() = {inside}\n"
+        net.append(f"{name}{number}")
+        start += size
+    return blockdsl.parse(f"input 3x16x16\n{blocks}net {'-'.join([*net, *parts[start:]])}")
+
+
+@pytest.mark.parametrize("into", [[], [1, 2], [3, 3], [2, 1, 2, 1], [6]])
+def test_blocks_do_not_hide_what_changed(into: list[int]) -> None:
+    before = "CONV(8,3,p1)-RELU-POOL(2)-CONV(16,3,p1)-BN-RELU-CONV(4,1)"
+    after = before.replace("CONV(16,3,p1)", "CONV(16,5,p2)").replace("POOL(2)", "AVGPOOL(2)")
+    found = diff(blocked(before, "part", [2, 2]).ir, blocked(after, "piece", into).ir)
+    assert [(c.kind, c.before, c.after) for c in found if c.kind == "changed"] == [
+        ("changed", "CONV(16,3,pad=1)", "CONV(16,5,pad=2)")
+    ]
+    assert sorted((c.before, c.after) for c in found if c.kind in ("added", "removed")) == [
+        ("", "AVGPOOL(2)"),
+        ("POOL(2)", ""),
+    ]
+
+
+def test_only_numbered_neighbours_are_told_as_one() -> None:
+    paths = [
+        c.path
+        for c in summed_up(every_change(blockdsl.load("googlenet").ir, blockdsl.load("inception_v3").ir))
+    ]
+    assert "inception4e" in paths and "inception5a" in paths
+    assert all(path.count("[") == path.count("]") for path in paths)
+
+
 def test_many_changes_are_told_by_block(capsys: pytest.CaptureFixture[str]) -> None:
     # He et al. 2015, table 1: 34 and 50 layers have the same numbers of units, basic and bottleneck.
     assert run(["diff", "resnet34", "resnet50"]) == 0
     out = capsys.readouterr().out
     for stage, units, channels in ((1, 3, 64), (2, 4, 128), (3, 6, 256), (4, 3, 512)):
         times = f"[2..{units}] ({units - 1} times)"
-        assert f"~ stage[{stage}].unit{times}: basic(c={channels}) -> bottleneck(c={channels}), 6" in out
+        # The first 3x3 becomes 1x1, a third convolution comes with its ReLU; sum and last ReLU are wider.
+        assert f"~ stage[{stage}].unit{times}: basic(c={channels}) -> bottleneck(c={channels}), 5" in out
     assert "told in short; --all tells each of the " in out
     assert run(["diff", "resnet34", "resnet50", "--all"]) == 0
     every = capsys.readouterr().out

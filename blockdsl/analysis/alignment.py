@@ -1,0 +1,146 @@
+"""How the blocks and layers of two networks are paired, in order (Needleman & Wunsch 1970)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from difflib import SequenceMatcher
+from typing import TypeVar
+
+from blockdsl.analysis.sides import Item
+from blockdsl.ir import Layer
+from blockdsl.render.scene import Block, Node
+
+_MOST_PAIRS = 40_000
+"""Longer stretches are cut first where they are equal, or the time would be quadratic."""
+_LONG = 3000
+_AKIN = 0.6
+"""Share of their layers that two blocks of different names have in common, to be one that was changed."""
+
+_T = TypeVar("_T")
+_Alike = Callable[[_T, _T], float]
+"""How much two items have in common; 0 where they cannot be paired."""
+
+
+def stretches(one: Sequence[object], two: Sequence[object]) -> Iterator[tuple[bool, int, int, int, int]]:
+    """What both sequences begin and end with, and what differs between: (equal, i, j, k, m).
+
+    In very long sequences the middle is cut where it is equal; what comes often is no anchor there.
+    """
+    begin = 0
+    while begin < min(len(one), len(two)) and one[begin] == two[begin]:
+        begin += 1
+    end = 0
+    while end < min(len(one), len(two)) - begin and one[-1 - end] == two[-1 - end]:
+        end += 1
+    yield True, 0, begin, 0, begin
+    i, j = len(one) - end, len(two) - end
+    if (i - begin) * (j - begin) > _MOST_PAIRS:
+        matcher = SequenceMatcher(None, one[begin:i], two[begin:j], autojunk=len(two) > _LONG)
+        for tag, a, b, c, d in matcher.get_opcodes():
+            yield tag == "equal", a + begin, b + begin, c + begin, d + begin
+    else:
+        yield False, begin, i, begin, j
+    yield True, i, len(one), j, len(two)
+
+
+def aligned(one: Sequence[_T], two: Sequence[_T], alike: _Alike[_T]) -> Iterator[tuple[_T | None, _T | None]]:
+    """Pairs in order whose sum of `alike` is the largest; what has no partner stands beside None.
+
+    Among equal sums the first partners are taken. Beyond `_MOST_PAIRS` nothing is paired.
+    """
+    if len(one) * len(two) > _MOST_PAIRS:
+        yield from ((item, None) for item in one)
+        yield from ((None, item) for item in two)
+        return
+    scores = [[alike(a, b) for b in two] for a in one]
+    # best[i][j]: the largest sum of pairs of one[i:] and two[j:].
+    best = [[0.0] * (len(two) + 1) for _ in range(len(one) + 1)]
+    for i in reversed(range(len(one))):
+        row, below, score = best[i], best[i + 1], scores[i]
+        for j in reversed(range(len(two))):
+            skipped = max(below[j], row[j + 1])
+            row[j] = max(skipped, score[j] + below[j + 1]) if score[j] else skipped
+    i = j = 0
+    while i < len(one) or j < len(two):
+        if i < len(one) and j < len(two) and scores[i][j] and best[i][j] == scores[i][j] + best[i + 1][j + 1]:
+            yield one[i], two[j]
+            i, j = i + 1, j + 1
+        elif i < len(one) and best[i][j] == best[i + 1][j]:
+            yield one[i], None
+            i += 1
+        else:
+            yield None, two[j]
+            j += 1
+
+
+def segments(
+    one: Sequence[Item], two: Sequence[Item], alike: _Alike[Item]
+) -> Iterator[tuple[Item, Item] | tuple[list[Item], list[Item]]]:
+    """Blocks that are paired, and between them what is left on both sides."""
+    pairs = {
+        id(a): b
+        for a, b in aligned(
+            [item for item in one if isinstance(item, Block)],
+            [item for item in two if isinstance(item, Block)],
+            alike,
+        )
+        if a is not None and b is not None
+    }
+    rest = list(two)
+    left: list[Item] = []
+    for item in one:
+        partner = pairs.get(id(item))
+        if partner is None:
+            left.append(item)
+            continue
+        at = next(i for i, other in enumerate(rest) if other is partner)
+        yield left, rest[:at]
+        yield item, partner
+        left, rest = [], rest[at + 1 :]
+    yield left, rest
+
+
+def layers_of(items: Sequence[Item]) -> list[Node]:
+    """The layers of a stretch, those inside of blocks too."""
+    return [n for item in items for n in ([item] if isinstance(item, Node) else item.nodes())]
+
+
+def unpaired(items: Sequence[Item], paired: set[int]) -> Iterator[tuple[Item, Node]]:
+    """Each layer without a partner, with the largest block around it that has none either, or itself."""
+    for item in items:
+        if isinstance(item, Node):
+            if id(item) not in paired:
+                yield item, item
+        elif any(id(node) in paired for node in item.nodes()):
+            yield from unpaired(item.items, paired)
+        else:
+            yield from ((item, node) for node in item.nodes())
+
+
+def blocks_alike(one: Block, two: Block, *, same: bool) -> float:
+    """How many layers two blocks have in common; 0 unless they have one name or mostly the same layers."""
+    before, after = _layers(one), _layers(two)
+    if same:
+        return 2.0 * before.total() + 1
+    common = (one.path[-1].name == two.path[-1].name) if one.path and two.path else False
+    total = before.total() + after.total()
+    shared = 2 * (before & after).total()
+    if not common and (not total or shared / total < _AKIN):
+        return 0.0
+    return shared + common
+
+
+def layers_alike(one: Layer, two: Layer, *, weighted: bool) -> float:
+    """How alike two layers of one operation are: more for those with weights, and for equal arguments."""
+    a, b = one.operation, two.operation
+    if a.name != b.name:
+        return 0.0
+    equal = sum(getattr(a, name) == getattr(b, name) for name in a.arguments)
+    share = equal / len(a.arguments) if a.arguments else 1.0
+    return (4 if weighted else 1) * (1 + share)
+
+
+def _layers(block: Block) -> Counter[str]:
+    """How often each layer stands in a block."""
+    return Counter(str(layer.operation) for node in block.nodes() for layer in node.layers)
