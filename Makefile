@@ -34,6 +34,7 @@ lint: $(VENV)/.test
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
 
 # Writes docs/zoo_proof.md: every network of the zoo against an independent one.
 proof: $(VENV)/.test

@@ -10,6 +10,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from blockdsl.version import __version__ as __version__
+
 if TYPE_CHECKING:
     from blockdsl.api import Architecture, dense, load, parse
     from blockdsl.codegen import multiscale, place
@@ -31,7 +33,6 @@ __all__ = [
     "parse",
     "place",
 ]
-__version__ = "0.1.0"
 
 _HOMES = {
     "ArchError": "blockdsl.diagnostics",

@@ -8,8 +8,8 @@ from difflib import SequenceMatcher
 from typing import TypeVar
 
 from blockdsl.analysis.sides import Item
+from blockdsl.blocktree.tree import Block, Node
 from blockdsl.ir import Layer
-from blockdsl.render.scene import Block, Node
 
 _MOST_PAIRS = 40_000
 """Longer stretches are cut first where they are equal, or the time would be quadratic."""

@@ -18,8 +18,8 @@ from blockdsl.analysis.canonical import canonical_hash
 from blockdsl.analysis.changes import MOST, Change, Delta, Frame, gathered
 from blockdsl.analysis.sides import Item, Side, names_of, says
 from blockdsl.analysis.table import shape_text
+from blockdsl.blocktree.tree import Block, Node
 from blockdsl.ir import Graph, path_text
-from blockdsl.render.scene import Block, Node
 
 
 def diff(first: Graph, second: Graph) -> list[Change]:

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from blockdsl.analysis.changes import Delta
 from blockdsl.analysis.costs import Cost, costs_of
 from blockdsl.analysis.table import shape_text
+from blockdsl.blocktree.merge import merge
+from blockdsl.blocktree.tree import Block, Node, outside_inputs, tree
 from blockdsl.ir import Graph, Layer, path_text
-from blockdsl.render.merge import merge
-from blockdsl.render.scene import Block, Node, outside_inputs, tree
 
 Item = Block | Node
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from html import escape
 from typing import Any
 
-from blockdsl.analysis import table
 from blockdsl.analysis.costs import costs_of, depth
 from blockdsl.analysis.folding import LayerCost, Row, rows
 from blockdsl.analysis.memory import Memory, memory_of
 from blockdsl.analysis.receptive import Field, receptive_fields
+from blockdsl.analysis.table import HEADER, aligned, bytes_text, cells, field_text, html_row, shape_text
 from blockdsl.ir import Graph
 from blockdsl.ops import Shape
 
@@ -78,13 +79,13 @@ class Summary:
         }
 
     def __str__(self) -> str:
-        return table.plain(self)
+        return plain(self)
 
     def __repr__(self) -> str:
         return str(self)
 
     def _repr_html_(self) -> str:
-        return table.html(self)
+        return html(self)
 
 
 def summarise(graph: Graph, title: str = "") -> Summary:
@@ -127,3 +128,48 @@ def summarise(graph: Graph, title: str = "") -> Summary:
 
 def _size(field: Field | None) -> tuple[int, int] | None:
     return field and field.size
+
+
+def totals(summary: Summary) -> list[tuple[str, str]]:
+    """What stands below the table: name and words of each figure."""
+    memory = summary.memory
+    aux = f" ({summary.params_aux:,} of them in auxiliary heads)" if summary.params_aux else ""
+    field = field_text(summary.receptive_field, summary.input, of=True)
+    unknown = "unknown: an operation on the way does not define `window`"
+    return [
+        ("parameters", f"{summary.params:,}{aux}"),
+        ("MACs", f"{summary.macs:,} per sample"),
+        ("depth", f"{summary.depth} layers with weights on the longest path"),
+        ("sees", field if summary.receptive_field else unknown),
+        ("weights", bytes_text(memory.weights)),
+        ("activations", f"{bytes_text(memory.activations)} per sample"),
+        ("inference", f"{bytes_text(memory.inference)} at the peak, for one sample"),
+        ("training", f"{bytes_text(memory.training)} for one sample, optimizer's state not counted"),
+    ]
+
+
+def title_line(summary: Summary) -> str:
+    """`AlexNet: 3x227x227 -> 1000`."""
+    shapes = f"{shape_text(summary.input)} -> {shape_text(summary.output)}"
+    return f"{summary.title}: {shapes}" if summary.title else shapes
+
+
+def plain(summary: Summary, *, expand: bool = False) -> str:
+    """The whole summary as text: no colours, as wide as its content needs."""
+    lines = [HEADER, *map(cells, summary.rows(expand=expand))]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    rule = "-" * (sum(widths) + 2 * (len(widths) - 1))
+    body = [aligned(line, widths) for line in lines]
+    foot = [f"{name:<12}{words}" for name, words in totals(summary)]
+    return "\n".join([title_line(summary), "", body[0], rule, *body[1:], rule, *foot])
+
+
+def html(summary: Summary) -> str:
+    """The summary as a table for notebooks."""
+    head = "".join(f"<th>{name}</th>" for name in HEADER)
+    body = "".join(html_row(cells(row)) for row in summary.rows())
+    foot = "<br>".join(f"<b>{name}</b> {escape(words)}" for name, words in totals(summary))
+    return (
+        f"<p><b>{escape(title_line(summary))}</b></p>"
+        f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table><p>{foot}</p>"
+    )

@@ -1,18 +1,14 @@
-"""A summary as plain text and as HTML."""
+"""The rows of a summary, and its figures, as text and as HTML."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from html import escape
-from typing import TYPE_CHECKING
 
 from blockdsl.analysis.folding import Row
 from blockdsl.analysis.receptive import input_extent
 from blockdsl.ops import Shape
 from blockdsl.rounding import rounded_text
-
-if TYPE_CHECKING:
-    from blockdsl.analysis.summary import Summary
 
 HEADER = ("layer", "operation", "output", "parameters", "MACs", "memory")
 _DEEPEST = 16
@@ -80,40 +76,6 @@ def cells(row: Row) -> tuple[str, ...]:
     )
 
 
-def totals(summary: Summary) -> list[tuple[str, str]]:
-    """What stands below the table: name and words of each figure."""
-    memory = summary.memory
-    aux = f" ({summary.params_aux:,} of them in auxiliary heads)" if summary.params_aux else ""
-    field = field_text(summary.receptive_field, summary.input, of=True)
-    unknown = "unknown: an operation on the way does not define `window`"
-    return [
-        ("parameters", f"{summary.params:,}{aux}"),
-        ("MACs", f"{summary.macs:,} per sample"),
-        ("depth", f"{summary.depth} layers with weights on the longest path"),
-        ("sees", field if summary.receptive_field else unknown),
-        ("weights", bytes_text(memory.weights)),
-        ("activations", f"{bytes_text(memory.activations)} per sample"),
-        ("inference", f"{bytes_text(memory.inference)} at the peak, for one sample"),
-        ("training", f"{bytes_text(memory.training)} for one sample, optimizer's state not counted"),
-    ]
-
-
-def title_line(summary: Summary) -> str:
-    """`AlexNet: 3x227x227 -> 1000`."""
-    shapes = f"{shape_text(summary.input)} -> {shape_text(summary.output)}"
-    return f"{summary.title}: {shapes}" if summary.title else shapes
-
-
-def plain(summary: Summary, *, expand: bool = False) -> str:
-    """The whole summary as text: no colours, as wide as its content needs."""
-    lines = [HEADER, *map(cells, summary.rows(expand=expand))]
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    rule = "-" * (sum(widths) + 2 * (len(widths) - 1))
-    body = [_aligned(line, widths) for line in lines]
-    foot = [f"{name:<12}{words}" for name, words in totals(summary)]
-    return "\n".join([title_line(summary), "", body[0], rule, *body[1:], rule, *foot])
-
-
 def text_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """A table of words as text, as wide as its content needs."""
     widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
@@ -123,24 +85,15 @@ def text_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     )
 
 
-def _aligned(line: Sequence[str], widths: list[int]) -> str:
+def aligned(line: Sequence[str], widths: list[int]) -> str:
+    """A row with its names to the left and its numbers to the right."""
     left = [text.ljust(width) for text, width in zip(line[:3], widths[:3], strict=True)]
     right = [text.rjust(width) for text, width in zip(line[3:], widths[3:], strict=True)]
     return "  ".join([*left, *right]).rstrip()
 
 
-def html(summary: Summary) -> str:
-    """The summary as a table for notebooks."""
-    head = "".join(f"<th>{name}</th>" for name in HEADER)
-    body = "".join(_html_row(cells(row)) for row in summary.rows())
-    foot = "<br>".join(f"<b>{name}</b> {escape(words)}" for name, words in totals(summary))
-    return (
-        f"<p><b>{escape(title_line(summary))}</b></p>"
-        f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table><p>{foot}</p>"
-    )
-
-
-def _html_row(texts: tuple[str, ...]) -> str:
+def html_row(texts: tuple[str, ...]) -> str:
+    """A row of an HTML table."""
     name = texts[0].lstrip()
     indent = (len(texts[0]) - len(name)) / 2
     left = f'<td style="text-align:left;padding-left:{indent + 0.5}em">{escape(name)}</td>'

@@ -57,7 +57,7 @@ def application() -> typer.Typer:
 
 def _version(asked: bool) -> None:
     if asked:
-        from blockdsl import __version__
+        from blockdsl.version import __version__
 
         say(f"blockdsl {__version__}")
         raise typer.Exit

@@ -19,20 +19,21 @@ if TYPE_CHECKING:
 
 def show_summary(summary: Summary, *, expand: bool = False) -> None:
     """Print the table and the totals."""
-    from blockdsl.analysis import table
+    from blockdsl.analysis.summary import plain, title_line, totals
+    from blockdsl.analysis.table import HEADER, cells
 
     width = width_of(sys.stdout)
     if width is None:
-        say(table.plain(summary, expand=expand))
+        say(plain(summary, expand=expand))
         return
     from blockdsl.tables import Column, Part, Table, pairs, wrapped
 
-    rows = [[visible(text) for text in table.cells(row)] for row in summary.rows(expand=expand)]
-    kinds: list[Kind] = ["name", "text", "name", *["number"] * (len(table.HEADER) - 3)]  # type: ignore[list-item]
-    columns = [Column(head, kind) for head, kind in zip(table.HEADER, kinds, strict=True)]
-    _styled([(Part(text, "title"),) for text in wrapped(table.title_line(summary), width)])
+    rows = [[visible(text) for text in cells(row)] for row in summary.rows(expand=expand)]
+    kinds: list[Kind] = ["name", "text", "name", *["number"] * (len(HEADER) - 3)]  # type: ignore[list-item]
+    columns = [Column(head, kind) for head, kind in zip(HEADER, kinds, strict=True)]
+    _styled([(Part(text, "title"),) for text in wrapped(title_line(summary), width)])
     _styled(Table(columns, rows, ruled=True).lines(width))
-    _styled(pairs(table.totals(summary), width, labels=12))
+    _styled(pairs(totals(summary), width, labels=12))
 
 
 def show_table(

@@ -28,8 +28,6 @@ from blockdsl.visible import visible
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from optuna.study import Study
-
     from blockdsl.search.objectives import Objective
     from blockdsl.search.runner import Plan
     from blockdsl.search.setup import Setup
@@ -188,24 +186,24 @@ def _say(continued: Continued) -> None:
 
 
 @contextmanager
-def _display(objectives: Sequence[Objective]) -> Iterator[Callable[[Study, Status], None]]:
+def _display(objectives: Sequence[Objective]) -> Iterator[Callable[[Status], None]]:
     """A line that changes on a terminal; a line for each trial elsewhere."""
-    from blockdsl.search.records import MEASURED, records
+    from blockdsl.search.records import MEASURED
     from blockdsl.search.status import trial_text
 
     shown: set[int] | None = None
 
-    def lines(study: Study, status: Status) -> list[str]:
+    def lines(status: Status) -> list[str]:
         nonlocal shown
-        ended = {n: (t, r) for n, (t, r) in records(study).items() if r.outcome in MEASURED}
+        ended = {n: (t, r) for n, (t, r) in status.ended.items() if r.outcome in MEASURED}
         new = [trial_text(objectives, *ended[n]) for n in ended if shown is not None and n not in shown]
         shown = set(ended) if shown is None or new else shown
         return new
 
     if not sys.stderr.isatty():
 
-        def plain(study: Study, status: Status) -> None:
-            for line in lines(study, status):
+        def plain(status: Status) -> None:
+            for line in lines(status):
                 say(line)
 
         yield plain
@@ -216,8 +214,8 @@ def _display(objectives: Sequence[Objective]) -> Iterator[Callable[[Study, Statu
     console = Console(stderr=True, highlight=False)
     with console.status("searching") as live:
 
-        def rich(study: Study, status: Status) -> None:
-            for line in lines(study, status):
+        def rich(status: Status) -> None:
+            for line in lines(status):
                 console.print(Text(visible(line)))
             live.update(Text(visible(_line(status, objectives))))
 

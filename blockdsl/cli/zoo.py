@@ -79,7 +79,7 @@ def command(
 
 def _show(name: str) -> None:
     """The file, and what it comes to."""
-    from blockdsl.analysis import table
+    from blockdsl.analysis import summary as summaries
     from blockdsl.api import architecture
     from blockdsl.resources import find_source
 
@@ -87,8 +87,8 @@ def _show(name: str) -> None:
     network = architecture(source)
     say_file(f"{source.text}\n")
     summary = network.summary()
-    say(f"# {table.title_line(summary)}", indent="#   ")
-    for what, words in [*table.totals(summary), ("checks", f"{network.check()} hold")]:
+    say(f"# {summaries.title_line(summary)}", indent="#   ")
+    for what, words in [*summaries.totals(summary), ("checks", f"{network.check()} hold")]:
         say(f"# {what:<12}{words}", indent=f"# {'':<12}")
 
 

@@ -10,7 +10,7 @@ from blockdsl.frozen import FrozenDict
 from blockdsl.ir import Auxiliary, BlockCall, Segment, module_name
 from blockdsl.lowering.binding import assign, declared, missing, tag_of
 from blockdsl.lowering.choices import Chooser
-from blockdsl.lowering.context import Context, Naming, Scope, Trace, place
+from blockdsl.lowering.context import Context, Naming
 from blockdsl.lowering.kinds import AUX
 from blockdsl.lowering.replay import Record, Replaying, key_of
 from blockdsl.lowering.values import (
@@ -21,8 +21,11 @@ from blockdsl.lowering.values import (
     Evaluated,
     Function,
     Kind,
+    Scope,
     Tensors,
+    Trace,
     argument_text,
+    place,
     shown,
 )
 from blockdsl.ops import Argument, Operation

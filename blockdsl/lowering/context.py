@@ -7,29 +7,8 @@ from typing import Any
 
 from blockdsl.diagnostics import ArchError, Errors, Mark, error
 from blockdsl.ir import BlockCall, Segment
-from blockdsl.lowering.values import Evaluated
+from blockdsl.lowering.values import Evaluated, Scope, Trace
 from blockdsl.source import Span
-
-
-@dataclass(eq=False)
-class Scope:
-    """Names and their values; what is not here is looked up in `outer`."""
-
-    names: dict[str, Evaluated] = field(default_factory=dict)
-    outer: Scope | None = None
-
-    def find(self, name: str) -> Evaluated | None:
-        """The value of a name, or None (which is no value)."""
-        scope: Scope | None = self
-        while scope is not None:
-            if name in scope.names:
-                return scope.names[name]
-            scope = scope.outer
-        return None
-
-    def known(self) -> list[str]:
-        """All names in sight."""
-        return [*self.names, *(self.outer.known() if self.outer else ())]
 
 
 @dataclass(eq=False)
@@ -76,36 +55,6 @@ class Naming:
             return False
         self.labelled.add(name)
         return True
-
-
-Place = tuple[str, int, int]
-"""A stretch of a source by its name and ends: what one syntax node of a frame is told by."""
-
-
-def place(span: Span) -> Place:
-    """The place of a span."""
-    source = span.source
-    return f"{source.folder}/{source.name}", span.start, span.end
-
-
-@dataclass(eq=False)
-class Trace:
-    """What was decided in one frame: a block's body, one round of a repetition, or the file itself.
-
-    `scope` holds the names it sees, `choices` the values decided, `branches` which way an `if` went,
-    `calls` the frames of the blocks and functions called, `rounds` those of repetitions and loops with
-    the loop's value, `labels` what the labels of this frame became, `defaults` the parameters that the
-    call left out.
-    """
-
-    scope: Scope = field(default_factory=Scope)
-
-    choices: dict[Place, int | float] = field(default_factory=dict)
-    branches: dict[Place, bool] = field(default_factory=dict)
-    calls: dict[Place, Trace] = field(default_factory=dict)
-    rounds: dict[Place, list[tuple[Trace, Evaluated]]] = field(default_factory=dict)
-    labels: dict[Place, str] = field(default_factory=dict)
-    defaults: set[str] = field(default_factory=set)
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from blockdsl.diagnostics import Errors, already_told
 from blockdsl.ir import Segment, path_text
 from blockdsl.lowering.choices import ChoicePoint, Chooser, FloatRange, IntRange, Options, refuse
-from blockdsl.lowering.context import Context, Naming, place
+from blockdsl.lowering.context import Context, Naming
 from blockdsl.lowering.kinds import Kinds
+from blockdsl.lowering.values import place
 from blockdsl.rounding import exact
 from blockdsl.syntax import tree as nodes
 

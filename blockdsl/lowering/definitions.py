@@ -8,9 +8,9 @@ from typing import Any
 
 from blockdsl.diagnostics import ArchError, did_you_mean, error
 from blockdsl.lowering.arithmetic import LIMIT
-from blockdsl.lowering.context import Context, Scope, Trace
+from blockdsl.lowering.context import Context
 from blockdsl.lowering.network import Lowering
-from blockdsl.lowering.values import BROKEN, BlockValue, Broken, Function
+from blockdsl.lowering.values import BROKEN, BlockValue, Broken, Function, Scope, Trace
 from blockdsl.resources import find_used, read_source
 from blockdsl.source import Source, Span
 from blockdsl.syntax import tree as nodes

@@ -8,7 +8,7 @@ from typing import Any
 
 from blockdsl.diagnostics import ArchError, already_told
 from blockdsl.lowering import arithmetic
-from blockdsl.lowering.context import Context, Scope, Trace, place
+from blockdsl.lowering.context import Context
 from blockdsl.lowering.lookup import Lookup
 from blockdsl.lowering.values import (
     BlockValue,
@@ -18,9 +18,12 @@ from blockdsl.lowering.values import (
     Function,
     Kind,
     NoData,
+    Scope,
     Tensors,
+    Trace,
     cut,
     extent,
+    place,
     shown,
 )
 from blockdsl.syntax import tree as nodes

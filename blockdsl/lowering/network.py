@@ -7,9 +7,19 @@ from blockdsl.diagnostics import ArchError
 from blockdsl.ir import Segment, Value, module_name
 from blockdsl.lowering.calls import Calls
 from blockdsl.lowering.choices import Chooser
-from blockdsl.lowering.context import Context, Naming, Scope, Trace, place
+from blockdsl.lowering.context import Context, Naming
 from blockdsl.lowering.evaluate import MAX_ITEMS
-from blockdsl.lowering.values import UNKNOWN_TENSOR, Closure, Kind, Tensors, is_known, shown
+from blockdsl.lowering.values import (
+    UNKNOWN_TENSOR,
+    Closure,
+    Kind,
+    Scope,
+    Tensors,
+    Trace,
+    is_known,
+    place,
+    shown,
+)
 from blockdsl.source import Span
 from blockdsl.syntax import tree as nodes
 

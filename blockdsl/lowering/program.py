@@ -12,11 +12,11 @@ from blockdsl.collecting import collecting_later
 from blockdsl.diagnostics import ArchError, Errors, error
 from blockdsl.ir import Graph, Value, find_path, verify
 from blockdsl.lowering.choices import ChoicePoint, Chooser, refuse
-from blockdsl.lowering.context import Context, Naming, Scope, Trace
+from blockdsl.lowering.context import Context, Naming
 from blockdsl.lowering.definitions import define
 from blockdsl.lowering.network import Lowering
 from blockdsl.lowering.training import recipe_of
-from blockdsl.lowering.values import UNKNOWN_TENSOR, Data, shown
+from blockdsl.lowering.values import UNKNOWN_TENSOR, Data, Scope, Trace, shown
 from blockdsl.ops import Shape
 from blockdsl.ops.shape import Input as InputOp
 from blockdsl.recipe import Recipe

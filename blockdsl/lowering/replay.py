@@ -8,10 +8,10 @@ from typing import Any
 
 from blockdsl.ir import BlockCall, Graph, Layer, Value, module_name
 from blockdsl.lowering.choices import Chooser
-from blockdsl.lowering.context import Context, Trace
+from blockdsl.lowering.context import Context
 from blockdsl.lowering.kinds import MAX_STEPS
 from blockdsl.lowering.layers import MAX_LAYERS, Layers
-from blockdsl.lowering.values import BlockValue, Broken, Evaluated, NoData, Tensors, is_known
+from blockdsl.lowering.values import BlockValue, Broken, Evaluated, NoData, Tensors, Trace, is_known
 
 Key = tuple[Any, ...]
 

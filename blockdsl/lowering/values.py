@@ -1,19 +1,16 @@
-"""What an expression can be while a file is lowered."""
+"""What an expression can be while a file is lowered, the names it sees, and what was decided around it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum, auto
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from blockdsl.ir import Value
 from blockdsl.rounding import exact, rounded
 from blockdsl.source import Span
 from blockdsl.syntax import tree as nodes
-
-if TYPE_CHECKING:
-    from blockdsl.lowering.context import Scope, Trace
 
 Data = int | float | bool | str | tuple[Any, ...]
 """Numbers, truth, words, and lists of them."""
@@ -78,6 +75,57 @@ def is_known(tensors: Tensors) -> bool:
 
 Evaluated = Data | Tensors | Closure | Function | BlockValue | Broken
 NoData = Tensors | Closure | Function | BlockValue
+
+
+@dataclass(eq=False)
+class Scope:
+    """Names and their values; what is not here is looked up in `outer`."""
+
+    names: dict[str, Evaluated] = field(default_factory=dict)
+    outer: Scope | None = None
+
+    def find(self, name: str) -> Evaluated | None:
+        """The value of a name, or None (which is no value)."""
+        scope: Scope | None = self
+        while scope is not None:
+            if name in scope.names:
+                return scope.names[name]
+            scope = scope.outer
+        return None
+
+    def known(self) -> list[str]:
+        """All names in sight."""
+        return [*self.names, *(self.outer.known() if self.outer else ())]
+
+
+Place = tuple[str, int, int]
+"""A stretch of a source by its name and ends: what one syntax node of a frame is told by."""
+
+
+def place(span: Span) -> Place:
+    """The place of a span."""
+    source = span.source
+    return f"{source.folder}/{source.name}", span.start, span.end
+
+
+@dataclass(eq=False)
+class Trace:
+    """What was decided in one frame: a block's body, one round of a repetition, or the file itself.
+
+    `scope` holds the names it sees, `choices` the values decided, `branches` which way an `if` went,
+    `calls` the frames of the blocks and functions called, `rounds` those of repetitions and loops with
+    the loop's value, `labels` what the labels of this frame became, `defaults` the parameters that the
+    call left out.
+    """
+
+    scope: Scope = field(default_factory=Scope)
+
+    choices: dict[Place, int | float] = field(default_factory=dict)
+    branches: dict[Place, bool] = field(default_factory=dict)
+    calls: dict[Place, Trace] = field(default_factory=dict)
+    rounds: dict[Place, list[tuple[Trace, Evaluated]]] = field(default_factory=dict)
+    labels: dict[Place, str] = field(default_factory=dict)
+    defaults: set[str] = field(default_factory=set)
 
 
 def kind_of_value(value: Evaluated) -> Kind:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from torch import nn
+from typing import Any
 
 
 class ModuleSpec:
@@ -16,7 +13,7 @@ class ModuleSpec:
 
     Args:
         target: the class as "package.module:Class", which is imported when a module is built, or the
-            class itself.
+            class itself, a subclass of `torch.nn.Module`.
         functional: how a person writes the module in `forward` where its arguments are constants: the
             name of a function, called with the inputs and the arguments (`F.relu`); or an expression of
             the inputs `{0}`, `{1}`, … and the arguments by name (`{factor} * {0}`). `torch` and
@@ -31,7 +28,7 @@ class ModuleSpec:
 
     __slots__ = ("arguments", "functional", "target")
 
-    def __init__(self, target: str | type[nn.Module], functional: str = "", /, **arguments: Any) -> None:
+    def __init__(self, target: str | type, functional: str = "", /, **arguments: Any) -> None:
         self.target, self.functional, self.arguments = target, functional, arguments
 
     def __repr__(self) -> str:

@@ -12,8 +12,7 @@ from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
 from blockdsl.lowering import Program
-from blockdsl.lowering.context import Trace, place
-from blockdsl.lowering.values import Function, Kind
+from blockdsl.lowering.values import Function, Kind, Trace, place
 from blockdsl.ops import Shape
 from blockdsl.passes.trees import (
     bare,

@@ -8,8 +8,7 @@ from typing import Any
 
 from blockdsl.lowering import Program
 from blockdsl.lowering.binding import assign
-from blockdsl.lowering.context import Place, Trace, place
-from blockdsl.lowering.values import BlockValue, Function
+from blockdsl.lowering.values import BlockValue, Function, Place, Trace, place
 from blockdsl.passes.trees import bare, has_choice, name_of, walk
 from blockdsl.syntax import tree as nodes
 from blockdsl.syntax.printer import format_expr

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
-from blockdsl.render.scene import Block, Node
+from blockdsl.blocktree.tree import Block, Node
 from blockdsl.render.view import Arrow, View
 
 _LONGEST = 20

@@ -9,11 +9,12 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from blockdsl.analysis.table import bytes_text
+from blockdsl.blocktree.tree import Block, Cost, Node
 from blockdsl.ops import Shape
 from blockdsl.render import palette
 from blockdsl.render.chains import Rows, is_chain, trunk
 from blockdsl.render.palette import INK, LINE, QUIET
-from blockdsl.render.scene import Block, Cost, Node, Scene
+from blockdsl.render.scene import Scene
 from blockdsl.render.titles import Corner, Corners, settled
 from blockdsl.render.view import View
 from blockdsl.render.words import (

@@ -11,10 +11,11 @@ from typing import Any
 
 from blockdsl.analysis import receptive_fields
 from blockdsl.analysis.table import field_text
+from blockdsl.blocktree.tree import Block, Node
 from blockdsl.lowering import Program
 from blockdsl.render import palette
 from blockdsl.render.dot import totals
-from blockdsl.render.scene import Block, Edge, Node
+from blockdsl.render.scene import Edge
 from blockdsl.render.view import View
 from blockdsl.render.words import Words, block_arguments, block_title, node_words, shape_text
 from blockdsl.rounding import rounded_text

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from blockdsl.render.scene import Block, Node
+from blockdsl.blocktree.tree import Block, Node
 
 _HUES = {
     "conv": "#56B4E9",

@@ -6,9 +6,10 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
+from blockdsl.blocktree.tree import Block, Node
 from blockdsl.ir import Value, find_path
 from blockdsl.ops import Shape
-from blockdsl.render.scene import Block, Node, Output, Scene
+from blockdsl.render.scene import Output, Scene
 
 COMFORTABLE = 40
 """Boxes that one looks at with ease; blocks are closed until there are no more of them."""

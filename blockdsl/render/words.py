@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from blockdsl.blocktree.tree import Block, Node, role
 from blockdsl.ir import Layer, path_text
 from blockdsl.ops import Operation, Shape
 from blockdsl.ops.geometry import channels
-from blockdsl.render.scene import Block, Node, role
 from blockdsl.rounding import rounded, rounded_text
 
 _LONGEST_ARGUMENTS = 36

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from decimal import Decimal
 from itertools import islice
 from math import prod
-from typing import TYPE_CHECKING
 
 import networkx as nx
 
@@ -16,10 +15,8 @@ from blockdsl.diagnostics import ArchError
 from blockdsl.lowering import ChoicePoint, FloatRange, Options
 from blockdsl.passes.trees import walk
 from blockdsl.search.domains import Domain, EndlessError, Value, first_value, size, value_at
+from blockdsl.search.space import Space
 from blockdsl.syntax import tree as nodes
-
-if TYPE_CHECKING:
-    from blockdsl.search.space import Space
 
 Key = tuple[str, Domain]
 """A choice by its path and what is open there: under another choice the same path may hold another."""

@@ -14,6 +14,7 @@ from optuna.distributions import (
 
 from blockdsl.lowering import ChoicePoint, FloatRange, IntRange, Options
 from blockdsl.search.domains import Domain, Value
+from blockdsl.search.space import Candidate, Space
 
 
 def distribution(domain: Domain) -> BaseDistribution:
@@ -49,7 +50,16 @@ def internal(domain: Domain, value: Any) -> Value:
     return value  # type: ignore[no-any-return]
 
 
-def suggested(trial: Trial, point: ChoicePoint) -> Value:
+def suggest(space: Space, trial: Trial) -> Candidate:
+    """The network that a trial of Optuna decides on, choice by choice.
+
+    Raises:
+        ArchError: what was suggested does not go together.
+    """
+    return space.reach(lambda point: _suggested(trial, point))
+
+
+def _suggested(trial: Trial, point: ChoicePoint) -> Value:
     """The decision that a trial suggests for a choice."""
     domain = point.domain
     if isinstance(domain, Options):

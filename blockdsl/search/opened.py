@@ -10,7 +10,7 @@ from pathlib import Path
 from blockdsl.analysis.canonical import canonical_hash
 from blockdsl.diagnostics import ArchError, error
 from blockdsl.lowering import Program, lower
-from blockdsl.lowering.context import Place, place
+from blockdsl.lowering.values import Place, place
 from blockdsl.ops import Shape
 from blockdsl.passes.opening import Opened, Opening, open_choices, refuse_space
 from blockdsl.passes.relocate import relocate

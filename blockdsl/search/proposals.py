@@ -13,7 +13,7 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 
 from blockdsl.diagnostics import ArchError
 from blockdsl.lowering import ChoicePoint
-from blockdsl.search.distributions import external
+from blockdsl.search.distributions import external, suggest
 from blockdsl.search.domains import draw
 from blockdsl.search.records import (
     ATTRIBUTE,
@@ -100,7 +100,7 @@ class Proposals:
     def _useful(self, trial: Trial) -> Candidate | None:
         """The network of a trial; None if there is nothing to measure, and the trial was told why."""
         try:
-            candidate = self.space.suggest(trial)
+            candidate = suggest(self.space, trial)
         except ArchError as refused:
             self.tell(trial, Record(REFUSED, why=refused.diagnostic.message))
             return None

@@ -27,7 +27,7 @@ from blockdsl.search.worker import Order, Worker, work
 LOOK = 0.5
 """Seconds between looks at the workers."""
 
-Show = Callable[[Study, Status], None]
+Show = Callable[[Status], None]
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ class _Watch:
     def look(self) -> Status:
         """Show how far it is."""
         now = status(self.study, self.plan.trials, time.perf_counter() - self.start, self.before)
-        self.show(self.study, now)
+        self.show(now)
         return now
 
     def left(self) -> list[int]:

@@ -16,6 +16,7 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
 from blockdsl.diagnostics import did_you_mean, error
+from blockdsl.search.counting import count
 from blockdsl.search.objectives import Objective
 from blockdsl.search.sampling.sampler import ArchSampler
 from blockdsl.search.space import Space
@@ -58,5 +59,5 @@ def check_sampler(name: str, space: Space) -> None:
     if name not in SAMPLERS:
         listed = "samplers are " + ", ".join(SAMPLERS)
         raise error("search", f"there is no sampler {name}", help=did_you_mean(name, SAMPLERS, listed))
-    if name == "grid" and space.count() is None:
+    if name == "grid" and count(space).number is None:
         raise error("search", "a real number is open, so that a grid has no end", help="--sampler auto")

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from blockdsl.analysis import Summary, summarise
 from blockdsl.analysis.canonical import canonical_hash
@@ -17,14 +17,10 @@ from blockdsl.lowering import ChoicePoint, Program, lower
 from blockdsl.ops import Shape
 from blockdsl.passes.trees import walk
 from blockdsl.resources import find_source
-from blockdsl.search.counting import count
 from blockdsl.search.domains import Domain, Value, draw, first_value, size, value_at, values
 from blockdsl.source import Source
 from blockdsl.syntax import tree as nodes
 from blockdsl.syntax.parser import parse
-
-if TYPE_CHECKING:
-    from optuna import Trial
 
 Assignment = dict[str, Value]
 
@@ -128,16 +124,6 @@ class Space:
         """
         return self.reach(lambda point: draw(point.domain, rng))
 
-    def suggest(self, trial: Trial) -> Candidate:
-        """The network that a trial of Optuna decides on, choice by choice.
-
-        Raises:
-            ArchError: what was suggested does not go together.
-        """
-        from blockdsl.search.distributions import suggested
-
-        return self.reach(lambda point: suggested(trial, point))
-
     def first(self) -> Candidate:
         """The network of first options and lower ends."""
         return self.reach(lambda point: first_value(point.domain))
@@ -174,10 +160,6 @@ class Space:
                 return
             prefix = prefix[: len(left)]
             prefix[-1] += 1
-
-    def count(self) -> int | None:
-        """How many assignments there are (see `counting.count`); None for no end of them."""
-        return count(self).number
 
     def broken(self, candidate: Candidate) -> list[nodes.Require]:
         """The `require` lines on static figures that a network does not meet."""

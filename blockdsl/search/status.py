@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from optuna.study import Study
@@ -37,13 +37,18 @@ class Status:
     spent: float = 0.0
     new: int = 0
     """Measured since the command began."""
-    crashed: Sequence[int] = ()
-    """The trials that keep a traceback, by number."""
+    ended: Mapping[int, tuple[FrozenTrial, Record]] = field(default_factory=dict)
+    """The trials that ended, by number."""
 
     @property
     def measured(self) -> int:
         """Trials that cost a measurement."""
         return sum(self.counts[outcome] for outcome in MEASURED)
+
+    @property
+    def crashed(self) -> list[int]:
+        """The numbers of the trials that keep a traceback."""
+        return [number for number, (_, record) in self.ended.items() if record.traceback]
 
     @property
     def seconds_left(self) -> float | None:
@@ -70,9 +75,8 @@ def status(study: Study, target: int, spent: float = 0.0, before: int = 0) -> St
     ended = [record for _, record in found.values()]
     counts = Counter(record.outcome for record in ended)
     reasons = Counter(record.why for record in ended if record.outcome in (INFEASIBLE, SKIPPED))
-    crashed = [number for number, (_, record) in found.items() if record.traceback]
     new = sum(counts[outcome] for outcome in MEASURED) - before
-    return Status(target, counts, reasons, front(study), spent, new, crashed)
+    return Status(target, counts, reasons, front(study), spent, new, found)
 
 
 def values_text(objectives: Sequence[Objective], values: Sequence[float]) -> str:

@@ -46,8 +46,8 @@ from blockdsl.search import runner
 from blockdsl.search.status import status
 def replay(setup, space, plan, study, storage, folder, show):
     before = optuna.create_study(directions=study.directions)
-    show(before, status(before, plan.trials))
-    show(study, status(study, plan.trials))
+    show(status(before, plan.trials))
+    show(status(study, plan.trials))
     return status(study, plan.trials)
 runner.run = replay
 """

@@ -6,9 +6,10 @@ import pytest
 
 import blockdsl
 from blockdsl.analysis import summarise
+from blockdsl.blocktree.tree import Block, Node
 from blockdsl.diagnostics import ArchError
 from blockdsl.ir import Graph
-from blockdsl.render.scene import Block, Node, Scene, scene
+from blockdsl.render.scene import Scene, scene
 from blockdsl.render.view import COMFORTABLE, view
 from blockdsl.resources import names
 
@@ -58,7 +59,9 @@ def test_every_layer_of_the_zoo_is_in_the_picture(name: str) -> None:
 def test_without_folding_and_merging_arrows_are_the_edges_of_the_graph(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("blockdsl.render.fold.runs", lambda kinds, _: ((i, 1, 1) for i in range(len(kinds))))
+    monkeypatch.setattr(
+        "blockdsl.blocktree.fold.runs", lambda kinds, _: ((i, 1, 1) for i in range(len(kinds)))
+    )
     network = blockdsl.load(name).ir
     drawn = scene(network, detail=True)
     arrows = Counter((e.source.layers[0].id, e.target.layers[0].id, e.shape) for e in drawn.edges)

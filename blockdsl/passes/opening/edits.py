@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from blockdsl.lowering.context import Place, place
+from blockdsl.lowering.values import Place, place
 from blockdsl.source import Span
 from blockdsl.syntax import tree as nodes
 

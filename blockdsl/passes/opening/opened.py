@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from blockdsl.diagnostics import error
 from blockdsl.lowering import Program
-from blockdsl.lowering.context import place
+from blockdsl.lowering.values import place
 from blockdsl.ops import Shape
 from blockdsl.passes.opening.asked import Opening
 from blockdsl.passes.opening.demands import Role, Site

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from blockdsl.ir import BlockCall, Graph
-from blockdsl.lowering.context import Place, place
+from blockdsl.lowering.values import Place, place
 
 Chain = tuple[Place, ...]
 """The calls that lead to a layer, the outermost first."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from blockdsl import ops
 from blockdsl.lowering import Program
 from blockdsl.lowering.binding import assign, tag_of
-from blockdsl.lowering.context import Place, Scope, place
+from blockdsl.lowering.values import Place, Scope, place
 from blockdsl.passes.opening.demands import Demands, Role, Site, is_closed
 from blockdsl.passes.opening.forms import definition, is_net, may_be_identity
 from blockdsl.passes.opening.names import Defined, Names, Opaque, Thunk, Unit

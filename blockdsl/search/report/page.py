@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 
 from optuna.study import Study
 
-from blockdsl import __version__
 from blockdsl.extras import require
 from blockdsl.render import graphviz
 from blockdsl.search.objectives import Objective
@@ -24,6 +23,7 @@ from blockdsl.search.report.networks import scale, start_card, start_of, winner_
 from blockdsl.search.report.worth import unit, worth
 from blockdsl.search.setup import SAME
 from blockdsl.search.status import value_text
+from blockdsl.version import __version__
 
 OUTCOMES = {
     DONE: "measured to the end",

@@ -2,7 +2,7 @@
 
     space = blockdsl.search.Space.load("residual")
     study = optuna.create_study(direction="maximize", sampler=blockdsl.search.ArchSampler(space))
-    study.optimize(lambda trial: evaluate(space.suggest(trial)), n_trials=50)
+    study.optimize(lambda trial: evaluate(suggest(space, trial)), n_trials=50)
 
 Without a space it is a sampler as any other: it models the parameters that a study's trials share.
 """

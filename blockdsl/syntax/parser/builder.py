@@ -15,6 +15,7 @@ from lark import Token, Tree
 from blockdsl.diagnostics import error
 from blockdsl.source import Source, Span
 from blockdsl.syntax import tree as nodes
+from blockdsl.syntax.numbers import MAX_DIGITS, number_value
 from blockdsl.syntax.parser.errors import MAX_NESTING, too_deep
 from blockdsl.visible import visible
 
@@ -23,8 +24,6 @@ _KEPT = {
     "TITLE", "AUTHORS", "PAPER", "DATASET", "NOTE", "YEAR", "ERROR", "MAXIMIZE", "MINIMIZE",
     "COMPARISON", "DIVISION", "POWER", "AND", "OR",
 }  # fmt: skip
-_SUFFIXES = {"k": 10**3, "M": 10**6, "G": 10**9}
-_MAX_DIGITS = 18
 RESERVED = frozenset({"in", "if", "then", "else", "not", "and", "or", "for", "yes", "no", "true", "false"})
 """Words that no block, parameter, label or `let` can be called."""
 
@@ -179,7 +178,7 @@ class Builder:
 
     def dims(self, span: Span, token: Token) -> nodes.Dims:
         values = token.split("x")
-        if max(map(len, values)) > _MAX_DIGITS:
+        if max(map(len, values)) > MAX_DIGITS:
             self._too_large(token)
         return nodes.Dims(span, tuple(map(int, values)))
 
@@ -240,19 +239,6 @@ def _first_token(tree: Tree[Token]) -> Token:
     while isinstance(first, Tree):
         first = first.children[0]
     return first
-
-
-def number_value(text: str) -> int | float | None:
-    """The value of a number as it is written (`25_557_032`, `1e-4`, `500k`); None if it is too large."""
-    plain = text.replace("_", "")
-    factor = _SUFFIXES.get(plain[-1], 1)
-    digits = plain[:-1] if factor > 1 else plain
-    if digits.isdigit():
-        return int(digits) * factor if len(digits) <= _MAX_DIGITS else None
-    value = float(digits) * factor
-    if abs(value) > 10**_MAX_DIGITS:
-        return None
-    return int(value) if factor > 1 and value.is_integer() else value
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from blockdsl.syntax import tree as nodes
-from blockdsl.syntax.parser.builder import number_value
+from blockdsl.syntax.numbers import number_value
 
 _WRITTEN = re.compile(r"(-(?:\s|#[^\n]*\n)*)?([0-9][0-9_]*(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?[kMG]?)")
 

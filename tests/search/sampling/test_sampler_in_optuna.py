@@ -16,6 +16,7 @@ from optuna.testing.pytest_samplers import (
 )
 
 from blockdsl.search import ArchSampler, Candidate, Space
+from blockdsl.search.distributions import suggest
 from blockdsl.source import Source
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)
@@ -56,7 +57,7 @@ def test_no_network_twice_and_none_that_is_not_allowed(method: str) -> None:
     met: list[Candidate] = []
 
     def objective(trial: optuna.Trial) -> float:
-        met.append(networks.suggest(trial))
+        met.append(suggest(networks, trial))
         return float(1.0 - 1.0 / (1.0 + met[-1].figures["depth"]))
 
     study.optimize(objective, n_trials=30)
@@ -68,7 +69,7 @@ def test_one_seed_gives_one_search() -> None:
     def paths(seed: int) -> list[dict[str, object]]:
         networks = space()
         study = optuna.create_study(direction="maximize", sampler=ArchSampler(networks, seed=seed))
-        study.optimize(lambda trial: score(networks.suggest(trial)), n_trials=15)
+        study.optimize(lambda trial: score(suggest(networks, trial)), n_trials=15)
         return [trial.params for trial in study.trials]
 
     assert paths(3) == paths(3)
@@ -86,7 +87,7 @@ def test_a_resumed_study_is_not_asked_again_what_it_knows() -> None:
         )  # fmt: skip
 
         def objective(trial: optuna.Trial) -> float:
-            seen.append(networks.suggest(trial).identity)
+            seen.append(suggest(networks, trial).identity)
             return float(len(seen) % 7) / 7
 
         study.optimize(objective, n_trials=8)
@@ -96,7 +97,7 @@ def test_a_resumed_study_is_not_asked_again_what_it_knows() -> None:
 def test_a_space_that_is_used_up_ends_in_repeats_and_not_in_an_error() -> None:
     networks = space("input 3x8x8\nnet CONV({4, 8},{1, 3},pad=same)\nsearch\n    maximize accuracy")
     study = optuna.create_study(direction="maximize", sampler=ArchSampler(networks, seed=0))
-    study.optimize(lambda trial: networks.suggest(trial).figures["params"] / 1e4, n_trials=7)
+    study.optimize(lambda trial: suggest(networks, trial).figures["params"] / 1e4, n_trials=7)
     identities = {tuple(trial.params.values()) for trial in study.trials[:4]}
     assert len(identities) == 4
 
@@ -106,7 +107,7 @@ def test_crashes_and_prunings_inform() -> None:
     study = optuna.create_study(direction="maximize", sampler=ArchSampler(networks, seed=2))
 
     def objective(trial: optuna.Trial) -> float:
-        candidate = networks.suggest(trial)
+        candidate = suggest(networks, trial)
         if trial.number % 5 == 1:
             raise MemoryError
         trial.set_user_attr("steps", 4)
@@ -127,7 +128,7 @@ def test_a_known_cost_is_taken_as_it_is() -> None:
     study = optuna.create_study(directions=["maximize", "minimize"], sampler=ArchSampler(networks, seed=0))
 
     def objective(trial: optuna.Trial) -> tuple[float, float]:
-        candidate = networks.suggest(trial)
+        candidate = suggest(networks, trial)
         return 1.0 - 1.0 / (1.0 + candidate.figures["depth"]), candidate.figures["macs"]
 
     study.optimize(objective, n_trials=12)
@@ -143,7 +144,7 @@ def test_three_objectives_spread_over_the_front() -> None:
     study = optuna.create_study(directions=["maximize", "minimize", "minimize"], sampler=sampler)
 
     def objective(trial: optuna.Trial) -> tuple[float, float, float]:
-        figures = networks.suggest(trial).figures
+        figures = suggest(networks, trial).figures
         return 1.0 - 1.0 / (1.0 + figures["depth"]), figures["macs"], figures["activations"] ** 0.5
 
     study.optimize(objective, n_trials=25)
@@ -160,7 +161,7 @@ def test_limits_that_are_measured_are_learnt() -> None:
         met: list[int] = []
 
         def objective(trial: optuna.Trial) -> float:
-            met.append(networks.suggest(trial).figures["params"])
+            met.append(suggest(networks, trial).figures["params"])
             trial.set_constraint("latency", met[-1] / 6_000 - 1.0 if limited else 0.0)
             return met[-1] / 20_000
 
@@ -180,7 +181,7 @@ def test_a_learning_rate_is_searched_with_the_network() -> None:
     study = optuna.create_study(direction="maximize", sampler=ArchSampler(networks, seed=0))
 
     def objective(trial: optuna.Trial) -> float:
-        candidate = networks.suggest(trial)
+        candidate = suggest(networks, trial)
         rate = candidate.program.recipe.optimizer.lr  # type: ignore[attr-defined]
         return float(0.95 - 0.05 * (log10(rate) + 2) ** 2 - 0.3 / candidate.figures["depth"])
 
@@ -194,7 +195,7 @@ def test_repeats_are_proposed_where_they_are_asked_for() -> None:
     networks = space("input 3x8x8\nnet CONV({4, 8, 12},{1, 3},pad=same)\nsearch\n    maximize accuracy")
     sampler = ArchSampler(networks, seed=0, repeats=True)
     study = optuna.create_study(direction="maximize", sampler=sampler)
-    study.optimize(lambda trial: float(networks.suggest(trial).figures["params"] / 1e4), n_trials=12)
+    study.optimize(lambda trial: float(suggest(networks, trial).figures["params"] / 1e4), n_trials=12)
     best = max(networks.bind(c.assignment).figures["params"] for c in networks.enumerate())  # type: ignore[union-attr]
     assert sum(trial.values[0] == best / 1e4 for trial in study.trials[6:]) >= 3
 

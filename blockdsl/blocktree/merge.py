@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 
+from blockdsl.blocktree.tree import Block, Node, role
 from blockdsl.ir import Graph, Layer
-from blockdsl.render.scene import Block, Node, role
 
 _WEIGHTED = {"conv", "linear", "attention"}
 

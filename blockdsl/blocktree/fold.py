@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from blockdsl.analysis.folding import runs
+from blockdsl.blocktree.runs import runs
+from blockdsl.blocktree.tree import Block, Node, outside_inputs
 from blockdsl.ir import Graph
-from blockdsl.render.scene import Block, Node, outside_inputs
 
 
 def fold(root: Block, graph: Graph) -> dict[Node, Node]:

@@ -1,0 +1,134 @@
+"""A graph as the file's blocks have it: blocks inside blocks, and layers, or runs of layers, inside those."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from blockdsl.ir import BlockCall, Graph, Layer, Segment, Value, module_name
+from blockdsl.ops import Shape
+
+
+class Cost(NamedTuple):
+    """Parameters, multiply-accumulates and bytes of activations, for one sample."""
+
+    params: int = 0
+    macs: int = 0
+    memory: int = 0
+
+    def plus(self, other: Cost) -> Cost:
+        """The sum of both."""
+        return Cost(self.params + other.params, self.macs + other.macs, self.memory + other.memory)
+
+
+NOTHING = Cost()
+FOLLOWERS = {"norm", "activation", "gating", "dropout", "scale"}
+"""Families of what is drawn with the layer before it."""
+
+
+def role(layer: Layer) -> str:
+    """`core` for what a run is built around, else the kind of follower; `lead` for a flattening."""
+    if layer.operation.name == "FLATTEN":
+        return "lead"
+    family = layer.operation.family
+    return family if family in FOLLOWERS else "core"
+
+
+@dataclass(eq=False, slots=True)
+class Node:
+    """A layer, or a run of layers that is drawn as one; `cost` is that of all `times` instances."""
+
+    layers: list[Layer]
+    label: str = ""
+    times: int = 1
+    cost: Cost = NOTHING
+
+    @property
+    def core(self) -> Layer:
+        """The layer that the run is built around; the first where there is none."""
+        return next((layer for layer in self.layers if role(layer) == "core"), self.layers[0])
+
+    @property
+    def name(self) -> str:
+        """The module's name of the core."""
+        return self.core.name
+
+    @property
+    def training_only(self) -> bool:
+        """Whether it feeds auxiliary outputs alone."""
+        return self.layers[0].training_only
+
+    @property
+    def shape(self) -> Shape:
+        """What comes out, without the batch axis."""
+        return self.layers[-1].shape
+
+
+@dataclass(eq=False, slots=True)
+class Block:
+    """A block or a labelled part with what is inside, in execution order.
+
+    `call` is None for a label, and for a nameless box: around a repetition of several items, or around
+    neighbours of which there are too many to be drawn one by one.
+    `choice` says what is chosen where this holds the alternatives of a search space.
+    """
+
+    path: tuple[Segment, ...]
+    call: BlockCall | None = None
+    items: list[Block | Node] = field(default_factory=list)
+    times: int = 1
+    cost: Cost = NOTHING
+    choice: str = ""
+
+    @property
+    def name(self) -> str:
+        """The module's name; that of a nameless box is made from what it begins with."""
+        return module_name(self.path) if self.path else f"{self.items[0].name}+"
+
+    @property
+    def label(self) -> str:
+        """The label in the file, if it has one."""
+        return self.path[-1].name if self.path and self.path[-1].index is None else ""
+
+    @property
+    def training_only(self) -> bool:
+        """Whether it feeds auxiliary outputs alone."""
+        return self.items[0].training_only
+
+    @property
+    def shape(self) -> Shape:
+        """What comes out of its last layer."""
+        return self.items[-1].shape
+
+    def nodes(self) -> Iterator[Node]:
+        """All nodes inside, however deep."""
+        for item in self.items:
+            if isinstance(item, Block):
+                yield from item.nodes()
+            else:
+                yield item
+
+
+def tree(graph: Graph, choices: Mapping[str, str]) -> Block:
+    """The boxes as the paths of the layers have them, every layer a node."""
+    root = Block(())
+    known: dict[tuple[Segment, ...], Block] = {(): root}
+    for layer in graph.layers():
+        around = layer.path[:-1]
+        for length in range(1, len(around) + 1):
+            if around[:length] not in known:
+                name = module_name(around[:length])
+                block = Block(around[:length], graph.blocks.get(name), choice=choices.get(name, ""))
+                known[block.path] = block
+                known[around[: length - 1]].items.append(block)
+        last = layer.path[-1]
+        known[around].items.append(Node([layer], last.name if last.index is None and layer.inputs else ""))
+    return root
+
+
+def outside_inputs(node: Node) -> Iterator[Value]:
+    """The tensors that flow into a run of layers, in order."""
+    inside = {layer.id for layer in node.layers}
+    for layer in node.layers:
+        yield from (value for value in layer.inputs if value.node not in inside)
