@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 from blockdsl.analysis import Summary, run_checks, summarise
 from blockdsl.collecting import collecting_later
+from blockdsl.diagnostics import error
 from blockdsl.ir import Graph
 from blockdsl.lowering import Program, lower
 from blockdsl.ops import Shape
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     import torch
     from torch import nn
 
+    from blockdsl.analysis.difference import Difference
     from blockdsl.render import Picture
 
 
@@ -155,6 +157,57 @@ class Architecture:
             load_weights(module, Path(weights))
         return module
 
+    def export(self, *paths: str | Path, module: nn.Module | None = None, seed: int | None = None) -> None:
+        """Write the network to files, each of the kind that its ending says, together or not at all.
+
+        `net.py` is readable PyTorch that needs torch alone, `net.pt2` is for `torch.export.load`, `net.onnx`
+        for other runtimes (extra `[onnx]`), `net.safetensors` holds the weights, `net.json` the graph.
+
+        Args:
+            paths: where to write; existing files are replaced, but none that the network was read from.
+            module: whose weights are written, made by `module()` and perhaps trained; a new one by default.
+            seed: of the new module's weights.
+
+        Raises:
+            ArchError: a kind is unknown, a package that it needs is missing, the module is another
+                network's, or a file cannot be written.
+
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> net = parse("CONV(4,3)-RELU-GAP-FC(2)", input=(3, 8, 8))
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     net.export(f"{folder}/net.py", f"{folder}/net.json")
+        ...     print(sorted(path.name for path in Path(folder).iterdir()))
+        ['net.json', 'net.py']
+        """
+        from blockdsl.export.writers import export, writer_for
+
+        for path in paths:
+            writer_for(Path(path))
+        if module is None:
+            module = self.module(seed=seed)
+        else:
+            _check_is_of(self.ir, module)
+        source = self.program.file.span.source
+        read = [] if source.folder is None else [Path(source.folder) / source.name]
+        export(self.program, module, [Path(path) for path in paths], read=read)
+
+    def diff(self, other: Architecture, *, names: tuple[str, str] | None = None) -> Difference:
+        """What leads from this network to another, layer by layer, and what it costs. Loads no torch.
+
+        Equal networks have no difference, however they are written. `names` are what the text calls them.
+
+        >>> one, two = (parse(f"CONV({c},3)-RELU", input=(3, 8, 8)) for c in (4, 8))
+        >>> difference = one.diff(two)
+        >>> [(change.before, change.after) for change in difference.changes if change.kind == "changed"]
+        [('CONV(4,3)', 'CONV(8,3)')]
+        """
+        from blockdsl.analysis.diff import every_change
+        from blockdsl.analysis.difference import Difference
+
+        names = names or (self.title or "the first", other.title or "the second")
+        return Difference(names, self.summary(), other.summary(), every_change(self.ir, other.ir))
+
     def __repr__(self) -> str:
         summary = self.summary()
         shapes = "x".join(map(str, self.input_shape)), "x".join(map(str, self.output_shape))
@@ -222,6 +275,22 @@ def _dense(graph: Graph, input: Shape | None, fine: str) -> Graph:
 
     graph = densify(graph, input)
     return refine(graph, graph.point(fine)) if fine else graph
+
+
+def _check_is_of(graph: Graph, module: nn.Module) -> None:
+    """Refuse a module that has other tensors than that of the graph."""
+    from blockdsl.codegen import build
+
+    own = {name: tuple(t.shape) for name, t in build(graph, device="meta").state_dict().items()}
+    theirs = {name: tuple(t.shape) for name, t in module.state_dict().items()}
+    for name in [*own, *theirs]:
+        if own.get(name) != theirs.get(name):
+            sizes = [shapes.get(name, "no such tensor") for shapes in (own, theirs)]
+            raise error(
+                "weights",
+                f"the module is not this network's: {name} is {sizes[0]} in the network, {sizes[1]} in it",
+                help="give what net.module() made; of a wrapped module the one inside",
+            )
 
 
 def _stands_alone(file: nodes.File) -> bool:

@@ -14,6 +14,7 @@ import pytest
 import torch
 
 import blockdsl
+from blockdsl.cli import run
 from blockdsl.export.graph_json import node_link
 from blockdsl.ir import verify
 from blockdsl.training.start import layers_until
@@ -61,6 +62,47 @@ def test_the_module_is_not_built_of_a_file_whose_checks_fail() -> None:
     assert network.summary().params == 10
     with pytest.raises(blockdsl.ArchError, match="params is 10, not 1"):
         network.module()
+
+
+def test_export_writes_what_the_command_writes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("net.arch").write_text("input 1x8x8\nnet CONV(4,3)-RELU-GAP-FC(3)")
+    net = blockdsl.load("net.arch")
+    model = net.module(seed=3)
+    net.export("a.py", Path("a.safetensors"), "a.json", module=model)
+    assert (
+        run(["compile", "net.arch", "-o", "b.py", "-o", "b.safetensors", "-o", "b.json", "--seed", "3"]) == 0
+    )
+    for kind in ("py", "safetensors", "json"):
+        assert Path(f"a.{kind}").read_bytes() == Path(f"b.{kind}").read_bytes()
+    again = net.module(weights="a.safetensors").state_dict()
+    assert all(torch.equal(tensor, again[name]) for name, tensor in model.state_dict().items())
+
+
+def test_export_refuses_before_it_writes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    net = blockdsl.parse("input 4 net FC(2)")
+    other = blockdsl.parse("input 4 net FC(3)").module()
+    for paths, module, said in [
+        (("a.json", "a.txt"), None, "cannot write a.txt: .txt is no kind of output"),
+        (("a.json", "missing/a.py"), None, "missing"),
+        (("a.json",), other, "fc1.weight is (2, 4) in the network, (3, 4) in it"),
+        (("a.json", "a.safetensors"), net.module(device="meta"), "cannot write weights"),
+    ]:
+        with pytest.raises(blockdsl.ArchError, match=re.escape(said)):
+            net.export(*paths, module=module)
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_difference_is_what_the_command_prints(capsys: pytest.CaptureFixture[str]) -> None:
+    one, two = blockdsl.load("resnet34"), blockdsl.load("resnet50")
+    difference = one.diff(two)
+    assert run(["diff", "resnet34", "resnet50"]) == 0
+    printed = capsys.readouterr().out.rstrip().rpartition("\n\n")
+    assert str(difference).rpartition("\n\n")[0] == printed[0]
+    assert difference.is_long and len(difference.every) > len(difference.changes)
+    assert not one.diff(blockdsl.load("resnet34"))
+    assert str(one.diff(one)).endswith("\nthe same network")
 
 
 def test_a_short_description() -> None:

@@ -19,8 +19,7 @@ from blockdsl.cli.options import (
     open_architecture,
 )
 from blockdsl.cli.streams import say
-from blockdsl.cli.writers import writer_for
-from blockdsl.output import Outputs, check_outputs
+from blockdsl.output import check_outputs
 
 if TYPE_CHECKING:
     import torch
@@ -65,22 +64,22 @@ def command(
     `blockdsl compile --input 3x32x32 -e 'CONV(16,3,p1)-RELU-GAP-FLATTEN-FC(10)'`
     """
     from blockdsl.cli.devices import torch_device, torch_dtype
+    from blockdsl.export.writers import export, writer_for
 
     outputs = outputs or []
-    writers = [writer_for(output) for output in outputs]
+    for output in outputs:
+        writer_for(output)
     architecture = open_architecture(file, expression, shape, settings)
     count = architecture.check()
-    check_outputs(outputs, input_files(file, architecture.program.file, weights))
+    read = input_files(file, architecture.program.file, weights)
+    check_outputs(outputs, read)
     place, precision = torch_device(device), torch_dtype(dtype)
     show_summary(architecture.summary(), expand=expand)
     if count:
         say(f"checks      {count} of the file's `check` lines hold")
     module = _build(architecture, place, precision, seed, weights)
     say(f"runs        a forward pass on {device} in {dtype} gives every shape of the table")
-    with Outputs() as together:
-        for output, writer in zip(outputs, writers, strict=True):
-            with together.replacing(output) as part:
-                writer(architecture, module, part)
+    export(architecture.program, module, outputs, read=read)
     for output in outputs:
         say(f"wrote       {output}")
 

@@ -20,8 +20,7 @@ from blockdsl.cli.options import (
     open_architecture,
 )
 from blockdsl.cli.streams import say
-from blockdsl.cli.writers import writer_for
-from blockdsl.output import check_outputs, replacing
+from blockdsl.output import check_outputs
 from blockdsl.tables import Column
 
 if TYPE_CHECKING:
@@ -70,23 +69,24 @@ def command(
     """
     if source is None:
         raise typer.BadParameter("name the state dict: --from STATE.pth", param_hint="--from")
+    from blockdsl.export.writers import export, writer_for
     from blockdsl.transfer import carry, read_map, read_state
 
-    writer = writer_for(output) if output else None
-    architecture = open_architecture(file, expression, shape, settings)
     if output:
-        given = None if mapping == "auto" else Path(mapping)
-        check_outputs([output], input_files(file, architecture.program.file, source, given))
+        writer_for(output)
+    architecture = open_architecture(file, expression, shape, settings)
+    read = input_files(file, architecture.program.file, source, None if mapping == "auto" else Path(mapping))
+    if output:
+        check_outputs([output], read)
     pairs = {} if mapping == "auto" else read_map(Path(mapping))
     state = read_state(source)
     tensors, report = carry(state, architecture.ir, pairs=pairs, partial=partial, trust_order=trust_order)
     names = Column("layers", "name"), Column("from", "name"), Column("count", "number"), Column("", "name")
     show_table([column.head for column in names], list(_rows(report, expand)), names)
-    if output and writer:
+    if output:
         module = architecture.module(seed=seed).to(_precision(tensors.values()))
         module.load_state_dict(tensors, strict=not report.missing)
-        with replacing(output) as part:
-            writer(architecture, module, part)
+        export(architecture.program, module, [output], read=read)
         say(f"wrote {output}")
     else:
         say("nothing is written; -o OUT.safetensors writes the weights")

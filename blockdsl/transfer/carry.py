@@ -59,8 +59,15 @@ def carry(
             tensor is none that can be a weight: sparse, without data, integer, not finite.
 
     Example:
-        >>> tensors, report = carry(read_state(Path("resnet18.pth")), blockdsl.load("resnet18").ir)
-        >>> module.load_state_dict(tensors)
+        >>> import blockdsl
+        >>> from blockdsl.transfer import State
+        >>> net = blockdsl.parse("input 4 net FC(2)")
+        >>> theirs = {"head.weight": torch.zeros(2, 4), "head.bias": torch.ones(2)}
+        >>> tensors, report = carry(State(theirs), net.ir)
+        >>> report.matched
+        [('fc1', 'head')]
+        >>> net.module().load_state_dict(tensors)
+        <All keys matched successfully>
     """
     state = plain_state(state)
     theirs = pieces((name, tuple(tensor.shape)) for name, tensor in state.items())

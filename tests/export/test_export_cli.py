@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import load_file
 
 from blockdsl.cli import run
-from blockdsl.cli.writers import WRITERS
+from blockdsl.export.writers import WRITERS
 from blockdsl.extras import install_command
 from tests.export.running import network
 

@@ -1,64 +1,67 @@
-"""What `compile -o` writes, by the file's ending."""
+"""A network as a file, of the kind that the file's ending says."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from blockdsl.diagnostics import did_you_mean, error
 from blockdsl.extras import require
+from blockdsl.output import Outputs, check_outputs
+from blockdsl.passes.used import used_files
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from blockdsl.api import Architecture
+    from blockdsl.lowering import Program
 
-Writer = Callable[["Architecture", "nn.Module", Path], None]
+Writer = Callable[["Program", "nn.Module", Path], None]
+"""Writes a program, with the weights of its module, to a path."""
 
 
-def _python(architecture: Architecture, module: nn.Module, path: Path) -> None:
+def _python(program: Program, module: nn.Module, path: Path) -> None:
     """Readable PyTorch that needs torch alone."""
     from blockdsl.export.python import python_source
 
-    path.write_text(python_source(architecture.program), encoding="utf-8")
+    path.write_text(python_source(program), encoding="utf-8")
 
 
-def _pt2(architecture: Architecture, module: nn.Module, path: Path) -> None:
+def _pt2(program: Program, module: nn.Module, path: Path) -> None:
     """The traced network, for `torch.export.load`."""
     from blockdsl.export.traced import write_pt2
 
     _check_weights(module)
-    write_pt2(architecture.ir, module, path)
+    write_pt2(program.graph, module, path)
 
 
-def _onnx(architecture: Architecture, module: nn.Module, path: Path) -> None:
+def _onnx(program: Program, module: nn.Module, path: Path) -> None:
     """The traced network for other runtimes."""
     from blockdsl.export.traced import write_onnx
 
     _check_weights(module)
-    write_onnx(architecture.ir, module, path)
+    write_onnx(program.graph, module, path)
 
 
-def _safetensors(architecture: Architecture, module: nn.Module, path: Path) -> None:
+def _safetensors(program: Program, module: nn.Module, path: Path) -> None:
     """The `state_dict`, with the network's text beside it."""
     from safetensors import SafetensorError
     from safetensors.torch import save_file
 
     _check_weights(module)
     tensors = {name: tensor.contiguous() for name, tensor in module.state_dict().items()}
-    source = architecture.program.file.span.source
+    source = program.file.span.source
     try:
-        save_file(tensors, path, metadata={"title": architecture.title, "arch": source.text})
+        save_file(tensors, path, metadata={"title": program.meta.title, "arch": source.text})
     except SafetensorError as reason:  # what it makes of an error of the file
         raise OSError(str(reason)) from None
 
 
-def _json(architecture: Architecture, module: nn.Module, path: Path) -> None:
+def _json(program: Program, module: nn.Module, path: Path) -> None:
     """The graph as networkx's node-link data."""
     from blockdsl.export.graph_json import write_json
 
-    write_json(architecture.ir, architecture.title, path)
+    write_json(program.graph, program.meta.title, path)
 
 
 WRITERS: dict[str, Writer] = {
@@ -85,6 +88,33 @@ def writer_for(path: Path) -> Writer:
     if path.suffix == ".onnx":
         require("onnx", f"cannot write {path}")
     return WRITERS[path.suffix]
+
+
+def export(
+    program: Program,
+    module: nn.Module,
+    paths: Sequence[Path],
+    *,
+    read: Sequence[Path | None] = (),
+) -> None:
+    """Write a network to files, each of the kind that its ending says; all of them appear together or none.
+
+    Args:
+        program: the network.
+        module: its module, whose weights are written.
+        paths: of `WRITERS`' kinds.
+        read: files that none of them may replace, besides those that the network's file uses.
+
+    Raises:
+        ArchError: a kind is unknown, a package that it needs is missing, an output would replace an input,
+            or a file cannot be written.
+    """
+    writers = [writer_for(path) for path in paths]
+    check_outputs(paths, [*used_files(program.file), *read])
+    with Outputs() as together:
+        for path, writer in zip(paths, writers, strict=True):
+            with together.replacing(path) as part:
+                writer(program, module, part)
 
 
 def _check_weights(module: nn.Module) -> None:
