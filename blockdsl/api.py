@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
 from blockdsl.analysis import Summary, run_checks, summarise
-from blockdsl.collecting import collecting_later
 from blockdsl.diagnostics import error
 from blockdsl.ir import Graph
 from blockdsl.lowering import Program, lower
 from blockdsl.ops import Shape
 from blockdsl.resources import find_source
 from blockdsl.source import Source
+from blockdsl.speedups import collecting_later
 from blockdsl.syntax import tree as nodes
 from blockdsl.syntax.parser import parse as parse_source
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -70,7 +69,7 @@ def _reported(defect: Exception) -> int:
 
 def main() -> None:
     """The `blockdsl` command."""
-    # What a command imports lives until it ends; looking it through for cycles again and again costs
-    # a tenth of the time of a short one.
-    gc.set_threshold(100_000)
+    from blockdsl.speedups import collect_rarely
+
+    collect_rarely()
     sys.exit(run(sys.argv[1:]))

@@ -70,10 +70,15 @@ class Commands(TyperGroup):
 
 
 def _import(context: Any, option: Any, modules: tuple[str, ...]) -> None:
-    """Import what `--import` names, as `python -m` does: this folder comes first."""
+    """Import what `--import` names, as `python -m` does: this folder comes first, until the command ends.
+
+    So modules can import others of it later, and the workers of a search inherit it.
+    """
     if modules and not context.resilient_parsing:
+        from blockdsl.importing import importable
         from blockdsl.ops.registry import import_operations
 
+        context.with_resource(importable("."))
         import_operations(modules, folder=".")
 
 

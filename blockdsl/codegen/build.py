@@ -14,11 +14,11 @@ from blockdsl.codegen.initial import located
 from blockdsl.codegen.leaves import leaves_of
 from blockdsl.codegen.origin import Origin
 from blockdsl.codegen.tree import Node, tree
-from blockdsl.collecting import collecting_later
 from blockdsl.diagnostics import error
 from blockdsl.ir import Graph, Value
 from blockdsl.layers.join import FractalMean
 from blockdsl.recipe.initial import He, InitTerm
+from blockdsl.speedups import collecting_later
 
 
 @collecting_later()

@@ -14,6 +14,7 @@ from blockdsl.ir import Graph
 from blockdsl.ops import Operation, Shape
 from blockdsl.ops.core import Drawn
 from blockdsl.recipe.initial import InitTerm
+from blockdsl.speedups import copied
 
 
 @torch.no_grad()
@@ -45,9 +46,8 @@ def leaves_of(graph: Graph, terms: Sequence[InitTerm], device: torch.device) -> 
 
 def twin(module: nn.Module) -> nn.Module:
     """A module like one without children, with copies of its tensors; its constructor takes longer."""
-    other: nn.Module = object.__new__(type(module))
+    other = copied(module, **{key: v.copy() for key, v in vars(module).items() if isinstance(v, dict)})
     own = vars(other)
-    own.update((key, v.copy() if isinstance(v, dict) else v) for key, v in vars(module).items())
     for name, tensor in module._parameters.items():
         if tensor is not None:
             own["_parameters"][name] = nn.Parameter(tensor.detach().clone(), tensor.requires_grad)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 
 from blockdsl.diagnostics import ArchError, Errors, Mark, error
 from blockdsl.ir import BlockCall, Segment
 from blockdsl.lowering.values import Evaluated, Scope, Trace
 from blockdsl.source import Span
+from blockdsl.speedups import copied
 
 
 @dataclass(eq=False)
@@ -82,11 +82,7 @@ class Context:
     at: tuple[Segment, ...] | None = None
     within: Span | None = None
 
-    def but(self, **changes: Any) -> Context:
-        """This context with some fields changed: `dataclasses.replace`, which is too slow here."""
-        other = object.__new__(Context)
-        other.__dict__.update(self.__dict__, **changes)
-        return other
+    but = copied
 
     def with_names(self, /, **names: Evaluated) -> Context:
         """This context with more names in sight."""

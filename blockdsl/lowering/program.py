@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from blockdsl.collecting import collecting_later
 from blockdsl.diagnostics import ArchError, Errors, error
 from blockdsl.ir import Graph, Value, find_path, verify
 from blockdsl.lowering.choices import ChoicePoint, Chooser, refuse
@@ -21,6 +20,7 @@ from blockdsl.ops import Shape
 from blockdsl.ops.shape import Input as InputOp
 from blockdsl.recipe import Recipe
 from blockdsl.source import Span
+from blockdsl.speedups import collecting_later
 from blockdsl.syntax import tree as nodes
 
 

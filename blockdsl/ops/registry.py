@@ -11,7 +11,6 @@ not known, so that other files do not pay for it.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache
@@ -22,6 +21,7 @@ from string import Formatter
 from typing import TypeVar, dataclass_transform
 
 from blockdsl.diagnostics import error
+from blockdsl.importing import importable
 from blockdsl.ops.core import Operation, arguments_of
 
 GROUP = "blockdsl.operations"
@@ -116,22 +116,20 @@ def failures_of_packages() -> tuple[str, ...]:
 def import_operations(modules: Iterable[str], *, folder: str | Path | None = None) -> None:
     """Import modules that register operations, as `--import` of the command line does.
 
-    A `folder` is put first on `sys.path` and stays there, since the modules may import others of it later.
-    In Python an `import` statement does the same.
+    Modules of a `folder` are found before those that are installed. In Python an `import` statement does
+    the same.
 
     Raises:
         ArchError: a module is not found, or fails while it is imported; the exception is the cause.
 
     >>> import_operations(["torch.nn"])
     """
-    place = "" if folder is None else str(Path(folder).resolve())
     for module in modules:
-        if place and place not in sys.path:
-            sys.path.insert(0, place)
         try:
-            import_module(module)
+            with importable(folder):
+                import_module(module)
         except ModuleNotFoundError as failure:
-            looked = " in this folder and" if place else ""
+            looked = "" if folder is None else " in this folder and"
             raise error(
                 "import",
                 f"cannot import {module}: there is no module named {failure.name}",

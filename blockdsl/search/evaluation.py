@@ -5,11 +5,9 @@ from __future__ import annotations
 import importlib
 import math
 import statistics
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from itertools import product
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -18,6 +16,7 @@ from torch import nn
 from blockdsl import training
 from blockdsl.codegen import build
 from blockdsl.diagnostics import ArchError, error
+from blockdsl.importing import importable
 from blockdsl.lowering import Program, lower
 from blockdsl.ops.geometry import show
 from blockdsl.search.failures import call, is_defect, is_out_of_memory
@@ -85,7 +84,8 @@ class Evaluator:
         training.check_device(self.setup.device)
         for objective in self.objectives:
             if objective.kind == "function":
-                self._function(objective.argument)
+                with importable(self.setup.folder or "."):
+                    self._function(objective.argument)
             if objective.name == "latency(cuda)" and not torch.cuda.is_available():
                 raise error("search", "latency(cuda) is asked for, this machine has no cuda device")
         if not any(o.kind in ("trained", "score") for o in self.objectives):
@@ -153,7 +153,8 @@ class Evaluator:
         if objective.kind == "latency":
             return latency(module, program.graph.input_shape, objective.argument)
         if objective.kind == "function":
-            return call(self._function(objective.argument), module)
+            with importable(self.setup.folder or "."):
+                return call(self._function(objective.argument), module)
         program = self.sized(program)
         module, data = self.module(program, program.recipe.seed), self.data(program)
         labels = data.train.labels[:BATCH]
@@ -208,15 +209,12 @@ class Evaluator:
         return self.setup.epochs or recipe.epochs
 
     def _function(self, name: str) -> Callable[[nn.Module], float]:
-        """A function of the user's, `mymodule:function`, beside the file or installed; it takes the module.
+        """A function of the user's, `mymodule:function`, which takes the module of a network.
 
         Raises:
             ArchError: there is none, or its module cannot be loaded.
         """
         place, _, word = name.partition(":")
-        folder = str(Path(self.setup.folder or ".").resolve())
-        if folder not in sys.path:
-            sys.path.insert(0, folder)
         try:
             found: Callable[[nn.Module], float] = getattr(importlib.import_module(place), word)
         except (ImportError, AttributeError, SyntaxError) as reason:

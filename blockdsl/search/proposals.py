@@ -15,6 +15,7 @@ from blockdsl.diagnostics import ArchError
 from blockdsl.lowering import ChoicePoint
 from blockdsl.search.distributions import external, suggest
 from blockdsl.search.domains import draw
+from blockdsl.search.optuna_private import report, trial_of
 from blockdsl.search.records import (
     ATTRIBUTE,
     DUPLICATE,
@@ -95,7 +96,7 @@ class Proposals:
         if not self.left:
             return self.study.ask()
         self.running()  # A storage may know by their number only such trials as it has read.
-        return Trial(self.study, self.left.pop())
+        return trial_of(self.study, self.left.pop())
 
     def _useful(self, trial: Trial) -> Candidate | None:
         """The network of a trial; None if there is nothing to measure, and the trial was told why."""
@@ -122,7 +123,7 @@ class Proposals:
     def _repeat(self, trial: Trial, other: FrozenTrial, record: Record) -> None:
         """Tell a trial what is known of its network."""
         for step, value in other.intermediate_values.items():
-            self.study._storage.set_trial_intermediate_value(trial._trial_id, step, value)
+            report(self.study, trial, step, value)
         for limit, beyond in other.constraints.items():
             trial.set_constraint(limit, beyond)
         again = Record(DUPLICATE, record.identity, other.number, record.measured, record.why, record.broken)

@@ -12,11 +12,12 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 from optuna.study import Study
-from optuna.trial import Trial, TrialState
+from optuna.trial import TrialState
 
 from blockdsl.diagnostics import ArchError, error
 from blockdsl.ops.registry import modules_of_users
 from blockdsl.search.filters import Filter
+from blockdsl.search.optuna_private import trial_id, trial_of
 from blockdsl.search.proposals import RUNNING, Proposals
 from blockdsl.search.records import MEASURED, Record, count
 from blockdsl.search.setup import Setup
@@ -97,7 +98,7 @@ class _Watch:
         """The trials that are marked as running and that nobody is at."""
         at_work = {process.pid for process in self.processes if process.is_alive()}
         running = self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
-        return [t._trial_id for t in running if t.user_attrs.get(RUNNING, {}).get("process") not in at_work]
+        return [trial_id(t) for t in running if t.user_attrs.get(RUNNING, {}).get("process") not in at_work]
 
     def seed(self) -> int:
         """A seed that no worker of this study had: it depends on how far the study is."""
@@ -154,16 +155,16 @@ class _Watch:
                     "search", f"a worker ended with code {process.exitcode} before it measured anything"
                 )
             given = self.given[process.pid]
-            again = [t._trial_id for t in running if t._trial_id in given and t not in trials]
+            again = [trial_id(t) for t in running if trial_id(t) in given and t not in trials]
             for frozen in trials:
-                trial = Trial(self.study, frozen._trial_id)
+                trial = trial_of(self.study, trial_id(frozen))
                 if frozen.user_attrs.get("attempts", 0):
                     why = f"the process ended with code {process.exitcode}, twice"
                     identity = frozen.user_attrs[RUNNING]["identity"]
                     self._proposals().tell(trial, Record("crashed", identity, why=why))
                 else:
                     trial.set_user_attr("attempts", 1)
-                    again.append(frozen._trial_id)
+                    again.append(trial_id(frozen))
             self._begin(again)
 
     def _proposals(self) -> Proposals:

@@ -2,59 +2,20 @@
 
 from __future__ import annotations
 
-import json
-import os
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import optuna
 from filelock import FileLock, Timeout
 from optuna.storages import BaseStorage, JournalStorage, RDBStorage
-from optuna.storages.journal import JournalFileBackend
-from optuna.storages.journal._file import get_lock_file
 
 from blockdsl.diagnostics import error
 from blockdsl.output import make_folder, unwritable
+from blockdsl.search.optuna_private import Journal
 
 JOURNAL = "study.journal"
 """The default storage: a trial of ten choices costs a fifth of what SQLite takes (docs/search.md)."""
-
-
-class Journal(JournalFileBackend):
-    """A journal that waits for the disk only where a trial begins or ends.
-
-    What a process has written survives it, however it is killed: waiting guards against power cuts.
-    Optuna waits after each of the fifteen or so lines of a trial, which is most of what a trial costs.
-    """
-
-    def read_logs(self, log_number_from: int) -> Generator[dict[str, Any], None, None]:
-        """The lines from a number on.
-
-        Raises:
-            ArchError: a line is none that Optuna writes.
-        """
-        try:
-            for log in super().read_logs(log_number_from):
-                if not (isinstance(log, dict) and "op_code" in log):
-                    raise ValueError
-                yield log
-        except ValueError:
-            raise error("storage", f"{self._file_path} is no journal of Optuna") from None
-
-    def append_logs(self, logs: list[dict[str, Any]]) -> None:
-        """Add lines at the end (raises `ArchError` where the file cannot be written)."""
-        lines = "".join(json.dumps(log, separators=(",", ":")) + "\n" for log in logs)
-        path = Path(self._file_path)
-        try:
-            with get_lock_file(self._lock), path.open("ab") as file:
-                file.write(lines.encode("utf-8"))
-                file.flush()
-                if any("state" in log for log in logs):
-                    os.fsync(file.fileno())
-        except OSError as reason:
-            raise unwritable(path, reason) from None
 
 
 _KNOWN = "a file such as studies.journal, or a URL such as sqlite:///studies.db, postgresql://…, mysql://…"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from optuna.study import Study
 
 from blockdsl.output import make_folder
+from blockdsl.search.optuna_private import study_id
 from blockdsl.search.ranking import front, ranked
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ KEPT = 10
 
 def path_of(folder: Path, study: Study, number: int) -> Path:
     """Where a trial's weights lie; each generation of a study has its own."""
-    return folder / "weights" / f"{study._study_id}-{number}.safetensors"
+    return folder / "weights" / f"{study_id(study)}-{number}.safetensors"
 
 
 def keep(study: Study, folder: Path, number: int, weights: Mapping[str, Tensor]) -> None:
@@ -38,6 +39,6 @@ def keep(study: Study, folder: Path, number: int, weights: Mapping[str, Tensor])
     make_folder(place.parent)
     save_weights(place, dict(weights))
     names = {path_of(folder, study, n).name for n in best}
-    for other in place.parent.glob(f"{study._study_id}-*.safetensors"):
+    for other in place.parent.glob(f"{study_id(study)}-*.safetensors"):
         if other.name not in names:
             other.unlink(missing_ok=True)

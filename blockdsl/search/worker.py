@@ -21,6 +21,7 @@ from blockdsl.ops.registry import import_operations
 from blockdsl.search import limits, pruning
 from blockdsl.search.filters import Filter
 from blockdsl.search.frozen import frozen_program
+from blockdsl.search.optuna_private import intermediate_values, report
 from blockdsl.search.proposals import Proposals
 from blockdsl.search.records import DONE, Record, traceback_text
 from blockdsl.search.samplers import SAMPLERS
@@ -193,10 +194,9 @@ class Worker:
         value = epoch.validation_accuracy if accuracy else -epoch.validation_loss
         if epoch.epoch == 1:
             trial.set_user_attr("steps", epochs)
-        self.study._storage.set_trial_intermediate_value(trial._trial_id, epoch.epoch, value)
-        frozen = self.study._storage.get_trial(trial._trial_id)
+        report(self.study, trial, epoch.epoch, value)
         others = pruning.curves(self.study, trial.number)
-        return pruning.RULES[rule](trial.number, epochs, frozen.intermediate_values, others)
+        return pruning.RULES[rule](trial.number, epochs, intermediate_values(self.study, trial), others)
 
 
 def work(order: Order, left: Sequence[int], lost: SimpleQueue[Exception]) -> None:

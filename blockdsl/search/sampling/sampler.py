@@ -22,6 +22,7 @@ from threadpoolctl import ThreadpoolController
 
 from blockdsl.diagnostics import ArchError
 from blockdsl.search.distributions import distribution, domain_of, external, internal
+from blockdsl.search.optuna_private import trial_id
 from blockdsl.search.sampling.book import Book, Entry
 from blockdsl.search.sampling.evolution import Evolution, LocalSearch
 from blockdsl.search.sampling.goals import STATIC, Goal, Record
@@ -92,7 +93,7 @@ class ArchSampler(BaseSampler):
         except ArchError:
             # Nothing new is left: the trial's choices are drawn, and may repeat one.
             return {}
-        self._proposed[trial._trial_id] = entry
+        self._proposed[trial_id(trial)] = entry
         return {path: distribution(domain) for path, domain in entry.domains.items()}
 
     def sample_relative(
@@ -101,7 +102,7 @@ class ArchSampler(BaseSampler):
         """The values of the proposal."""
         if not search_space:
             return {}
-        entry = self._proposed.pop(trial._trial_id, None)
+        entry = self._proposed.pop(trial_id(trial), None)
         if entry is not None:
             return {p: external(entry.domains[p], v) for p, v in entry.assignment.items()}
         return self._plain(study, trial, search_space)

@@ -1,0 +1,52 @@
+"""Tricks that save time, each of them measured, and with a cost to clarity that stays in this module."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+_T = TypeVar("_T")
+
+
+@contextmanager
+def collecting_later() -> Iterator[None]:
+    """No cyclic garbage collection meanwhile (it also serves as a decorator).
+
+    Whoever builds a thousand layers keeps all of them, and each full collection looks at every one for
+    nothing: that took more than half of the time of ResNet-1001.
+    """
+    before = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if before:
+            gc.enable()
+
+
+def collect_rarely() -> None:
+    """Collect cyclic garbage rarely from now on, in a process that runs one command.
+
+    What a command imports lives until it ends; looking it through for cycles again and again costs a tenth
+    of the time of a short one.
+    """
+    gc.set_threshold(100_000)
+
+
+def copied(value: _T, /, **changes: Any) -> _T:
+    """A copy of an object with some attributes changed, made without its constructor.
+
+    `dataclasses.replace` and the constructors of PyTorch's modules check and convert what is known to be
+    right, which costs several times as much. The attributes themselves are not copied.
+
+    >>> class Size:
+    ...     def __init__(self, rows, columns):
+    ...         self.rows, self.columns = int(rows), int(columns)
+    >>> vars(copied(Size(2, 3), columns=4))
+    {'rows': 2, 'columns': 4}
+    """
+    other = object.__new__(type(value))
+    other.__dict__.update(value.__dict__, **changes)
+    return other
