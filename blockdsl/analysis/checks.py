@@ -10,8 +10,8 @@ from blockdsl.analysis.summary import Summary, summarise
 from blockdsl.diagnostics import Errors, Mark, error
 from blockdsl.lowering import Program
 from blockdsl.ops import Shape
-from blockdsl.passes.trees import walk
 from blockdsl.syntax import tree as nodes
+from blockdsl.syntax.traversal import walk
 
 COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
     "==": operator.eq,

@@ -8,27 +8,21 @@ decided differently does the block become two.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields, is_dataclass, replace
-from typing import Any
+from dataclasses import replace
+from typing import Any, TypeVar
 
 from blockdsl.lowering import Program
 from blockdsl.lowering.values import Function, Kind, Trace, place
 from blockdsl.ops import Shape
-from blockdsl.passes.trees import (
-    bare,
-    chain,
-    grouped,
-    inline,
-    is_choice,
-    is_identity,
-    literal,
-    path,
-    substitute,
-)
+from blockdsl.passes.trees import chain, grouped, inline, literal, path, substitute
 from blockdsl.passes.variants import Definition, Variants
 from blockdsl.source import Source, Span
 from blockdsl.syntax import tree as nodes
+from blockdsl.syntax.forms import bare, is_choice, is_identity
 from blockdsl.syntax.printer import format_expr
+from blockdsl.syntax.traversal import Rewriter, map_children
+
+_N = TypeVar("_N", bound=nodes.Node)
 
 
 def freeze(
@@ -109,7 +103,7 @@ class _Freezer:
                 case nodes.Let(value=value) if self.variants.names_open(value, trace):
                     continue
                 case _:
-                    statement = self.rebuild(statement, trace)
+                    statement = _FrameRewriter(self, trace).rewrite(statement)
             kept.append(statement)
         return replace(self.program.file, statements=self.variants.woven_into(kept), comments=())
 
@@ -144,111 +138,152 @@ class _Freezer:
             return nodes.Bool(value.span, False)
         return chosen[0] if len(chosen) == 1 else nodes.Sum(value.span, tuple(chosen))
 
-    # --- expressions
-
-    def rebuild(self, node: Any, trace: Trace) -> Any:
-        """The node with its parts frozen."""
-        if isinstance(node, tuple):
-            return tuple(self.rebuild(item, trace) for item in node)
-        if isinstance(node, nodes.Expr):
-            return self.expr(node, trace)
-        if not is_dataclass(node) or isinstance(node, Span | Source):
-            return node
-        changes = {
-            f.name: bare(self.rebuild(getattr(node, f.name), trace)) for f in fields(node) if f.name != "span"
-        }
-        return replace(node, **changes)  # type: ignore[type-var]
-
     def expr(self, expr: Any, trace: Trace) -> Any:
-        """An expression with its choices bound as the frame decided them."""
-        if not self.variants.is_open(expr, trace):
-            return expr
-        at = place(expr.span)
-        match expr:
-            case nodes.Choice(options=options):
-                return grouped(self.expr(options[int(trace.choices.get(at, 0))], trace))
-            case nodes.Optional(body=body):
-                chosen = trace.choices.get(at, 1) == 0
-                return grouped(self.expr(body, trace)) if chosen else path(expr.span, "ID")
-            case nodes.RangeChoice(first=first):
-                return literal(expr.span, trace.choices[at]) if at in trace.choices else first
-            case nodes.If(condition=condition, then=then, otherwise=otherwise) if at in trace.branches:
-                taken, other = (then, otherwise) if trace.branches[at] else (otherwise, then)
-                if is_choice(bare(condition)) or self.variants.is_open(other, trace):
-                    return grouped(self.expr(taken, trace))
-            case nodes.Product() | nodes.For() if at in trace.rounds:
-                return chain(expr.span, self._rounds(expr, trace))
-            case nodes.ListOf(items=items):
-                return replace(expr, items=tuple(i for item in items for i in self._item(item, trace)))
-            case nodes.Chain(parts=parts) if self._kind(expr, trace) is not Kind.DATA:
-                return chain(expr.span, [self.expr(part, trace) for part in parts])
-            case nodes.Label(name=name) if trace in self.single:
-                return replace(self._parts(expr, trace), name=trace.labels.get(at, name))
-            case nodes.Call() if local := self.variants.local(expr, trace):
-                return self._written_out(expr, *local, trace)
-            case nodes.Call() | nodes.Path() if called := self.variants.called(expr, trace):
-                name, arguments = called
-                if isinstance(expr, nodes.Path):
-                    return path(expr.span, name)
-                return replace(expr, name=name, args=self.rebuild(arguments, trace))
-            case nodes.Call() | nodes.Path() if self.variants.never_called(expr, trace):
-                return path(expr.span, "ID")
-        return self._parts(expr, trace)
+        """An expression with its choices bound as a frame decided them."""
+        return _FrameRewriter(self, trace).rewrite(expr)
 
-    def _written_out(self, call: nodes.Call, function: Function, frame: Trace, trace: Trace) -> nodes.Expr:
+
+class _FrameRewriter(Rewriter):
+    """Binds the choices of expressions as one frame decided them."""
+
+    def __init__(self, freezer: _Freezer, trace: Trace) -> None:
+        self.freezer, self.trace = freezer, trace
+        self.variants = freezer.variants
+
+    def rewrite(self, node: nodes.Node) -> Any:
+        """The node with its choices bound; an expression without any stays the same object."""
+        if isinstance(node, nodes.Expr) and not self.variants.is_open(node, self.trace):
+            return node
+        return super().rewrite(node)
+
+    def rewrite_children(self, node: _N) -> _N:
+        """The node with its children rewritten, each without brackets where it stands alone."""
+        if isinstance(node, nodes.Expr) and not isinstance(node, nodes.Group):
+            return map_children(node, self.rewrite)
+        return map_children(node, lambda child: bare(self.rewrite(child)))
+
+    # --- choices
+
+    def rewrite_choice(self, expr: nodes.Choice) -> Any:
+        """The option that was taken."""
+        return self._grouped(expr.options[int(self.trace.choices.get(place(expr.span), 0))])
+
+    def rewrite_optional(self, expr: nodes.Optional) -> nodes.Expr:
+        """What is optional, or the identity."""
+        chosen = self.trace.choices.get(place(expr.span), 1) == 0
+        return self._grouped(expr.body) if chosen else path(expr.span, "ID")
+
+    def rewrite_range_choice(self, expr: nodes.RangeChoice) -> Any:
+        """The number that was taken."""
+        at = place(expr.span)
+        return literal(expr.span, self.trace.choices[at]) if at in self.trace.choices else expr.first
+
+    def rewrite_if(self, expr: nodes.If) -> Any:
+        """The branch that was taken, where the condition or the other branch is open."""
+        if (taken := self.trace.branches.get(place(expr.span))) is not None:
+            branch, other = (expr.then, expr.otherwise) if taken else (expr.otherwise, expr.then)
+            if is_choice(bare(expr.condition)) or self.variants.is_open(other, self.trace):
+                return self._grouped(branch)
+        return self.rewrite_children(expr)
+
+    def _grouped(self, expr: nodes.Expr) -> Any:
+        return grouped(self.rewrite(expr))
+
+    # --- calls
+
+    def rewrite_call(self, call: nodes.Call) -> Any:
+        """The call of the block or function that came of what was decided in it."""
+        if local := self.variants.local(call, self.trace):
+            return self._written_out(call, *local)
+        if called := self.variants.called(call, self.trace):
+            name, arguments = called
+            return self.rewrite_children(replace(call, name=name, args=arguments))
+        if self.variants.never_called(call, self.trace):
+            return path(call.span, "ID")
+        return self.rewrite_children(call)
+
+    def rewrite_path(self, expr: nodes.Path) -> nodes.Path:
+        """As `rewrite_call`, for a name without arguments."""
+        if called := self.variants.called(expr, self.trace):
+            return path(expr.span, called[0])
+        if self.variants.never_called(expr, self.trace):
+            return path(expr.span, "ID")
+        return self.rewrite_children(expr)
+
+    def _written_out(self, call: nodes.Call, function: Function, frame: Trace) -> nodes.Expr:
         """What a function inside a block yielded, in place of its call."""
-        given = self.variants.arguments(call, function, trace)
+        given = self.variants.arguments(call, function, self.trace)
+        inside = _FrameRewriter(self.freezer, frame)
         values: dict[str, Any] = {}
         for param in function.let.params or ():
             if param.name in given:
-                values[param.name] = bare(self.expr(given[param.name], trace))
+                values[param.name] = bare(self.rewrite(given[param.name]))
             else:
-                values[param.name] = inline(bare(self.expr(param.default, frame)), values)
-        written: nodes.Expr = grouped(inline(bare(self.expr(function.let.value, frame)), values))
+                assert param.default is not None, "the file was lowered"
+                values[param.name] = inline(bare(inside.rewrite(param.default)), values)
+        written: nodes.Expr = grouped(inline(bare(inside.rewrite(function.let.value)), values))
         return written
 
-    def _kind(self, expr: nodes.Expr, trace: Trace) -> Kind:
-        return self.program.lowering.kind(expr, self.program.context.but(scope=trace.scope))
+    def rewrite_label(self, expr: nodes.Label) -> nodes.Label:
+        """A label, which has the name of its instance in a round that is written out."""
+        made = self.rewrite_children(expr)
+        if self.trace not in self.freezer.single:
+            return made
+        return replace(made, name=self.trace.labels.get(place(expr.span), expr.name))
 
-    def _parts(self, expr: Any, trace: Trace) -> Any:
-        """The same kind of expression with its parts frozen."""
-        changes = {
-            f.name: self.rebuild(getattr(expr, f.name), trace) for f in fields(expr) if f.name != "span"
-        }
-        if isinstance(expr, nodes.Group):
-            changes = {name: bare(value) for name, value in changes.items()}
-        return replace(expr, **changes)
+    # --- chains, lists and repetitions
 
-    def _item(self, item: Any, trace: Trace) -> list[Any]:
-        """An item of a list or bundle; a comprehension may become several."""
-        if (
-            isinstance(item, nodes.For)
-            and place(item.span) in trace.rounds
-            and self.variants.is_open(item, trace)
-        ):
-            return [bare(part) for part in self._rounds(item, trace, joined=False)]
-        return [bare(self.expr(item, trace))]
+    def rewrite_chain(self, expr: nodes.Chain) -> Any:
+        """Networks one after the other, or a difference of numbers."""
+        if self._kind(expr) is Kind.DATA:
+            return self.rewrite_children(expr)
+        return chain(expr.span, [self.rewrite(part) for part in expr.parts])
 
-    # --- repetitions
+    def _kind(self, expr: nodes.Expr) -> Kind:
+        program = self.freezer.program
+        return program.lowering.kind(expr, program.context.but(scope=self.trace.scope))
 
-    def _rounds(self, expr: nodes.Product | nodes.For, trace: Trace, joined: bool = True) -> list[Any]:
+    def rewrite_list_of(self, expr: nodes.ListOf) -> nodes.ListOf:
+        """A list or a bundle; a comprehension in it may become several items."""
+        return map_children(expr, self._item)
+
+    def _item(self, item: nodes.Node) -> Any:
+        went_round = place(item.span) in self.trace.rounds
+        if isinstance(item, nodes.For) and went_round and self.variants.is_open(item, self.trace):
+            return tuple(map(bare, self._rounds(item, joined=False)))
+        return bare(self.rewrite(item))
+
+    def rewrite_product(self, expr: nodes.Product) -> Any:
+        """A repetition, or a product of numbers or tensors."""
+        return self._repetition(expr)
+
+    def rewrite_for(self, expr: nodes.For) -> Any:
+        """A loop."""
+        return self._repetition(expr)
+
+    def _repetition(self, expr: nodes.Product | nodes.For) -> Any:
+        if place(expr.span) not in self.trace.rounds:
+            return self.rewrite_children(expr)
+        return chain(expr.span, self._rounds(expr))
+
+    def _rounds(self, expr: nodes.Product | nodes.For, joined: bool = True) -> list[Any]:
         """A repetition: kept where its rounds are alike, written out where they are not.
 
         Neighbours that are alike are `joined` as `A*2`.
         """
-        rounds = trace.rounds[place(expr.span)]
+        rounds = self.trace.rounds[place(expr.span)]
         body = expr.body if isinstance(expr, nodes.For) else _repeated(expr)
-        texts = [format_expr(self.expr(body, frame)) for frame, _ in rounds]
+        texts = [format_expr(self.freezer.expr(body, frame)) for frame, _ in rounds]
         if not texts:
             return []
         if len(set(texts)) == 1 and (len(texts) > 1 or isinstance(expr, nodes.For)):
-            return [self._kept(expr, body, trace, rounds[0][0])]
+            return [self._kept(expr, body, rounds[0][0])]
         written = []
         for start, end in _runs(texts) if joined and isinstance(expr, nodes.Product) else _each(texts):
             frame, value = rounds[start]
             if end - start == 1:
-                self.single.add(frame)
-            part = self.expr(body, frame)
+                self.freezer.single.add(frame)
+            part = self.freezer.expr(body, frame)
             if isinstance(expr, nodes.For):
                 part = substitute(part, expr.variable, value)
             times = literal(expr.span, end - start)
@@ -256,12 +291,12 @@ class _Freezer:
             written.append(part if end - start == 1 else nodes.Product(expr.span, (part, times)))
         return written
 
-    def _kept(self, expr: nodes.Product | nodes.For, body: Any, trace: Trace, frame: Trace) -> Any:
-        frozen = self.expr(body, frame)
+    def _kept(self, expr: nodes.Product | nodes.For, body: nodes.Expr, frame: Trace) -> nodes.Expr:
+        frozen = self.freezer.expr(body, frame)
         if isinstance(expr, nodes.Product):
-            times = bare(self.expr(expr.parts[-1], trace))
+            times = bare(self.rewrite(expr.parts[-1]))
             return replace(expr, parts=(grouped(frozen), grouped(times)))
-        first, last = self.expr(expr.first, trace), expr.last and self.expr(expr.last, trace)
+        first, last = self.rewrite(expr.first), expr.last and self.rewrite(expr.last)
         return replace(expr, body=bare(frozen), first=first, last=last)
 
 

@@ -1,50 +1,21 @@
-"""Small tools for syntax trees: going through them, and making new nodes."""
+"""Making new syntax nodes: words, chains, data as it is written, names replaced by what they stand for."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import fields, replace
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
-from blockdsl.diagnostics import error
+from blockdsl.diagnostics import ArchError, error
 from blockdsl.lowering.values import Evaluated
 from blockdsl.source import Span
 from blockdsl.syntax import tree as nodes
+from blockdsl.syntax.forms import bare, is_identity, name_of
+from blockdsl.syntax.traversal import Rewriter, walk
 
 _COMPOSITE = (
     nodes.Chain, nodes.Sum, nodes.Concat, nodes.Product, nodes.Binary, nodes.Unary, nodes.If, nodes.Label,
 )  # fmt: skip
-
-
-def walk(node: Any) -> Iterator[nodes.Node]:
-    """A syntax node and all nodes below it."""
-    waiting = [node]
-    while waiting:
-        item = waiting.pop()
-        if isinstance(item, tuple):
-            waiting += item
-        elif isinstance(item, nodes.Node):
-            yield item
-            waiting += [getattr(item, f.name) for f in fields(item) if f.name != "span"]
-
-
-def is_choice(node: object) -> bool:
-    """Whether a node is a choice itself."""
-    return isinstance(node, nodes.Choice | nodes.RangeChoice | nodes.Optional)
-
-
-def has_choice(node: Any) -> bool:
-    """Whether a choice is written anywhere in a syntax node."""
-    return any(is_choice(n) for n in walk(node))
-
-
-def name_of(node: object) -> str:
-    """The name that a call or a lone word uses; nothing for other nodes."""
-    if isinstance(node, nodes.Call):
-        return node.name
-    if isinstance(node, nodes.Path) and len(node.steps) == 1 and node.steps[0].index is None:
-        return node.steps[0].name
-    return ""
 
 
 def path(span: Span, name: str) -> nodes.Path:
@@ -52,21 +23,9 @@ def path(span: Span, name: str) -> nodes.Path:
     return nodes.Path(span, (nodes.Step(span, name),))
 
 
-def is_identity(expr: object) -> bool:
-    """Whether an expression is `ID`."""
-    return isinstance(expr, nodes.Path) and name_of(expr) == "ID"
-
-
 def grouped(expr: Any) -> Any:
     """In brackets, where it could need them."""
     return nodes.Group(expr.span, expr) if isinstance(expr, _COMPOSITE) else expr
-
-
-def bare(value: Any) -> Any:
-    """Without the brackets that nothing needs."""
-    while isinstance(value, nodes.Group):
-        value = value.body
-    return value
 
 
 def chain(span: Span, parts: list[Any]) -> Any:
@@ -100,22 +59,11 @@ def inline(node: Any, values: Mapping[str, Any]) -> Any:
     """The node with names replaced by expressions.
 
     Raises:
-        ArchError: an item of a name is taken, or a loop's variable has the name of something in a value.
+        ArchError: an item of a name is taken that is not written as such, or a loop's variable has the
+            name of something in a value.
     """
-    if isinstance(node, tuple):
-        return tuple(inline(item, values) for item in node)
-    if isinstance(node, nodes.Path) and name_of(node) in values:
-        return grouped(values[name_of(node)])
-    clash = isinstance(node, nodes.Path) and node.steps[0].name in values
-    if isinstance(node, nodes.For):
-        clash = any(name_of(n) == node.variable for value in values.values() for n in walk(value))
-        values = {name: value for name, value in values.items() if name != node.variable}
-    if clash:
-        raise error("freeze", f"cannot write out the call that yields {node.span.text}", node.span)
-    if not isinstance(node, nodes.Node):
-        return node
-    changes = {f.name: inline(getattr(node, f.name), values) for f in fields(node) if f.name != "span"}
-    return replace(node, **changes)
+    expressions = {name: lambda _, value=value: value for name, value in values.items()}
+    return _Substitution(expressions, "the call that yields").rewrite(node)
 
 
 def substitute(node: Any, name: str, value: Evaluated) -> Any:
@@ -124,21 +72,41 @@ def substitute(node: Any, name: str, value: Evaluated) -> Any:
     Raises:
         ArchError: an item of the value is taken whose index is no plain number.
     """
-    if isinstance(node, tuple):
-        return tuple(substitute(item, name, value) for item in node)
-    if isinstance(node, nodes.Path) and name_of(node) == name:
-        return literal(node.span, value)
-    if isinstance(node, nodes.Path) and node.steps[0].name == name and isinstance(value, tuple):
-        index = node.steps[0].index
-        if not isinstance(index, nodes.Number):
-            raise error("freeze", f"cannot write out the rounds that take {node.span.text}", node.span)
-        return literal(node.span, value[int(index.value) - 1])
-    if isinstance(node, nodes.For) and node.variable == name:
-        outside = {key: substitute(getattr(node, key), name, value) for key in ("first", "last")}
-        return replace(node, **outside)
-    if not isinstance(node, nodes.Node):
-        return node
-    changes = {
-        f.name: substitute(getattr(node, f.name), name, value) for f in fields(node) if f.name != "span"
-    }
-    return replace(node, **changes)
+    return _Substitution({name: lambda span: literal(span, value)}, "the rounds that take").rewrite(node)
+
+
+class _Substitution(Rewriter):
+    """Replaces names by expressions, but not where a loop gives them another meaning.
+
+    `values` yield the expression for a place, `what` says what cannot be written out where this fails.
+    """
+
+    def __init__(self, values: Mapping[str, Callable[[Span], Any]], what: str) -> None:
+        self.values, self.what = values, what
+
+    def rewrite_path(self, path: nodes.Path) -> Any:
+        """The value of a name, or its item."""
+        step = path.steps[0]
+        if step.name not in self.values:
+            return self.rewrite_children(path)
+        value = self.values[step.name](path.span)
+        if name_of(path):
+            return grouped(value)
+        items = value.items if isinstance(value, nodes.ListOf) and len(path.steps) == 1 else ()
+        is_plain = not any(isinstance(item, nodes.For) for item in items)
+        if is_plain and isinstance(step.index, nodes.Number) and 1 <= step.index.value <= len(items):
+            return grouped(items[int(step.index.value) - 1])
+        raise self._refused(path)
+
+    def rewrite_for(self, loop: nodes.For) -> nodes.For:
+        """A loop, whose variable is a name of its own in the body."""
+        inner = {name: value for name, value in self.values.items() if name != loop.variable}
+        if any(name_of(n) == loop.variable for value in inner.values() for n in walk(value(loop.span))):
+            raise self._refused(loop)
+        body = _Substitution(inner, self.what).rewrite(loop.body)
+        first, last = self.rewrite(loop.first), loop.last and self.rewrite(loop.last)
+        same = body is loop.body and first is loop.first and last is loop.last
+        return loop if same else replace(loop, body=body, first=first, last=last)
+
+    def _refused(self, node: nodes.Node) -> ArchError:
+        return error("freeze", f"cannot write out {self.what} {node.span.text}", node.span)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 from blockdsl.lowering import Program
 from blockdsl.lowering.binding import assign
 from blockdsl.lowering.values import BlockValue, Function, Place, Trace, place
-from blockdsl.passes.trees import bare, has_choice, name_of, walk
 from blockdsl.syntax import tree as nodes
+from blockdsl.syntax.forms import bare, has_choice, name_of
 from blockdsl.syntax.printer import format_expr
+from blockdsl.syntax.traversal import walk
 
 Definition = nodes.Block | nodes.Let
 
@@ -35,15 +35,15 @@ class Variants:
 
     # --- what is open
 
-    def is_open(self, expr: Any, trace: Trace) -> bool:
+    def is_open(self, expr: nodes.Node, trace: Trace) -> bool:
         """Whether a choice is made in an expression, or in what it calls in this frame."""
         for node in walk(expr):
             at = place(node.span)
             if isinstance(node, nodes.Choice | nodes.RangeChoice | nodes.Optional):
                 return True
             if isinstance(node, nodes.For | nodes.Product) and at in trace.rounds:
-                body = node.body if isinstance(node, nodes.For) else node.parts
-                if any(self.is_open(body, frame) for frame, _ in trace.rounds[at]):
+                parts = (node.body,) if isinstance(node, nodes.For) else node.parts
+                if any(self.is_open(part, frame) for frame, _ in trace.rounds[at] for part in parts):
                     return True
             value = trace.scope.find(name_of(node)) if name_of(node) else None
             if isinstance(value, BlockValue | Function):

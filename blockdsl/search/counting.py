@@ -13,10 +13,10 @@ import networkx as nx
 
 from blockdsl.diagnostics import ArchError
 from blockdsl.lowering import ChoicePoint, FloatRange, Options
-from blockdsl.passes.trees import walk
 from blockdsl.search.domains import Domain, EndlessError, Value, first_value, size, value_at
 from blockdsl.search.space import Space
 from blockdsl.syntax import tree as nodes
+from blockdsl.syntax.traversal import walk
 
 Key = tuple[str, Domain]
 """A choice by its path and what is open there: under another choice the same path may hold another."""

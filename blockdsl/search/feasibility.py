@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from blockdsl.diagnostics import error
-from blockdsl.passes.trees import name_of, walk
 from blockdsl.search.counting import count
 from blockdsl.search.space import Candidate, Space
 from blockdsl.search.survey import Survey, survey, text_of
 from blockdsl.syntax import tree as nodes
+from blockdsl.syntax.forms import name_of
+from blockdsl.syntax.traversal import walk
 
 DRAWS, SECONDS = 2_000, 6.0
 WHOLE = 500

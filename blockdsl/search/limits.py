@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from blockdsl.passes.trees import name_of, walk
 from blockdsl.search.objectives import CALLED, TRAINED, Objective, called
 from blockdsl.search.space import Candidate, Space, is_static
 from blockdsl.search.survey import text_of
 from blockdsl.syntax import tree as nodes
+from blockdsl.syntax.forms import name_of
+from blockdsl.syntax.traversal import walk
 
 
 def wanted(space: Space, objectives: Sequence[Objective]) -> tuple[Objective, ...]:

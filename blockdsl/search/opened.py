@@ -14,12 +14,13 @@ from blockdsl.lowering.values import Place, place
 from blockdsl.ops import Shape
 from blockdsl.passes.opening import Opened, Opening, open_choices, refuse_space
 from blockdsl.passes.relocate import relocate
-from blockdsl.passes.trees import is_choice, walk
 from blockdsl.search.counting import in_words
 from blockdsl.search.space import Candidate, Space
 from blockdsl.source import Source
+from blockdsl.syntax.forms import is_choice
 from blockdsl.syntax.parser import parse
 from blockdsl.syntax.printer import format_file
+from blockdsl.syntax.traversal import walk
 
 DRAWS = 24
 """Networks that are drawn to see whether what was opened goes together."""

@@ -15,12 +15,12 @@ from blockdsl.analysis.checks import figures
 from blockdsl.diagnostics import ArchError, did_you_mean, error
 from blockdsl.lowering import ChoicePoint, Program, lower
 from blockdsl.ops import Shape
-from blockdsl.passes.trees import walk
 from blockdsl.resources import find_source
 from blockdsl.search.domains import Domain, Value, draw, first_value, size, value_at, values
 from blockdsl.source import Source
 from blockdsl.syntax import tree as nodes
 from blockdsl.syntax.parser import parse
+from blockdsl.syntax.traversal import walk
 
 Assignment = dict[str, Value]
 

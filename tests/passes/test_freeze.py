@@ -12,12 +12,12 @@ from blockdsl.analysis.canonical import canonical_hash
 from blockdsl.diagnostics import ArchError
 from blockdsl.lowering import Program, lower
 from blockdsl.passes.freeze import freeze
-from blockdsl.passes.trees import has_choice
 from blockdsl.resources import find_source, names
 from blockdsl.search import frozen as checked
 from blockdsl.search.frozen import frozen_program, frozen_text
 from blockdsl.search.space import Candidate, Space
 from blockdsl.source import Source
+from blockdsl.syntax.forms import has_choice
 from blockdsl.syntax.parser import parse
 from blockdsl.syntax.printer import format_file
 from tests.search.random_spaces import random_space

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 from blockdsl.diagnostics import error
 from blockdsl.passes.opening.ranges import Values
-from blockdsl.passes.trees import is_choice, walk
 from blockdsl.syntax import tree as nodes
+from blockdsl.syntax.forms import is_choice
+from blockdsl.syntax.traversal import walk
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,8 @@ def refuse_space(file: nodes.File) -> None:
     """
     open_already = [n for n in walk(file) if is_choice(n) or isinstance(n, nodes.Search)]
     if open_already:
+        first = min(open_already, key=lambda node: node.span.end)
         raise error(
-            "open", f"{file.span.source.name} is a space already", open_already[-1].span,
+            "open", f"{file.span.source.name} is a space already", first.span,
             help="open a network, or write more choices by hand",
         )  # fmt: skip

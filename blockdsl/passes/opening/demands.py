@@ -8,8 +8,9 @@ from enum import Enum
 
 from blockdsl.lowering import arithmetic
 from blockdsl.passes.opening.names import Bound, Defined, Names, Opaque, Thunk
-from blockdsl.passes.trees import bare, name_of, walk
 from blockdsl.syntax import tree as nodes
+from blockdsl.syntax.forms import bare, name_of
+from blockdsl.syntax.traversal import walk
 
 MAX_STEPS = 60
 """Calls inside calls that a number is followed through."""

@@ -8,10 +8,11 @@ from blockdsl.diagnostics import error
 from blockdsl.passes.opening.edits import Edits
 from blockdsl.passes.opening.lines import whole_line, with_comment
 from blockdsl.passes.opening.names import Defined, Names, Thunk, Unit, unit_of
-from blockdsl.passes.trees import has_choice, walk
 from blockdsl.source import Source, Span
 from blockdsl.syntax import tree as nodes
+from blockdsl.syntax.forms import has_choice
 from blockdsl.syntax.parser import parse
+from blockdsl.syntax.traversal import walk
 
 Statement = nodes.Block | nodes.Let | nodes.Param
 

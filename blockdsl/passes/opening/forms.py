@@ -5,8 +5,8 @@ from __future__ import annotations
 from blockdsl import ops
 from blockdsl.lowering import arithmetic
 from blockdsl.passes.opening.names import Defined, Names, Opaque, Thunk
-from blockdsl.passes.trees import bare, is_identity, name_of
 from blockdsl.syntax import tree as nodes
+from blockdsl.syntax.forms import bare, is_identity, name_of
 
 MAX_STEPS = 30
 """Names behind names that are followed."""

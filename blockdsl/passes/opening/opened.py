@@ -19,11 +19,12 @@ from blockdsl.passes.opening.ranges import Values
 from blockdsl.passes.opening.shortcuts import open_shortcuts
 from blockdsl.passes.opening.visits import Found, Kernel, Visitor
 from blockdsl.passes.opening.widths import Widths
-from blockdsl.passes.trees import bare, walk
 from blockdsl.source import Source, Span
 from blockdsl.syntax import tree as nodes
+from blockdsl.syntax.forms import bare
 from blockdsl.syntax.parser import parse
 from blockdsl.syntax.printer import format_file
+from blockdsl.syntax.traversal import walk
 
 _NONE = {
     "width": "no number of channels or features is written but that of the outputs",

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 from blockdsl.diagnostics import ArchError, error
 from blockdsl.lowering import FloatRange
-from blockdsl.passes.trees import bare
 from blockdsl.rounding import exact
 from blockdsl.source import Source
 from blockdsl.syntax import tree as nodes
+from blockdsl.syntax.forms import bare
 from blockdsl.syntax.parser import parse
 
 Number = int | float

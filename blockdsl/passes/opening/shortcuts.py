@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from blockdsl.passes.opening.edits import Edits
 from blockdsl.passes.opening.visits import Found, Shortcut
-from blockdsl.passes.trees import bare
 from blockdsl.syntax import tree as nodes
+from blockdsl.syntax.forms import bare
 
 MAX_TWICE = 24
 """A branch of so few characters is written twice; a longer one gets a name."""

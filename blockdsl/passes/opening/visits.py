@@ -12,9 +12,10 @@ from blockdsl.passes.opening.demands import Demands, Role, Site, is_closed
 from blockdsl.passes.opening.forms import definition, is_net, may_be_identity
 from blockdsl.passes.opening.names import Defined, Names, Opaque, Thunk, Unit
 from blockdsl.passes.opening.outputs import Chain, output_layers
-from blockdsl.passes.trees import bare, name_of, walk
 from blockdsl.source import Span
 from blockdsl.syntax import tree as nodes
+from blockdsl.syntax.forms import bare, name_of
+from blockdsl.syntax.traversal import walk
 
 MAX_DEPTH = 30
 """Calls inside calls that are gone into."""

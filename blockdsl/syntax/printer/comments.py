@@ -10,11 +10,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from blockdsl.source import Span
 from blockdsl.syntax import tree as nodes
+from blockdsl.syntax.traversal import children
 
 _BRACKETS = nodes.Call | nodes.ListOf | nodes.TupleOf | nodes.Choice | nodes.Group
 _OPERATORS = nodes.Chain | nodes.Sum | nodes.Concat | nodes.Product | nodes.Binary | nodes.If
@@ -22,16 +23,6 @@ _SECTIONS = nodes.File | nodes.Train | nodes.Search
 _VALUED = nodes.Block | nodes.Let | nodes.Setting | nodes.Check | nodes.Objective | nodes.Require
 _PLACES = nodes.Body | nodes.Net | _SECTIONS | _BRACKETS | _OPERATORS | _VALUED
 """Nodes between whose children comments have a place."""
-
-
-def children(node: nodes.Node) -> Iterator[nodes.Node]:
-    """The nodes directly inside a node, in the order they were written."""
-    for entry in fields(node):
-        value = getattr(node, entry.name)
-        if isinstance(value, nodes.Node):
-            yield value
-        elif isinstance(value, tuple):
-            yield from (item for item in value if isinstance(item, nodes.Node))
 
 
 class _Owners(NamedTuple):

@@ -9,7 +9,7 @@ from itertools import pairwise
 
 from blockdsl.source import Span
 from blockdsl.syntax import tree as nodes
-from blockdsl.syntax.printer.comments import Comments, attach, children
+from blockdsl.syntax.printer.comments import Comments, attach
 from blockdsl.syntax.printer.layout import (
     HARD,
     SOFT,
@@ -27,6 +27,7 @@ from blockdsl.syntax.printer.levels import OPERATORS, Level, is_negative, level
 from blockdsl.syntax.printer.numbers import number_text
 from blockdsl.syntax.printer.spacing import paddings
 from blockdsl.syntax.printer.written import behind, between, gaps, rows, spaced
+from blockdsl.syntax.traversal import children
 
 INDENT = 4
 _NARY = nodes.Chain | nodes.Sum | nodes.Concat
