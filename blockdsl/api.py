@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 from blockdsl.analysis import Summary, run_checks, summarise
 from blockdsl.diagnostics import error
+from blockdsl.formatting import shape_text
 from blockdsl.ir import Graph
 from blockdsl.lowering import Program, lower
 from blockdsl.ops import Shape
@@ -210,7 +211,7 @@ class Architecture:
 
     def __repr__(self) -> str:
         summary = self.summary()
-        shapes = "x".join(map(str, self.input_shape)), "x".join(map(str, self.output_shape))
+        shapes = shape_text(self.input_shape), shape_text(self.output_shape)
         name = f"{self.title}: " if self.title else ""
         return f"<{name}{shapes[0]} -> {shapes[1]}, {summary.params:,} parameters, {summary.macs:,} MACs>"
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from blockdsl.diagnostics import did_you_mean, error
+from blockdsl.formatting import rounded_text
 from blockdsl.frozen import FrozenDict
 from blockdsl.ops import Operation, Shape
-from blockdsl.rounding import rounded_text
 from blockdsl.source import Span
 
 if TYPE_CHECKING:
@@ -223,13 +223,15 @@ class Graph:
         """Shape of the network's output, without the batch axis."""
         return self.shape_of(self.output)
 
-    def point(self, name: str) -> Value:
+    def point(self, name: str, place: Span | None = None) -> Value:
         """The tensor that `conv1`, `stage[2].unit[1]` or `stage2.unit1` names; `stage` is the first one.
+
+        `place` is where the name stands in a file.
 
         Raises:
             ArchError: there is no such point.
         """
-        return self.points[find_path(name, self.points)]
+        return self.points[find_path(name, self.points, place=place)]
 
     def __len__(self) -> int:
         return len(self._layers)

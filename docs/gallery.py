@@ -11,9 +11,9 @@ import sys
 from pathlib import Path
 
 import blockdsl
+from blockdsl.formatting import count_text
 from blockdsl.render.scene import scene
 from blockdsl.render.view import view
-from blockdsl.render.words import short
 from blockdsl.resources import names
 
 PAGE = Path(__file__).with_name("gallery.md")
@@ -91,7 +91,7 @@ def section(name: str, *, large: bool) -> str:
     """A heading, the costs, the picture; a picture that is not large is shown on demand."""
     network = blockdsl.load(name)
     summary, meta = network.summary(), network.program.meta
-    facts = f"{meta.year or ''} · {short(summary.params)} parameters · {short(summary.macs)} MACs"
+    facts = f"{meta.year or ''} · {count_text(summary.params)} parameters · {count_text(summary.macs)} MACs"
     image = f'<img src="images/{name}.svg" alt="{network.title}">'
     head = f"### {network.title}\n\n`{name}` · {facts.removeprefix(' · ')}\n"
     if large:

@@ -13,6 +13,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from blockdsl.formatting import rounded
 from blockdsl.ops import Operation, all_operations
 from blockdsl.ops.values import Range
 from blockdsl.recipe import Recipe
@@ -109,7 +110,7 @@ def _default(value: object) -> str:
     if value is None:
         return "none"
     if isinstance(value, float):
-        return f"{value:.4g}"
+        return rounded(value)
     if isinstance(value, tuple) and len(value) == 2 and value[0] == value[1]:
         return str(value[0])
     return written(value)

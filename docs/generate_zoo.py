@@ -11,6 +11,7 @@ from pathlib import Path
 
 import blockdsl
 from blockdsl.api import Architecture
+from blockdsl.formatting import count_text, shape_text
 from blockdsl.resources import names
 
 PAGE = Path(__file__).with_name("zoo.md")
@@ -46,24 +47,16 @@ def page() -> str:
 def _row(name: str, network: Architecture) -> str:
     summary, meta = network.summary(), network.program.meta
     error = f"{meta.errors[0][0]:g} {meta.errors[0][1]}" if meta.errors else ""
-    shape = "x".join(map(str, network.input_shape))
+    shape = shape_text(network.input_shape)
     cells = [
         f"[`{name}`](../zoo/{name}.arch)",
         meta.title,
         shape,
-        _short(summary.params),
-        _short(summary.macs),
+        count_text(summary.params),
+        count_text(summary.macs),
         error,
     ]
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |\n"
-
-
-def _short(count: int) -> str:
-    """Three digits: 61.7 k, 25.6 M, 3.86 G."""
-    for unit, size in (("G", 10**9), ("M", 10**6), ("k", 10**3)):
-        if count >= 0.9995 * size:
-            return f"{count / size:#.3g}".rstrip(".") + f" {unit}"
-    return str(count)
 
 
 def _papers(networks: list[tuple[str, Architecture]]) -> list[str]:

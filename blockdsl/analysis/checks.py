@@ -8,6 +8,7 @@ from typing import Any
 
 from blockdsl.analysis.summary import Summary, summarise
 from blockdsl.diagnostics import Errors, Mark, error
+from blockdsl.formatting import shape_text
 from blockdsl.lowering import Program
 from blockdsl.ops import Shape
 from blockdsl.syntax import tree as nodes
@@ -143,5 +144,5 @@ def _shown(value: object) -> str:
     if isinstance(value, int):
         return f"{value:,}"
     if isinstance(value, tuple):
-        return "x".join(map(str, value))
+        return shape_text(value)
     return str(value)

@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from blockdsl.analysis.summary import Summary
-from blockdsl.analysis.table import bytes_text, field_text
+from blockdsl.analysis.table import field_text
+from blockdsl.formatting import bytes_text, rounded
 
 COSTS = ("network", "parameters", "MACs", "activations", "depth", "sees")
 METRICS = ("top-1", "top-5")
@@ -210,7 +211,7 @@ def _costs(one: Entry) -> tuple[str, ...]:
 
 
 def _percent(figure: Published | None) -> str:
-    return f"{figure.error:.4g} %" if figure else ""
+    return f"{rounded(figure.error)} %" if figure else ""
 
 
 def _words(columns: dict[str, Published]) -> str:

@@ -17,8 +17,8 @@ from blockdsl.analysis.alignment import (
 from blockdsl.analysis.canonical import canonical_hash
 from blockdsl.analysis.changes import MOST, Change, Delta, Frame, gathered
 from blockdsl.analysis.sides import Item, Side, names_of, says
-from blockdsl.analysis.table import shape_text
 from blockdsl.blocktree.tree import Block, Node
+from blockdsl.formatting import shape_text
 from blockdsl.ir import Graph, path_text
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from blockdsl.analysis.changes import MOST, Change, gathered, summed_up
 from blockdsl.analysis.summary import Summary
-from blockdsl.rounding import rounded_text
+from blockdsl.formatting import rounded_text
 
 _SIGNS = {"added": "+", "removed": "-", "changed": "~", "fed": ">", "rewired": "@"}
 

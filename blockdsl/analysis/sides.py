@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from blockdsl.analysis.changes import Delta
 from blockdsl.analysis.costs import Cost, costs_of
-from blockdsl.analysis.table import shape_text
 from blockdsl.blocktree.merge import merge
 from blockdsl.blocktree.tree import Block, Node, outside_inputs, tree
+from blockdsl.formatting import shape_text
 from blockdsl.ir import Graph, Layer, path_text
 
 Item = Block | Node

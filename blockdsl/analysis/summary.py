@@ -11,7 +11,8 @@ from blockdsl.analysis.costs import costs_of, depth
 from blockdsl.analysis.folding import LayerCost, Row, rows
 from blockdsl.analysis.memory import Memory, memory_of
 from blockdsl.analysis.receptive import Field, receptive_fields
-from blockdsl.analysis.table import HEADER, aligned, bytes_text, cells, field_text, html_row, shape_text
+from blockdsl.analysis.table import HEADER, aligned, cells, field_text, html_row
+from blockdsl.formatting import bytes_text, shape_text
 from blockdsl.ir import Graph
 from blockdsl.ops import Shape
 

@@ -7,17 +7,12 @@ from html import escape
 
 from blockdsl.analysis.folding import Row
 from blockdsl.analysis.receptive import input_extent
+from blockdsl.formatting import bytes_text, rounded_text, shape_text
 from blockdsl.ops import Shape
-from blockdsl.rounding import rounded_text
 
 HEADER = ("layer", "operation", "output", "parameters", "MACs", "memory")
 _DEEPEST = 16
 _UNITS = {1: "features", 2: "tokens", 3: "pixels"}
-
-
-def shape_text(shape: Shape) -> str:
-    """`96x55x55`."""
-    return "x".join(map(str, shape))
 
 
 def field_text(field: tuple[int, int] | None, input: Shape, *, of: bool = False) -> str:
@@ -46,18 +41,6 @@ def field_text(field: tuple[int, int] | None, input: Shape, *, of: bool = False)
 
 def _side_text(size: tuple[int, int], images: bool) -> str:
     return str(size[0]) if size[0] == size[1] or not images else shape_text(size)
-
-
-def bytes_text(count: int) -> str:
-    """`1.16 MB`: three digits, in powers of 1000."""
-    if count < 1000:
-        return f"{count} B"
-    size, units = count / 1000, ["kB", "MB", "GB", "TB", "PB"]
-    while size >= 999.5 and len(units) > 1:
-        size /= 1000
-        del units[0]
-    digits = 2 if size < 9.995 else 1 if size < 99.95 else 0
-    return f"{size:.{digits}f} {units[0]}"
 
 
 def cells(row: Row) -> tuple[str, ...]:

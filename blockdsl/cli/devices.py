@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from blockdsl.analysis.table import bytes_text
 from blockdsl.diagnostics import did_you_mean, error
+from blockdsl.formatting import bytes_text
 
 if TYPE_CHECKING:
     from blockdsl.analysis import Summary

@@ -11,9 +11,9 @@ from torch import Tensor, nn
 
 from blockdsl.codegen.tree import attributes
 from blockdsl.diagnostics import ArchError, error
+from blockdsl.formatting import shape_text
 from blockdsl.ir import Graph, Layer
 from blockdsl.ops import Shape
-from blockdsl.ops.geometry import show
 
 BATCH = 2
 """Two samples: one alone would hide a batch axis taken for another, and fails in some norms."""
@@ -120,7 +120,7 @@ def _shape(tensor: Tensor) -> Shape:
 
 
 def _size(shape: Shape) -> str:
-    return show(shape) or "a single number"
+    return shape_text(shape) or "a single number"
 
 
 def _tensors(shapes: dict[str, Shape]) -> str:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from blockdsl.diagnostics import Errors, already_told
+from blockdsl.formatting import exact
 from blockdsl.ir import Segment, path_text
 from blockdsl.lowering.choices import ChoicePoint, Chooser, FloatRange, IntRange, Options, refuse
 from blockdsl.lowering.context import Context, Naming
 from blockdsl.lowering.kinds import Kinds
 from blockdsl.lowering.values import place
-from blockdsl.rounding import exact
 from blockdsl.syntax import tree as nodes
 
 Number = int | float

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from math import prod
 
 from blockdsl.diagnostics import ArchError, Mark
+from blockdsl.formatting import shape_text
 from blockdsl.ir import Layer, Segment, Value
 from blockdsl.lowering.binding import assign
 from blockdsl.lowering.choices import Chooser
@@ -13,7 +14,6 @@ from blockdsl.lowering.context import Context
 from blockdsl.lowering.evaluate import Evaluator
 from blockdsl.lowering.values import UNKNOWN_TENSOR, Tensors
 from blockdsl.ops import Operation, OpError, Shape
-from blockdsl.ops.geometry import show
 from blockdsl.ops.infer import output_shapes
 from blockdsl.ops.shape import Flatten
 from blockdsl.source import Span
@@ -96,9 +96,9 @@ def _refused(
     Both sides of a join are marked. Where one of them is written elsewhere, the join is marked first.
     """
     if not refused.sides:
-        marks = [Mark(span), Mark(sides[0], show(shapes[0]))]
+        marks = [Mark(span), Mark(sides[0], shape_text(shapes[0]))]
     else:
-        marks = [Mark(sides[side], show(shapes[side])) for side in refused.sides]
+        marks = [Mark(sides[side], shape_text(shapes[side])) for side in refused.sides]
         if not all(_holds(context.within, mark.span) or _holds(span, mark.span) for mark in marks):
             marks.insert(0, Mark(span, "these are joined here"))
     return context.error("shape", refused.message, *marks, help=refused.help)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from blockdsl import ops
 from blockdsl.diagnostics import ArchError, already_told, did_you_mean
+from blockdsl.formatting import shape_text
 from blockdsl.ir import Graph
 from blockdsl.lowering import arithmetic
 from blockdsl.lowering.binding import signature, size_in_brackets
@@ -135,7 +136,7 @@ class Lookup(Deciding):
         shape = self.graph.shape_of(value.values[0])
         axes = _AXES.get(len(shape), "")
         if axis.name not in axes or axis.index is not None:
-            size = "x".join(map(str, shape))
+            size = shape_text(shape)
             raise context.error(
                 "value", f"a tensor of {size} has no .{axis.name}", axis.span,
                 help="it has " + ", ".join(f".{a}" for a in axes),

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from blockdsl.diagnostics import ArchError, Errors, error
-from blockdsl.ir import Graph, Value, find_path, verify
+from blockdsl.ir import Graph, Value, verify
 from blockdsl.lowering.choices import ChoicePoint, Chooser, refuse
 from blockdsl.lowering.context import Context, Naming
 from blockdsl.lowering.definitions import define
@@ -72,10 +72,10 @@ class Program:
         Raises:
             ArchError: there is no such point.
         """
-        points, name = self.graph.points, expr.span.text
+        name = expr.span.text
         if isinstance(expr, nodes.Path):
             name = ".".join(self._step(step) for step in expr.steps)
-        return points[find_path(name, points, place=expr.span)]
+        return self.graph.point(name, expr.span)
 
     def _step(self, step: nodes.Step) -> str:
         if step.index is None:

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Any
 
+from blockdsl.formatting import exact, rounded
 from blockdsl.ir import Value
-from blockdsl.rounding import exact, rounded
 from blockdsl.source import Span
 from blockdsl.syntax import tree as nodes
 

@@ -8,6 +8,7 @@ from itertools import accumulate
 from math import prod
 from typing import Any
 
+from blockdsl.formatting import shape_text
 from blockdsl.ops.core import SAVES_INPUT, Drawn, Operation, OpError, Reads, Shape, Window
 from blockdsl.ops.geometry import (
     brief,
@@ -18,7 +19,6 @@ from blockdsl.ops.geometry import (
     fit,
     image,
     same_pad,
-    show,
     slide,
     step,
 )
@@ -290,7 +290,7 @@ class TransposedConv(Operation):
         )
         if min(rows, columns) < 1:
             raise OpError(
-                f"{self.name} would leave nothing of its input of {show(tuple(size))}",
+                f"{self.name} would leave nothing of its input of {shape_text(tuple(size))}",
                 argument="pad",
                 help="pad less: a transposed convolution takes the pad away from its output",
             )

@@ -13,9 +13,9 @@ from fractions import Fraction
 from math import prod
 from typing import Any, ClassVar, NamedTuple, get_type_hints
 
+from blockdsl.formatting import exact, shape_text
 from blockdsl.ops.spec import ModuleSpec
 from blockdsl.ops.values import PAIRS, converter_of
-from blockdsl.rounding import exact
 
 Shape = tuple[int, ...]
 
@@ -251,7 +251,7 @@ def _shown(argument: Argument, value: object) -> str:
         return _word(value)
     if value and isinstance(value[0], int) and _says(argument, value[0], value):
         return str(value[0])
-    return "x".join(map(str, value)) if argument.convert in PAIRS else _word(value)
+    return shape_text(value) if argument.convert in PAIRS else _word(value)
 
 
 def _word(value: object) -> str:

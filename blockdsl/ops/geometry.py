@@ -6,22 +6,18 @@ from fractions import Fraction
 from math import ceil, floor
 from typing import Any
 
+from blockdsl.formatting import shape_text
 from blockdsl.ops.core import Operation, OpError, Reads, Shape, Window
 
 _NEARBY = 1000
 """How far from a wrong number of groups a right one is looked for."""
 
 
-def show(shape: Shape) -> str:
-    """`64x56x56`."""
-    return "x".join(map(str, shape))
-
-
 def describe(shape: Shape) -> str:
     """`an image of 64x56x56`, `a vector of 84 features`, `a sequence of 197x768`."""
     if len(shape) == 1:
         return f"a vector of {shape[0]} features"
-    return f"{'a sequence' if len(shape) == 2 else 'an image'} of {show(shape)}"
+    return f"{'a sequence' if len(shape) == 2 else 'an image'} of {shape_text(shape)}"
 
 
 def image(name: str, shape: Shape) -> tuple[int, int, int]:
@@ -109,9 +105,10 @@ def fit(name: str, size: tuple[int, int], window: tuple[int, int], pad: tuple[in
     """Refuse a window (its whole extent, dilation counted) that is larger than the padded input."""
     padded = (size[0] + 2 * pad[0], size[1] + 2 * pad[1])
     if window[0] > padded[0] or window[1] > padded[1]:
-        around = f" (padded to {show(padded)})" if any(pad) else ""
+        around = f" (padded to {shape_text(padded)})" if any(pad) else ""
         raise OpError(
-            f"the {show(window)} window of {name} is larger than its input of {show(size)}{around}",
+            f"the {shape_text(window)} window of {name} "
+            f"is larger than its input of {shape_text(size)}{around}",
             help="make the window smaller, pad more, or shrink the image less before it",
         )
 
@@ -120,7 +117,7 @@ def same_pad(name: str, stride: tuple[int, int]) -> None:
     """Refuse `pad=same` with a stride, as PyTorch does: frameworks disagree on what it would mean."""
     if stride != (1, 1):
         raise OpError(
-            f"pad=same of {name} keeps the size, so its stride must be 1, not {show(stride)}",
+            f"pad=same of {name} keeps the size, so its stride must be 1, not {shape_text(stride)}",
             argument="pad",
             help="give a number, pad=kernel//2, or an uneven pad: PAD([left,right,top,bottom]) before it",
         )

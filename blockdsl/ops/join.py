@@ -3,8 +3,9 @@
 
 from __future__ import annotations
 
+from blockdsl.formatting import shape_text
 from blockdsl.ops.core import SAVES_INPUT, SAVES_NOTHING, Operation, OpError, Shape, Window
-from blockdsl.ops.geometry import axis, channels, pointwise, show, tokens, with_channels
+from blockdsl.ops.geometry import axis, channels, pointwise, tokens, with_channels
 from blockdsl.ops.registry import operation
 from blockdsl.ops.spec import ModuleSpec
 from blockdsl.ops.values import Count, Probability
@@ -37,7 +38,7 @@ class _Elementwise(Operation):
         for index, other in enumerate(inputs[1:], 1):
             if other != first:
                 raise OpError(
-                    f"cannot {self.verb} {show(first)} and {show(other)}",
+                    f"cannot {self.verb} {shape_text(first)} and {shape_text(other)}",
                     sides=(0, index),
                     help=_project(first, other),
                 )
@@ -135,7 +136,7 @@ class Mul(Operation):
             )
             if not fits:
                 raise OpError(
-                    f"cannot multiply {show(result)} and {show(other)}",
+                    f"cannot multiply {shape_text(result)} and {shape_text(other)}",
                     sides=(0, index),
                     help=_gate(result, other),
                 )
@@ -157,7 +158,7 @@ def _gate(left: Shape, right: Shape) -> str:
         c = ranks[3][0]
         return f"a gate of an image is {c}x1x1: CONV({c},1) in place of FC({c}) after GAP"
     if ranks.keys() == {3}:
-        return f"a gate of {show(left)} is {left[0]}x1x1 or 1x{left[1]}x{left[2]}, or of the same shape"
+        return f"a gate of {shape_text(left)} is {left[0]}x1x1 or 1x{left[1]}x{left[2]}, or of the same shape"
     return "both sides need the same shape, or 1 on the axes where they differ"
 
 
@@ -177,7 +178,7 @@ class Cat(Operation):
         for index, other in enumerate(inputs[1:], 1):
             if len(other) != len(first) or with_channels(other, 1) != with_channels(first, 1):
                 raise OpError(
-                    f"cannot concatenate {show(first)} and {show(other)}",
+                    f"cannot concatenate {shape_text(first)} and {shape_text(other)}",
                     sides=(0, index),
                     help=_align(first, other),
                 )
@@ -199,7 +200,7 @@ def _align(left: Shape, right: Shape) -> str:
     if len(left) == 2:
         return "the sides need the same number of tokens"
     (rows, columns), (other_rows, other_columns) = left[1:], right[1:]
-    least = show((min(rows, other_rows), min(columns, other_columns)))
+    least = shape_text((min(rows, other_rows), min(columns, other_columns)))
     factor = max(rows // other_rows, other_rows // rows)
     if (
         factor > 1
@@ -222,7 +223,7 @@ class MatMul(Operation):
         (rows, inner), (other, columns) = _two(self.name, inputs)
         if inner != other:
             raise OpError(
-                f"cannot multiply the matrices {show(inputs[0])} and {show(inputs[1])}",
+                f"cannot multiply the matrices {shape_text(inputs[0])} and {shape_text(inputs[1])}",
                 sides=(0, 1),
                 help="the columns of the first are the rows of the second; TRANSPOSE one, or DOT",
             )
@@ -250,7 +251,7 @@ class Dot(Operation):
         (rows, left), (columns, right) = _two(self.name, inputs)
         if left != right:
             raise OpError(
-                f"cannot take dot products of {show(inputs[0])} and {show(inputs[1])}",
+                f"cannot take dot products of {shape_text(inputs[0])} and {shape_text(inputs[1])}",
                 sides=(0, 1),
                 help="both sides need tokens of the same number of features",
             )

@@ -5,9 +5,10 @@ from __future__ import annotations
 
 from math import prod
 
+from blockdsl.formatting import shape_text
 from blockdsl.ops.conv import Conv
 from blockdsl.ops.core import SAVES_INPUT, Drawn, Operation, OpError, Shape
-from blockdsl.ops.geometry import axis, channels, describe, divided, pointwise, show, with_channels
+from blockdsl.ops.geometry import axis, channels, describe, divided, pointwise, with_channels
 from blockdsl.ops.registry import operation
 from blockdsl.ops.spec import ModuleSpec
 from blockdsl.ops.values import Count
@@ -32,7 +33,7 @@ class FullyConnected(Operation):
     def shape(self, *inputs: Shape) -> Shape:
         if len(inputs[0]) > 2:
             raise OpError(
-                f"FC takes a vector or tokens, not an image of {show(inputs[0])}",
+                f"FC takes a vector or tokens, not an image of {shape_text(inputs[0])}",
                 help=f"FLATTEN before it, or CONV({self.features},1) to apply it at each position",
             )
         return with_channels(inputs[0], self.features)

@@ -7,6 +7,7 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import Any, ClassVar
 
+from blockdsl.formatting import shape_text
 from blockdsl.ops.core import SAVES_INPUT, SAVES_NOTHING, Operation, OpError, Saved, Shape, Window
 from blockdsl.ops.geometry import (
     brief,
@@ -17,7 +18,6 @@ from blockdsl.ops.geometry import (
     image,
     pointwise,
     pooled,
-    show,
     slide,
     slide_ceil,
     step,
@@ -58,9 +58,10 @@ class _Pooling(Operation):
         most = self.kernel[0] // 2, self.kernel[1] // 2
         if pad[0] > most[0] or pad[1] > most[1]:
             raise OpError(
-                f"{self.name} may pad at most half its {show(self.kernel)} window, not {show(pad)}",
+                f"{self.name} may pad at most half its {shape_text(self.kernel)} window, "
+                f"not {shape_text(pad)}",
                 argument="pad",
-                help=f"pad={show(most)} at most, or a window sees only padding",
+                help=f"pad={shape_text(most)} at most, or a window sees only padding",
             )
 
     def shape(self, *inputs: Shape) -> Shape:
@@ -84,8 +85,8 @@ class _Pooling(Operation):
             starts = range(-pad[axis], 0, self.step[axis])[: positions[axis]]
             if any(start % dilation[axis] >= size[axis] for start in starts):
                 raise OpError(
-                    f"a window of {self.name} sees only padding: with dilation={show(dilation)} it steps "
-                    f"over the input of {show(size)}",
+                    f"a window of {self.name} sees only padding: with dilation={shape_text(dilation)} "
+                    f"it steps over the input of {shape_text(size)}",
                     argument="dilation",
                     help="dilate less, or leave out the pad",
                 )

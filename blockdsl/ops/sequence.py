@@ -3,8 +3,9 @@
 
 from __future__ import annotations
 
+from blockdsl.formatting import shape_text
 from blockdsl.ops.core import SAVES_NOTHING, Operation, OpError, Shape, Window
-from blockdsl.ops.geometry import image, pointwise, show, tokens
+from blockdsl.ops.geometry import image, pointwise, tokens
 from blockdsl.ops.registry import operation
 from blockdsl.ops.spec import ModuleSpec
 from blockdsl.ops.values import Size, Whole
@@ -117,7 +118,7 @@ class Take(Operation):
         length, features = tokens(self.name, inputs[0])
         if not -length <= self.index < length:
             raise OpError(
-                f"TAKE({self.index}) finds no such token in {show(inputs[0])}",
+                f"TAKE({self.index}) finds no such token in {shape_text(inputs[0])}",
                 argument="index",
                 help=f"the tokens count from 0 to {length - 1}, or from -1 down from the end",
             )

@@ -6,8 +6,9 @@ from __future__ import annotations
 from math import prod
 from typing import Annotated
 
+from blockdsl.formatting import shape_text
 from blockdsl.ops.core import SAVES_NOTHING, Operation, OpError, Shape, Window
-from blockdsl.ops.geometry import axis, channels, divided, image, pointwise, show, with_channels
+from blockdsl.ops.geometry import axis, channels, divided, image, pointwise, with_channels
 from blockdsl.ops.registry import operation
 from blockdsl.ops.spec import ModuleSpec
 from blockdsl.ops.values import Count, Counts, Parts, one_of
@@ -82,7 +83,8 @@ class Reshape(Operation):
         have, want = prod(inputs[0]), prod(self.dims)
         if have != want:
             raise OpError(
-                f"RESHAPE cannot make {show(self.dims)} of {show(inputs[0])}: {want} numbers out of {have}",
+                f"RESHAPE cannot make {shape_text(self.dims)} of {shape_text(inputs[0])}: "
+                f"{want} numbers out of {have}",
                 argument="dims",
                 help=f"the product of the list must be {have}",
             )

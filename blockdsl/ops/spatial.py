@@ -5,8 +5,9 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
+from blockdsl.formatting import shape_text
 from blockdsl.ops.core import SAVES_NOTHING, Operation, OpError, Shape, Window
-from blockdsl.ops.geometry import brief, enlarging, image, resampled, show, step
+from blockdsl.ops.geometry import brief, enlarging, image, resampled, step
 from blockdsl.ops.registry import operation
 from blockdsl.ops.spec import ModuleSpec
 from blockdsl.ops.values import Count, Edges, Margin, Size, one_of
@@ -54,9 +55,9 @@ class Pad(Operation):
         spare = {"reflect": 1, "circular": 0}.get(self.mode)
         if spare is not None and (across > columns - spare or down > rows - spare):
             raise OpError(
-                f"PAD with mode={self.mode} cannot take {show((down, across))} from {rows}x{columns}",
+                f"PAD with mode={self.mode} cannot take {shape_text((down, across))} from {rows}x{columns}",
                 argument="pad",
-                help=f"{show((rows - spare, columns - spare))} at most, or mode=replicate",
+                help=f"{shape_text((rows - spare, columns - spare))} at most, or mode=replicate",
             )
         return c, rows + top + bottom, columns + left + right
 
@@ -95,9 +96,9 @@ class Crop(Operation):
         c, rows, columns = image(self.name, inputs[0])
         top, left = self.at or (0, 0)
         if top + self.size[0] > rows or left + self.size[1] > columns:
-            where = f" at {show(self.at)}" if self.at else ""
+            where = f" at {shape_text(self.at)}" if self.at else ""
             raise OpError(
-                f"CROP cannot cut {show(self.size)}{where} out of {rows}x{columns}",
+                f"CROP cannot cut {shape_text(self.size)}{where} out of {rows}x{columns}",
                 argument="size",
                 help=f"{max(rows - top, 0)}x{max(columns - left, 0)} at most",
             )

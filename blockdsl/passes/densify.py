@@ -12,10 +12,10 @@ from dataclasses import replace
 from math import prod
 
 from blockdsl.diagnostics import ArchError, error
+from blockdsl.formatting import shape_text
 from blockdsl.ir import Graph, Layer, Value, verify
 from blockdsl.ops import Operation, OpError, Shape
 from blockdsl.ops.core import window_is_known
-from blockdsl.ops.geometry import show
 from blockdsl.ops.shape import Flatten, Input
 
 _BY_ELEMENT = frozenset({"activation", "dropout", "scale", "join"})
@@ -42,7 +42,7 @@ class _Densifying:
 
     def __init__(self, old: Graph, size: Shape) -> None:
         if len(old.input_shape) != 3 or len(size) != 3 or size[0] != old.input_shape[0]:
-            shown = show(old.input_shape), show(size)
+            shown = shape_text(old.input_shape), shape_text(size)
             raise error(
                 "dense", f"a network on {shown[0]} cannot slide over {shown[1]}", old.layer(0).span,
                 help="it takes images, channels x rows x columns, of as many channels",

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 
 from blockdsl.analysis.compare import MEASURED, Entry
 from blockdsl.diagnostics import error
+from blockdsl.formatting import count_text
 from blockdsl.render.labels import Box, Label, Point, place
 from blockdsl.render.legend import EDGE, INK, TOP, Line, draw_legend, short, size_of
 from blockdsl.render.marks import OTHERS, SHAPES, Mark, families, marks_of, named, size_of_mark, steps
-from blockdsl.render.scales import Scale, scale_of, unit
+from blockdsl.render.scales import Scale, scale_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -83,7 +84,9 @@ def _draw_axes(axes: Axes, marks: list[Mark], metric: str, across: Scale, up: Sc
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_minor_locator(NullLocator())
         axis.set_minor_formatter(NullFormatter())
-    axes.set_xticks(across.ticks, [unit(tick * 1e9) if few else f"{tick:g}" for tick in across.ticks])
+    axes.set_xticks(
+        across.ticks, [count_text(tick * 1e9, zeros=False) if few else f"{tick:g}" for tick in across.ticks]
+    )
     axes.set_yticks(up.ticks, [f"{tick:g}" for tick in up.ticks])
     axes.set_xlabel(f"operations of one forward pass [{'' if few else 'G '}multiply-accumulates]")
     axes.set_ylabel(_accuracy(marks, metric), parse_math=False)
@@ -185,7 +188,7 @@ def _legend(marks: list[Mark]) -> list[Line]:
             words = protocol or "augmentation, or not told"
             lines.append(Line(words, shape, _GREY, size_of_mark(_LEGEND_MARK, shape)))
     lines.append(Line("parameters (inference)"))
-    lines += [Line(unit(number), "o", "#BBBBBB", size) for number, size in steps(entries)]
+    lines += [Line(count_text(number, zeros=False), "o", "#BBBBBB", size) for number, size in steps(entries)]
     return lines
 
 

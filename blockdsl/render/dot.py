@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING
 
-from blockdsl.analysis.table import bytes_text
 from blockdsl.blocktree.tree import Block, Cost, Node
+from blockdsl.formatting import bytes_text, count_text, rounded_text, shape_text
 from blockdsl.ops import Shape
 from blockdsl.render import palette
 from blockdsl.render.chains import Rows, is_chain, trunk
@@ -17,15 +17,7 @@ from blockdsl.render.palette import INK, LINE, QUIET
 from blockdsl.render.scene import Scene
 from blockdsl.render.titles import Corner, Corners, settled
 from blockdsl.render.view import View
-from blockdsl.render.words import (
-    Words,
-    block_arguments,
-    block_title,
-    node_words,
-    shape_text,
-    short,
-)
-from blockdsl.rounding import rounded_text
+from blockdsl.render.words import Words, block_arguments, block_title, node_words
 
 if TYPE_CHECKING:
     import pygraphviz
@@ -100,11 +92,11 @@ def totals(scene: Scene) -> str:
     if scene.choices:
         return f"a search space of {scene.choices} choice{'s' if scene.choices > 1 else ''}"
     running = sum(node.cost.macs for node in scene.root.nodes() if not node.training_only)
-    return f"{short(scene.root.cost.params)} parameters · {short(running)} MACs"
+    return f"{count_text(scene.root.cost.params)} parameters · {count_text(running)} MACs"
 
 
 def _figure(cost: int, by: str) -> str:
-    return bytes_text(cost) if by == "memory" else short(cost)
+    return bytes_text(cost) if by == "memory" else count_text(cost)
 
 
 class _Painter:
@@ -201,7 +193,7 @@ class _Painter:
         for source, shape, name in self.view.outputs:
             key = f"output {name}"
             head = f"<B>{escape(name)}</B> (training)" if name else "<B>output</B>"
-            label = f"<{head}<BR/>{shape_text(shape)}>"
+            label = f"<{head}<BR/>{shape_text(shape, '×')}>"
             self.graph.add_node(key, id=key, label=label, style="rounded", color=LINE, fontsize="11")
             self._arrow(source.name, key, {"style": "dashed"} if name else {"weight": "4"})
 
@@ -223,8 +215,8 @@ class _Painter:
     def _shape(self, shape: Shape) -> str:
         """A shape beside an arrow, on two lines where arrows lie flat."""
         if not self.right:
-            return f" {shape_text(shape)}"
-        lines = [str(shape[0]), *([shape_text(shape[1:])] if shape[1:] else [])]
+            return f" {shape_text(shape, '×')}"
+        lines = [str(shape[0]), *([shape_text(shape[1:], "×")] if shape[1:] else [])]
         return f'<{"<BR/>".join(lines)}<BR/><FONT POINT-SIZE="3"> </FONT>>'
 
 
@@ -241,6 +233,6 @@ def _facts(item: Block | Node) -> Iterator[str]:
         yield rounded_text(str(item.call))
     if isinstance(item, Node):
         yield "-".join(rounded_text(str(layer.operation)) for layer in item.layers)
-    yield f"output {shape_text(item.shape)}"
+    yield f"output {shape_text(item.shape, '×')}"
     cost = item.cost
     yield f"{cost.params:,} parameters, {cost.macs:,} MACs, {cost.memory:,} bytes"

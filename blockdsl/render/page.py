@@ -12,13 +12,13 @@ from typing import Any
 from blockdsl.analysis import receptive_fields
 from blockdsl.analysis.table import field_text
 from blockdsl.blocktree.tree import Block, Node
+from blockdsl.formatting import rounded_text, shape_text
 from blockdsl.lowering import Program
 from blockdsl.render import palette
 from blockdsl.render.dot import totals
 from blockdsl.render.scene import Edge
 from blockdsl.render.view import View
-from blockdsl.render.words import Words, block_arguments, block_title, node_words, shape_text
-from blockdsl.rounding import rounded_text
+from blockdsl.render.words import Words, block_arguments, block_title, node_words
 from blockdsl.source import Source, Span
 
 
@@ -76,7 +76,7 @@ class _Data:
             "boxes": self.boxes,
             "arrows": [self._arrow(edge) for edge in self.scene.edges],
             "outputs": [
-                [self.index[output.source], shape_text(output.shape), output.name]
+                [self.index[output.source], shape_text(output.shape, "×"), output.name]
                 for output in self.scene.outputs
             ],
             "open": sorted(self.index[block] for block in self.view.opened),
@@ -87,7 +87,7 @@ class _Data:
     def _arrow(self, edge: Edge) -> list[Any]:
         source, target = self.index[edge.source], self.index[edge.target]
         tensor = f"{edge.tensor.node}.{edge.tensor.port}"
-        return [source, target, shape_text(edge.shape), tensor, edge.input]
+        return [source, target, shape_text(edge.shape, "×"), tensor, edge.input]
 
     def _inside(self, block: Block, parent: int | None) -> None:
         several = Counter(item.path[-1].name for item in block.items if isinstance(item, Block) and item.path)
@@ -117,7 +117,7 @@ class _Data:
             "dark": palette.dark(kind),
             "line": line,
             "text": _text(item),
-            "shape": shape_text(last.shape),
+            "shape": shape_text(last.shape, "×"),
             "times": item.times,
             "instances": item.times * (1 if parent is None else self.boxes[parent]["instances"]),
             **item.cost._asdict(),

@@ -79,9 +79,3 @@ def _decades(low: float, high: float, length: float, apart: float) -> tuple[floa
 
 def _log(value: float) -> float:
     return math.log10(value)
-
-
-def unit(count: float) -> str:
-    """`200k`, `1.5M`: a round number."""
-    power = 0 if count < 1 else min(int(math.log10(count) + 1e-9) // 3, 4)
-    return f"{count / 1000**power:g}{('', 'k', 'M', 'G', 'T')[power]}"

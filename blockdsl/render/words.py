@@ -6,10 +6,10 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from blockdsl.blocktree.tree import Block, Node, role
+from blockdsl.formatting import rounded, rounded_text, shape_text
 from blockdsl.ir import Layer, path_text
-from blockdsl.ops import Operation, Shape
+from blockdsl.ops import Operation
 from blockdsl.ops.geometry import channels
-from blockdsl.rounding import rounded, rounded_text
 
 _LONGEST_ARGUMENTS = 36
 
@@ -23,26 +23,11 @@ class Words(NamedTuple):
     label: str = ""
 
 
-def shape_text(shape: Shape) -> str:
-    """`64×56×56`."""
-    return "×".join(map(str, shape))
-
-
-def short(count: float) -> str:
-    """`25.6M`: three digits, in powers of 1000."""
-    for unit in ("", "k", "M", "G", "T"):
-        if abs(count) < 999.5 or unit == "T":
-            break
-        count /= 1000
-    digits = 0 if count >= 99.95 or not unit else 1 if count >= 9.995 else 2
-    return f"{count:.{digits}f}{unit}"
-
-
 def node_words(node: Node) -> Words:
     """The words of a node: its core, and what comes before and after it."""
     core = node.core
     if not core.inputs:
-        return Words("input", shape_text(core.shape))
+        return Words("input", shape_text(core.shape, "×"))
     place = node.layers.index(core)
     head, detail = core_words(core)
     if node.times > 1:
@@ -111,12 +96,8 @@ def _extras(operation: Operation) -> str:
     )
 
 
-def _size(pair: tuple[int, int]) -> str:
-    return f"{pair[0]}×{pair[1]}"
-
-
 def _one(pair: tuple[int, int]) -> str:
-    return str(pair[0]) if pair[0] == pair[1] else _size(pair)
+    return str(pair[0]) if pair[0] == pair[1] else shape_text(pair, "×")
 
 
 _EXTRAS: tuple[tuple[str, object, Callable[[Any], str]], ...] = (

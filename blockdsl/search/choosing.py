@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from blockdsl.diagnostics import error
+from blockdsl.formatting import exact
 from blockdsl.lowering import ChoicePoint, FloatRange, Options
-from blockdsl.rounding import exact
 from blockdsl.search.space import Domain, Value
 
 

@@ -16,9 +16,9 @@ from torch import nn
 from blockdsl import training
 from blockdsl.codegen import build
 from blockdsl.diagnostics import ArchError, error
+from blockdsl.formatting import shape_text
 from blockdsl.importing import importable
 from blockdsl.lowering import Program, lower
-from blockdsl.ops.geometry import show
 from blockdsl.search.failures import call, is_defect, is_out_of_memory
 from blockdsl.search.measurement import Measurement
 from blockdsl.search.objectives import Objective
@@ -94,7 +94,7 @@ class Evaluator:
         data = self.data(program)
         Preparation(data, program.recipe.augment)
         if program.graph.output_shape != (data.classes,):
-            shown = "x".join(map(str, program.graph.output_shape))
+            shown = shape_text(program.graph.output_shape)
             raise error(
                 "search", f"{data.name} has {data.classes} classes, the networks yield {shown}",
                 help=f"--set classes={data.classes}, where the file has that param",
@@ -110,7 +110,7 @@ class Evaluator:
         if size is None:
             return program
         if len(shape) != 3 or size > min(shape[1:]):
-            raise error("search", f"--size {size} is no smaller image: the networks take {show(shape)}")
+            raise error("search", f"--size {size} is no smaller image: the networks take {shape_text(shape)}")
         try:
             smaller = lower(program.file, input=(shape[0], size, size))
         except ArchError as refused:

@@ -6,6 +6,7 @@ from collections import defaultdict
 from math import log1p, log2, prod
 
 from blockdsl.analysis import Summary
+from blockdsl.formatting import shape_text
 from blockdsl.ir import Graph, Layer
 
 
@@ -38,7 +39,7 @@ def _count(layer: Layer, graph: Graph, side: int, found: dict[str, float]) -> No
     octave = round(log2(max(1, side / layer.shape[-1]))) if len(layer.shape) == 3 else "end"
     if operation.family in ("conv", "linear", "attention", "pool"):
         kernel = getattr(operation, "kernel", None)
-        kind = f"{operation.name} {'x'.join(map(str, kernel))}" if kernel else operation.name
+        kind = f"{operation.name} {shape_text(kernel)}" if kernel else operation.name
         found[f"count {kind}"] += 1
     elif operation.inputs is None or operation.family in ("activation", "gating"):
         found[f"count {operation.name}"] += 1

@@ -10,6 +10,7 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial
 
 from blockdsl.analysis.checks import IN_BYTES
+from blockdsl.formatting import rounded
 from blockdsl.search.objectives import Objective
 from blockdsl.search.ranking import front
 from blockdsl.search.records import (
@@ -90,7 +91,7 @@ def value_text(name: str, value: float) -> str:
         return f"{value:.2%}"
     if name.startswith("latency"):
         return f"{value:.2f} ms"
-    text = f"{value:,.0f}" if float(value).is_integer() else f"{value:.4g}"
+    text = f"{value:,.0f}" if float(value).is_integer() else rounded(value)
     return f"{text} {unit_of(name)}".rstrip()
 
 

@@ -15,8 +15,8 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial
 
 from blockdsl.diagnostics import ArchError, did_you_mean, error
+from blockdsl.formatting import shape_text
 from blockdsl.lowering import ChoicePoint
-from blockdsl.ops.geometry import show
 from blockdsl.search.distributions import distribution, internal
 from blockdsl.search.domains import Value
 from blockdsl.search.limits import broken, excess
@@ -136,7 +136,7 @@ def _with(option: str, value: Any) -> str:
     if value is None:
         return f"without {option}"
     if option == "--input":
-        return f"with {option} {show(value)}"
+        return f"with {option} {shape_text(value)}"
     if isinstance(value, Mapping):
         return "with " + " ".join(f"{option} {name}={text}" for name, text in value.items())
     return f"with {option} {value}"

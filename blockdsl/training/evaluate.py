@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from blockdsl.codegen import is_placed
 from blockdsl.diagnostics import error
+from blockdsl.formatting import shape_text
 from blockdsl.ops import Shape
 from blockdsl.recipe import Recipe
 from blockdsl.source import Span
@@ -69,7 +70,7 @@ class Evaluator:
 def check_outputs(shape: Shape, data: Data, place: Span | None = None) -> None:
     """Refuse a network whose output is not one number for each class (raises `ArchError`)."""
     if shape != (data.classes,):
-        shown = "x".join(map(str, shape))
+        shown = shape_text(shape)
         raise error(
             "train",
             f"{data.name} has {data.classes} classes, the network yields {shown}",

@@ -11,8 +11,8 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
 from blockdsl.diagnostics import error
+from blockdsl.formatting import shape_text
 from blockdsl.ops import Shape
-from blockdsl.ops.geometry import show
 from blockdsl.recipe import Term
 from blockdsl.training.augment import Augment, make_augment
 from blockdsl.training.data import Data, Split
@@ -114,17 +114,17 @@ def _statistics(sample: Tensor) -> Statistics:
 
 def _image_shape(wanted: Shape, stored: Shape, name: str) -> tuple[int, int, int] | None:
     """The image (C, H, W) that the network sees before any flattening; None for vectors."""
-    shown = "x".join(map(str, stored))
+    shown = shape_text(stored)
     if len(stored) == 1:
         if wanted != stored:
-            raise error("data", f"{name} has vectors of {shown}, the network takes {show(wanted)}")
+            raise error("data", f"{name} has vectors of {shown}, the network takes {shape_text(wanted)}")
         return None
     if len(wanted) == 3:
         if wanted[0] != stored[0] and 1 not in (wanted[0], stored[0]):
-            raise error("data", f"{name} has images of {shown}, the network takes {show(wanted)}")
+            raise error("data", f"{name} has images of {shown}, the network takes {shape_text(wanted)}")
         return wanted[0], wanted[1], wanted[2]
     if len(wanted) != 1:
-        raise error("data", f"{name} has images of {shown}, the network takes {show(wanted)}")
+        raise error("data", f"{name} has images of {shown}, the network takes {shape_text(wanted)}")
     if wanted[0] == math.prod(stored):
         return stored[0], stored[1], stored[2]
     for channels in (stored[0], 1, 3):

@@ -7,6 +7,7 @@ from pathlib import Path
 from torch import nn
 
 from blockdsl.diagnostics import error
+from blockdsl.formatting import shape_text
 from blockdsl.transfer.files import read_state
 from blockdsl.transfer.tensors import check_values
 
@@ -23,7 +24,7 @@ def load_weights(module: nn.Module, path: Path) -> None:
         if name not in state or name not in own:
             where = f"{path} has no {name}" if name in own else f"the network has no {name} of {path}"
         elif state[name].shape != own[name].shape:
-            sizes = ["x".join(map(str, t.shape)) or "a number" for t in (own[name], state[name])]
+            sizes = [shape_text(t.shape) or "a number" for t in (own[name], state[name])]
             where = f"{name} is {sizes[0]} in the network, {sizes[1]} in {path}"
         else:
             check_values(name, state[name], counts=not own[name].is_floating_point())

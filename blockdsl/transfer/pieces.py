@@ -10,6 +10,7 @@ from math import prod
 
 from blockdsl.codegen import module_path
 from blockdsl.diagnostics import error
+from blockdsl.formatting import shape_text
 from blockdsl.ir import Graph, Layer
 from blockdsl.ops import Shape
 
@@ -52,7 +53,7 @@ class Piece:
 
     def __str__(self) -> str:
         _, shape = self.tensors.get("weight") or next(iter(self.tensors.values()))
-        return f"{self.name} ({'x'.join(map(str, shape)) or 'a number'})"
+        return f"{self.name} ({shape_text(shape) or 'a number'})"
 
 
 def size(shape: Shape) -> Shape:

@@ -4,7 +4,8 @@ import pytest
 
 import blockdsl
 from blockdsl.analysis.folding import Row
-from blockdsl.analysis.table import bytes_text, cells
+from blockdsl.analysis.table import cells
+from blockdsl.formatting import bytes_text
 
 
 def rows(text: str, *shape: int, expand: bool = False) -> list[Row]:

@@ -6,9 +6,9 @@ import pytest
 
 import blockdsl
 from blockdsl.analysis.table import cells
+from blockdsl.formatting import rounded_text
 from blockdsl.ops import Operation, Shape
 from blockdsl.resources import names
-from blockdsl.rounding import rounded_text
 from tests.families import split
 from tests.ops.test_ops_conformance import NAMES, examples
 

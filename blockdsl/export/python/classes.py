@@ -17,7 +17,7 @@ from blockdsl.export.python.parameters import Parameter
 from blockdsl.export.python.runs import Calls, run_lines
 from blockdsl.export.python.structure import ACTIVATION, Part
 from blockdsl.export.python.text import call, indented
-from blockdsl.ops.geometry import show
+from blockdsl.formatting import shape_text
 from blockdsl.ops.join import Sum
 
 
@@ -54,7 +54,7 @@ class Writer:
         rows: list[Calls] = [p.args for p in self.plan.rows(index) if p is not None]
         lines, calls, count = run_lines(part, rows, self.scope)
         if self.comment_shapes and len(rows) == 1 and len(lines) == len(part.args):
-            lines = [f"{line}  # {show(shape)}" for line, shape in zip(lines, part.each, strict=True)]
+            lines = [f"{line}  # {shape_text(shape)}" for line, shape in zip(lines, part.each, strict=True)]
         self.init += lines
         if count and not self.chain and not count.isdigit():
             self.init.append(f"self.{part.name}_count = {count}")
@@ -130,7 +130,7 @@ class Writer:
             made = f"({made} if {condition} else nn.Identity())"
             if len(f"        self.{part.name} = {made}") - 2 <= 100:
                 made = made[1:-1]
-        comment = f"  # {show(part.shapes[0])}" if self.comment_shapes and part.shapes[0] else ""
+        comment = f"  # {shape_text(part.shapes[0])}" if self.comment_shapes and part.shapes[0] else ""
         self.init.append(f"self.{part.name} = {made}{comment}")
         arguments = ", ".join(f"{{{i}}}" for i in range(len(part.sources)))
         self.steps.append(

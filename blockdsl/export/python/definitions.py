@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from blockdsl.export.python.text import WIDTH
-from blockdsl.ops.geometry import show
+from blockdsl.formatting import shape_text
 from blockdsl.source import Source
 from blockdsl.visible import visible
 
@@ -32,8 +32,8 @@ class Definition:
     def docstring(self, plan: Plan) -> list[str]:
         """The comment, and the shapes of the first instance, as a docstring."""
         first = plan.instances[0][0]
-        shapes = " and ".join(filter(None, map(show, first.input_shapes)))
-        results = " and ".join(map(show, first.output_shapes))
+        shapes = " and ".join(filter(None, map(shape_text, first.input_shapes)))
+        results = " and ".join(map(shape_text, first.output_shapes))
         example = f"{shapes} -> {results}" + (", for example." if len(plan.instances) > 1 else ".")
         text = self.comment.strip()
         if not text:

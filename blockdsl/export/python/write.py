@@ -26,9 +26,9 @@ from blockdsl.export.python.layers import Layers
 from blockdsl.export.python.names import METHOD, unique
 from blockdsl.export.python.structure import Reader, as_runs
 from blockdsl.export.python.text import WIDTH, indented, wrapped
+from blockdsl.formatting import shape_text
 from blockdsl.ir import Graph
 from blockdsl.lowering import Program
-from blockdsl.ops.geometry import show
 
 
 def python_source(program: Program) -> str:
@@ -141,7 +141,7 @@ class _File:
         if not writer.chain or self.draws:
             body += ["", *self._forward(plan, writer)]
         base = "nn.Sequential" if writer.chain and not self.draws else "nn.Module"
-        shapes = [show(self.graph.input_shape), show(self.graph.output_shape)]
+        shapes = [shape_text(self.graph.input_shape), shape_text(self.graph.output_shape)]
         docstring = f'"""(N, {shapes[0]}) -> (N, {shapes[1]})."""'.replace("x", ", ")
         if self.graph.auxiliaries:
             docstring = docstring.replace('."""', '; in training also a dict of the auxiliary outputs."""')
@@ -186,7 +186,11 @@ class _File:
         meta, summary = self.program.meta, summarise(self.graph)
         costs = f"{summary.params:,} parameters, {summary.macs:,} multiply-accumulates"
         source = ": ".join(filter(None, [meta.authors, meta.paper]))
-        paragraphs = [meta.title or "A network", source, f"{costs} for one {show(summary.input)} input."]
+        paragraphs = [
+            meta.title or "A network",
+            source,
+            f"{costs} for one {shape_text(summary.input)} input.",
+        ]
         blocks = ["\n".join(textwrap.wrap(p, WIDTH - 3)) for p in paragraphs if p]
         return '"""' + "\n\n".join(blocks).replace("\\", "/").replace('"""', "'''") + '\n"""'
 

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass, field
 
 from blockdsl.diagnostics import error
+from blockdsl.formatting import shape_text
 from blockdsl.lowering import Program
 from blockdsl.lowering.values import place
 from blockdsl.ops import Shape
@@ -214,7 +215,7 @@ class _Opener:
     def _added(self, input: Shape | None) -> str:
         lines = [""]
         if input is not None and not any(isinstance(s, nodes.Input) for s in self.program.file.statements):
-            lines.append("input " + "x".join(map(str, input)) + "\n")
+            lines.append("input " + shape_text(input) + "\n")
         if not self.widths.is_late:
             lines += self.widths.lines(self.edits)
         if self.flat:

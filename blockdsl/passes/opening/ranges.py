@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from blockdsl.diagnostics import ArchError, error
+from blockdsl.formatting import exact
 from blockdsl.lowering import FloatRange
-from blockdsl.rounding import exact
 from blockdsl.source import Source
 from blockdsl.syntax import tree as nodes
 from blockdsl.syntax.forms import bare

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import optuna
 from optuna.trial import create_trial
 
+from blockdsl.formatting import rounded
 from blockdsl.search.objectives import Objective
 from blockdsl.search.records import PRUNED
 from blockdsl.search.report.findings import Ended, Findings
@@ -196,7 +197,7 @@ def _words(found: Findings, ended: Ended) -> str:
 
 
 def _short(value: Any) -> str:
-    text = " ".join(value.split()) if isinstance(value, str) else f"{value:.4g}"
+    text = " ".join(value.split()) if isinstance(value, str) else rounded(value)
     return text if len(text) <= 50 else text[:49] + "…"
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from blockdsl.diagnostics import ArchError
+from blockdsl.formatting import rounded
 from blockdsl.render.dot import Style, to_dot
 from blockdsl.render.graphviz import drawn
 from blockdsl.render.scene import scene
@@ -169,7 +170,7 @@ def _differences(start: Candidate | None, here: Candidate) -> tuple[list[Differe
 
 def _decisions(candidate: Candidate) -> Mapping[str, str]:
     return {
-        path: f"{value:.4g}" if isinstance(value, float) else written(candidate.points[path].domain, value)
+        path: rounded(value) if isinstance(value, float) else written(candidate.points[path].domain, value)
         for path, value in candidate.assignment.items()
     }
 

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from optuna.study import Study
 
 from blockdsl.extras import require
+from blockdsl.formatting import shape_text
 from blockdsl.render import graphviz
 from blockdsl.search.objectives import Objective
 from blockdsl.search.records import DONE, DUPLICATE, INFEASIBLE, PRUNED, REFUSED, SKIPPED
@@ -230,7 +231,7 @@ def _training(found: Findings) -> str:
 def _option(value: Any) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{name}={text}" for name, text in value.items())
-    return "x".join(map(str, value)) if isinstance(value, tuple) else str(value)
+    return shape_text(value) if isinstance(value, tuple) else str(value)
 
 
 def _duration(seconds: float) -> str:

@@ -9,7 +9,7 @@ from statistics import fmean
 from typing import Any
 
 from blockdsl.analysis.checks import IN_BYTES
-from blockdsl.analysis.table import bytes_text
+from blockdsl.formatting import bytes_text, count_text
 from blockdsl.search.distributions import external
 from blockdsl.search.objectives import Objective
 from blockdsl.search.report.effects import Effect, Effects, effects
@@ -177,5 +177,4 @@ def _text(objective: Objective, value: float) -> str:
         return bytes_text(round(value))
     if objective.kind != "static" or abs(value) < 10_000:
         return value_text(objective.name, round(value) if objective.kind == "static" else value)
-    power = min(4, (len(str(round(abs(value)))) - 1) // 3)
-    return f"{value / 1000**power:.3g}{' kMGT'[power]}"
+    return count_text(value, zeros=False)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
 
+from blockdsl.formatting import shape_text
 from blockdsl.source import Span
 from blockdsl.syntax import tree as nodes
 from blockdsl.syntax.printer.comments import Comments, attach
@@ -171,7 +172,7 @@ class ExpressionPrinter:
         return "yes" if node.value else "no"
 
     def _dims(self, node: nodes.Dims) -> Doc:
-        return "x".join(map(str, node.values))
+        return shape_text(node.values)
 
     def _step(self, node: nodes.Step) -> Doc:
         return node.name if node.index is None else (node.name, "[", self.whole(node.index), "]")

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 import blockdsl
 from blockdsl.cli import run
-from blockdsl.rounding import exact, rounded, rounded_text
+from blockdsl.formatting import bytes_text, count_text, exact, rounded, rounded_text, shape_text
 
 REALS = st.floats(-1e18, 1e18)  # the language has no larger numbers
 
@@ -105,3 +105,65 @@ def test_a_difference_that_rounding_would_hide_is_shown_in_full(
         (tmp_path / f"{name}.arch").write_text(BLOCK.format(p))
     assert run(["diff", str(tmp_path / "a.arch"), str(tmp_path / "b.arch")]) == 0
     assert "DROPPATH(0.1) -> DROPPATH(0.10000001)" in capsys.readouterr().out
+
+
+# --- large numbers, bytes and shapes
+
+COUNTS = {
+    0: ("0", "0 B"),
+    7: ("7", "7 B"),
+    999: ("999", "999 B"),
+    1000: ("1.00k", "1.00 kB"),
+    9_994: ("9.99k", "9.99 kB"),
+    9_995: ("10.0k", "10.0 kB"),
+    9_996: ("10.0k", "10.0 kB"),
+    99_960: ("100k", "100 kB"),
+    999_499: ("999k", "999 kB"),
+    999_500: ("1.00M", "1.00 MB"),
+    61_706: ("61.7k", "61.7 kB"),
+    25_557_032: ("25.6M", "25.6 MB"),
+    3_858_000_000: ("3.86G", "3.86 GB"),
+    2_500_000_000_000: ("2.50T", "2.50 TB"),
+}
+
+
+@pytest.mark.parametrize("count", COUNTS)
+def test_large_numbers_have_three_digits(count: int) -> None:
+    assert (count_text(count), bytes_text(count)) == COUNTS[count]
+
+
+@given(st.integers(0, 10**15 - 10**12))
+@example(999_499_999)
+@example(999_500_000)
+def test_a_large_number_is_near_and_has_three_digits(count: int) -> None:
+    for text in (count_text(count), count_text(count, zeros=False), bytes_text(count).replace(" B", "")):
+        digits = text.rstrip("kMGTB ")
+        power = ["", "k", "M", "G", "T"].index(text[len(digits) :].strip(" B"))
+        assert float(digits) * 1000**power == pytest.approx(count, rel=5.1e-3, abs=0.5)
+        assert len(digits.replace(".", "")) <= 3
+    assert count_text(-count).lstrip("-") == count_text(count)
+
+
+def test_zeros_at_the_end_can_be_left_out() -> None:
+    counts = (100, 1_000, 1_500, 20_000, 200_000, 1_500_000, 1_250_000_000)
+    assert [count_text(n, zeros=False) for n in counts] == [
+        "100",
+        "1k",
+        "1.5k",
+        "20k",
+        "200k",
+        "1.5M",
+        "1.25G",
+    ]
+
+
+def test_shapes() -> None:
+    assert [shape_text(s) for s in ((3, 224, 224), [10], ())] == ["3x224x224", "10", ""]
+    assert shape_text((3, 3), "×") == "3×3"
+
+
+def test_no_other_place_writes_shapes() -> None:
+    """Modules of layers stand alone, since exported Python holds their text."""
+    package = Path(blockdsl.__file__).parent
+    files = [f for f in package.rglob("*.py") if f.parent.name != "layers" and f.name != "formatting.py"]
+    assert not [f.name for f in files if 'x".join(map(str' in f.read_text(encoding="utf-8")]
