@@ -1,5 +1,6 @@
 """What `lint-imports` cannot check of the architecture: what a command loads, and how long files are."""
 
+import re
 import subprocess
 import sys
 import tomllib
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
+PAGE = ROOT / "docs" / "architecture.md"
 FILES = sorted((ROOT / "blockdsl").rglob("*.py"))
 
 
@@ -53,3 +55,20 @@ def test_light_commands_load_no_numerics(arguments: list[str] | None, tmp_path: 
         check=False,
     )
     assert ended.returncode == 0, ended.stderr
+
+
+def test_the_page_shows_the_floors_of_the_contract() -> None:
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    layers = settings["tool"]["importlinter"]["contracts"][0]["layers"]
+    rows = re.findall(r"^\| (`.*?`) \|", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
+    assert [re.findall(r"`(\w+)`", row) for row in rows] == [floor.split(" | ") for floor in layers]
+
+
+def test_the_files_that_the_page_names_exist() -> None:
+    named = re.findall(
+        r"`([a-z_]+(?:/[a-z_]+)*(?:/|\.py|/[a-z_]+\.py|/[a-z_]+))`", PAGE.read_text(encoding="utf-8")
+    )
+    paths = [name for name in named if "/" in name]
+    roots = [ROOT / "blockdsl", ROOT, ROOT / "blockdsl" / "cli"]
+    assert len(paths) > 25
+    assert [name for name in paths if not any((root / name).exists() for root in roots)] == []
