@@ -2,8 +2,10 @@
 
 import sys
 from collections.abc import Callable
+from multiprocessing import SimpleQueue
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import pytest
 import torch
@@ -17,8 +19,9 @@ from blockdsl.ops import Shape, unregister
 from blockdsl.search import evaluation
 from blockdsl.search.records import records
 from blockdsl.search.storage import connect, folder_of
-from blockdsl.search.studies import load
-from tests.search.searching import FOLDER, by_outcome, search
+from blockdsl.search.studies import begin, load
+from blockdsl.search.worker import work
+from tests.search.searching import FOLDER, by_outcome, order, search
 
 NET = """input 1x8x8
 net CONV({2,4},3)-(ID + RELU)-FLATTEN-FC(10)
@@ -30,7 +33,7 @@ train
 """
 
 
-def text(*goals: str) -> str:
+def space_text(*goals: str) -> str:
     return NET.replace("GOALS", "\n    ".join(goals))
 
 
@@ -56,10 +59,10 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     ],
 )
 def test_what_a_function_raises_is_its_own(body: str, why: str, last: str, folder: Path) -> None:
-    name = f"odd{abs(hash(body))}"
+    name = f"odd{crc32(body.encode())}"
     source = f"import blockdsl\nclass Strange(Exception): pass\ndef score(module):\n    {body}\n"
     (folder / f"{name}.py").write_text(source)
-    found = by_outcome(search(text(f"maximize {name}:score"), 2, setup={"trusted": (f"{name}:score",)}))
+    found = by_outcome(search(space_text(f"maximize {name}:score"), 2, setup={"trusted": (f"{name}:score",)}))
     assert set(found) <= {"crashed", "duplicate"} and len(found["crashed"]) == 2
     for record in found["crashed"]:
         assert why in record.why
@@ -94,7 +97,7 @@ def test_what_a_users_layer_raises_is_the_networks(module: type[nn.Module], last
             return ModuleSpec(module)
 
     try:
-        crashed = by_outcome(search(text(goal).replace("RELU", "SWIRL"), 2))["crashed"]
+        crashed = by_outcome(search(space_text(goal).replace("RELU", "SWIRL"), 2))["crashed"]
     finally:
         unregister("SWIRL")
     assert len(crashed) == 2
@@ -136,7 +139,7 @@ def test_a_defect_ends_the_search(
     with monkeypatch.context() as patch:
         breaks(patch, broken)
         with pytest.raises(KeyError if broken is fails else TypeError):
-            search(text("maximize accuracy"), 2)
+            search(space_text("maximize accuracy"), 2)
     study = load(connect(None, FOLDER), "s")
     assert not records(study)
     assert [trial.state for trial in study.trials] == [TrialState.RUNNING]
@@ -148,7 +151,7 @@ def test_a_defect_in_a_layer_of_ours_ends_the_search(monkeypatch: pytest.MonkeyP
     exec(code, spoiled := {"__name__": Sum.__module__})
     monkeypatch.setattr(Sum, "forward", spoiled["forward"])
     with pytest.raises(AttributeError, match="nothing") as defect:
-        search(text("maximize accuracy"), 2)
+        search(space_text("maximize accuracy"), 2)
     assert "while trial 0 was measured" in defect.value.__notes__[0]
 
 
@@ -170,7 +173,7 @@ def test_the_command_tells_a_defect_from_a_crash(
         "    evaluation.latency = lambda *given: {}['a defect']\n"
         "    return 1.0\n"
     )
-    Path("s.arch").write_text(text("maximize probe:score"))
+    Path("s.arch").write_text(space_text("maximize probe:score"))
     options = ["--trials", "2", "--sampler", "random"]
     assert run(["search", "s.arch", "--trust", "probe:score", *options]) == 0
     shown = " ".join(capsys.readouterr().out.split())
@@ -189,12 +192,40 @@ def test_the_command_tells_a_defect_from_a_crash(
     assert run(["report", "s-digits", "--traceback", "99"]) == 1
     assert "s-digits has no trial 99 that ended" in capsys.readouterr().err
 
-    Path("d.arch").write_text(text("maximize probe:sabotage", "minimize latency(cpu)"))
+    Path("d.arch").write_text(space_text("maximize probe:sabotage", "minimize latency(cpu)"))
     assert run(["search", "d.arch", "--trust", "probe:sabotage", *options]) == 70
     told = capsys.readouterr().err
     assert "error[defect]: KeyError: 'a defect'" in told
-    monkeypatch.setenv("BLOCKDSL_DEBUG", "1")
-    with pytest.raises(KeyError) as defect:
-        run(["search", "d.arch", "--trust", "probe:sabotage", *options])
-    (note,) = defect.value.__notes__
-    assert note.startswith("In the worker process:\nTraceback") and "while trial 0 was measured" in note
+
+
+class UnpicklableError(Exception):
+    def __init__(self, one: int, two: int) -> None:
+        super().__init__(f"{one} and {two}")
+
+
+@pytest.mark.parametrize(
+    ("raised", "kind", "text"),
+    [
+        (KeyError("a defect"), KeyError, "'a defect'"),
+        (UnpicklableError(1, 2), RuntimeError, "UnpicklableError: 1 and 2"),
+    ],
+)
+def test_a_worker_hands_over_what_ends_it(
+    raised: Exception, kind: type[Exception], text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = order(space_text("maximize accuracy"), 2)
+    FOLDER.mkdir(parents=True)
+    begin(connect(None, FOLDER), "s", given.setup, given.setup.space())
+    lost: SimpleQueue[Exception] = SimpleQueue()
+
+    def broken(*_: Any, **__: Any) -> None:
+        raise raised
+
+    monkeypatch.setattr(evaluation, "build", broken)
+    with pytest.raises(SystemExit) as ended:
+        work(given, [], lost)
+    sent = lost.get()
+    assert ended.value.code == 1 and type(sent) is kind and str(sent) == text
+    (note,) = sent.__notes__
+    assert note.startswith("In the worker process:\nTraceback (most recent call last):")
+    assert "while trial 0 was measured" in note and "in broken" in note
