@@ -91,7 +91,7 @@ def _standard_input() -> Source:
 
 def input_files(file: str | None, tree: nodes.File, *others: Path | None) -> list[Path | None]:
     """The files that a command reads, which no output may replace: FILE, what it uses, and others."""
-    from blockdsl.passes.used import used_files
+    from blockdsl.syntax.uses import used_files
 
     return [Path(file) if file not in (None, "-") else None, *used_files(tree), *others]
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from blockdsl.diagnostics import did_you_mean, error
 from blockdsl.extras import require
 from blockdsl.output import Outputs, check_outputs
-from blockdsl.passes.used import used_files
+from blockdsl.syntax.uses import used_files
 
 if TYPE_CHECKING:
     from torch import nn

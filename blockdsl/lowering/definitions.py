@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +10,11 @@ from blockdsl.lowering.arithmetic import LIMIT
 from blockdsl.lowering.context import Context
 from blockdsl.lowering.network import Lowering
 from blockdsl.lowering.values import BROKEN, BlockValue, Broken, Function, Scope, Trace
-from blockdsl.resources import find_used, read_source
+from blockdsl.resources import find_used
 from blockdsl.source import Source, Span
 from blockdsl.syntax import tree as nodes
 from blockdsl.syntax.parser import parse
+from blockdsl.syntax.uses import parsed
 
 MAX_USES = 50
 """Files inside files."""
@@ -131,12 +131,6 @@ def given_value(lowering: Lowering, name: str, value: Any, context: Context) -> 
     return value
 
 
-@lru_cache(maxsize=64)
-def _parsed(path: Path, changed: int) -> nodes.File:
-    """A used file, parsed once however many files use it, until it is changed."""
-    return parse(read_source(path, path.name))
-
-
 def _use(
     lowering: Lowering,
     use: nodes.Use,
@@ -167,7 +161,7 @@ def _use(
     if key not in lowering.used:
         scope = Scope()
         inner = context.but(scope=scope, trace=Trace(scope))
-        define(lowering, _parsed(found, found.stat().st_mtime_ns), inner, {}, (*within, key))
+        define(lowering, parsed(found), inner, {}, (*within, key))
         lowering.used[key] = inner.scope
     for other, value in lowering.used[key].names.items():
         if other in context.scope.names and context.scope.names[other] is not value:

@@ -202,6 +202,22 @@ def test_what_is_opened_reads_as_if_written() -> None:
             "input 3x8x8\nnet (CONV(4*i,1) for i in 1..2)-FC(2)", {"width": "1,2"},
             "net (CONV(wide(4*i),1) for i in 1..2)-FC(2)",
         ),
+        # An index of which the loop's variable is no part does not bind the rounds to a list.
+        (
+            "input 3x8x8\nlet size = [8,16]\nlet times = 3\n"
+            "net (CONV(size[min(2,times)],1) for i in 1..times)-GAP-FC(2)", {"depth": "1..3"},
+            "let times = {1..3}\nnet (CONV(size[min(2,times)],1) for i in 1..times)-GAP-FC(2)",
+        ),
+        # A number that the net binds is followed from the blocks that see it.
+        (
+            "input 3x8x8\nblock b = CONV(n,1)\nnet\n    let n = 8\n    b-b-GAP-FC(2)", {"width": "1,2"},
+            "block b = CONV(n,1)\nnet\n    let n = wide(8)\n    b-b-GAP-FC(2)",
+        ),
+        # A parameter hides the file's name.
+        (
+            "input 3x8x8\nlet c = 8\nblock b(c) = CONV(c,1)\nnet b(4)-CONV(c,1)-GAP-FC(2)", {"width": "1,2"},
+            "let c = 8\nblock b(c) = CONV(c,1)\nnet b(wide(4))-CONV(wide(c),1)-GAP-FC(2)",
+        ),
         (
             "input 3x8x8\nnet (x:CONV(4,5,p2)-RELU)", {"kernel": "3,5"},
             "net\n    let k = {3, 5}\n    (x:CONV(4,k,pad=k//2)-RELU)",
@@ -267,6 +283,14 @@ def test_two_files_that_define_one_name_cannot_become_one(tmp_path: Path) -> Non
         opened(str(tmp_path / "net.arch"), shortcut=True)
     kept = opened(str(tmp_path / "net.arch"), depth="1..3")
     assert 'use "mine.arch"' in kept.opened.text
+
+
+def test_what_the_network_does_not_lead_to_is_left_out(tmp_path: Path) -> None:
+    (tmp_path / "mine.arch").write_text("let n = 3\nlet c = 4\nblock u(n) = ID + CONV(n,1)-RELU*in.c\n")
+    (tmp_path / "net.arch").write_text('use "mine.arch"\ninput 4x8x8\nlet n = 4\nnet u(n)-GAP-FC(2)')
+    text = opened(str(tmp_path / "net.arch"), shortcut=True).opened.text
+    assert "let n = 3" not in text and "let n = 4" in text
+    assert "let c = 4" not in text and "block u(n)" in text
 
 
 def test_an_opened_space_freezes_to_the_network_again() -> None:

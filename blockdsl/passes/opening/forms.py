@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from blockdsl import ops
 from blockdsl.lowering import arithmetic
-from blockdsl.passes.opening.names import Defined, Names, Opaque, Thunk
+from blockdsl.passes.opening.frames import Callee, Frame, Thunk, stands_for
 from blockdsl.syntax import tree as nodes
 from blockdsl.syntax.forms import bare, is_identity, name_of
+from blockdsl.syntax.names import Names
 
 MAX_STEPS = 30
 """Names behind names that are followed."""
@@ -19,40 +19,42 @@ def may_be_identity(expr: nodes.Expr, names: Names, steps: int = 0) -> bool:
         return True
     if isinstance(expr, nodes.If):
         return any(may_be_identity(e, names, steps) for e in (expr.then, expr.otherwise))
-    bound = names.find(name_of(expr))[0] if name_of(expr) else None
-    if isinstance(bound, Defined) and isinstance(bound.node, nodes.Block) and steps < MAX_STEPS:
-        return may_be_identity(bound.node.body.result, Names({}, bound.names), steps + 1)
+    definition = names.definition(expr)
+    if definition is not None and not definition.is_stream and isinstance(definition.node, nodes.Block):
+        return steps < MAX_STEPS and may_be_identity(definition.node.body.result, names, steps + 1)
     return False
 
 
-def is_net(expr: nodes.Expr, names: Names) -> bool:
+def is_net(expr: nodes.Expr, names: Names, frame: Frame) -> bool:
     """Whether an expression is a network, and no number."""
     expr = bare(expr)
     if name := name_of(expr):
-        bound, _ = names.find(name)
-        if isinstance(bound, Thunk):
-            return is_net(bound.expr, bound.names)
-        if isinstance(bound, Defined):
-            return isinstance(bound.node, nodes.Block)
-        return bound is None and bool(ops.find(name)) and name not in arithmetic.FUNCTIONS
+        match stands_for(expr, names, frame):
+            case Thunk(expr=value, frame=inner):
+                return is_net(value, names, inner)
+            case Callee(node=node):
+                return isinstance(node, nodes.Block)
+        is_operation = names.definition(expr) is None and names.meaning(expr) is not None
+        return is_operation and name not in arithmetic.FUNCTIONS
     match expr:
         case nodes.Chain(parts=parts) | nodes.Sum(parts=parts) | nodes.Product(parts=parts):
-            return any(is_net(part, names) for part in parts)
+            return any(is_net(part, names, frame) for part in parts)
         case nodes.If(then=then, otherwise=otherwise):
-            return is_net(then, names) or is_net(otherwise, names)
+            return is_net(then, names, frame) or is_net(otherwise, names, frame)
         case nodes.ListOf(items=items):
-            return any(is_net(item, names) for item in items)
-        case nodes.For(body=body, variable=variable):
-            return is_net(body, Names({variable: Opaque()}, names))
+            return any(is_net(item, names, frame) for item in items)
+        case nodes.For(body=body):
+            return is_net(body, names, frame)
     return isinstance(expr, nodes.Label | nodes.Concat | nodes.Optional)
 
 
-def definition(thunk: Thunk) -> Defined | None:
-    """The block that an argument names, also through other arguments."""
-    bound: object = thunk
+def block_named(thunk: Thunk, names: Names) -> Callee | None:
+    """The block or function that an argument names, also through other arguments."""
+    found: object = thunk
     for _ in range(MAX_STEPS):
-        if not isinstance(bound, Thunk):
+        if not isinstance(found, Thunk):
             break
-        expr = bare(bound.expr)
-        bound = bound.names.find(name_of(expr))[0] if isinstance(expr, nodes.Path) else None
-    return bound if isinstance(bound, Defined) else None
+        expr = bare(found.expr)
+        is_word = isinstance(expr, nodes.Path) and name_of(expr)
+        found = stands_for(expr, names, found.frame) if is_word else None
+    return found if isinstance(found, Callee) else None

@@ -15,7 +15,6 @@ from blockdsl.passes.opening.demands import Role, Site
 from blockdsl.passes.opening.edits import Edits, Number
 from blockdsl.passes.opening.flatten import flattened
 from blockdsl.passes.opening.lines import whole_line, with_comment
-from blockdsl.passes.opening.names import Opaque, Unit, unit_of
 from blockdsl.passes.opening.ranges import Values
 from blockdsl.passes.opening.shortcuts import open_shortcuts
 from blockdsl.passes.opening.visits import Found, Kernel, Visitor
@@ -23,6 +22,7 @@ from blockdsl.passes.opening.widths import Widths
 from blockdsl.source import Source, Span
 from blockdsl.syntax import tree as nodes
 from blockdsl.syntax.forms import bare
+from blockdsl.syntax.names import Definition, Names
 from blockdsl.syntax.parser import parse
 from blockdsl.syntax.printer import format_file
 from blockdsl.syntax.traversal import walk
@@ -66,17 +66,17 @@ def open_choices(program: Program, opening: Opening, *, input: Shape | None = No
         ArchError: nothing of what is asked for can be opened.
     """
     file = program.file
-    unit = unit_of(file)
-    return _Opener(program, unit, opening, Visitor(program, unit).visit_file()).opened(input)
+    names = Names(file)
+    return _Opener(program, names, opening, Visitor(program, names).visit_file()).opened(input)
 
 
 class _Opener:
-    def __init__(self, program: Program, unit: Unit, opening: Opening, found: Found) -> None:
-        self.program, self.unit, self.opening, self.found = program, unit, opening, found
+    def __init__(self, program: Program, names: Names, opening: Opening, found: Found) -> None:
+        self.program, self.names, self.opening, self.found = program, names, opening, found
         self.source = program.file.span.source
         self.edits = Edits()
         self.result = Opened()
-        words = set(re.findall(r"\w+", "".join(u.file.span.source.text for u in (*unit.used(), unit))))
+        words = set(re.findall(r"\w+", "".join(n.file.span.source.text for n in (*names.used(), names))))
         values = opening.width or Values("--width", (1,))
         self.widths = Widths(values, words, opening.each, opening.multiple)
 
@@ -118,19 +118,23 @@ class _Opener:
         if multipliers:
             return [values.written()] * len(multipliers)
         outputs = {place(site.expr.span) for site in self.found.outputs}
-        names = {name for site in self.found.outputs for name in _names(site.expr)}
+        tied = {d for site in self.found.outputs for d in self._definitions(site.expr)}
         scaled = 0
         for site in sites:
-            if place(site.expr.span) in outputs or names & _names(site.expr):
+            if place(site.expr.span) in outputs or tied & self._definitions(site.expr):
                 continue
-            if self.opening.each and any(
-                isinstance(site.names.find(n)[0], Opaque) for n in _names(site.expr)
-            ):
+            if self.opening.each and any(d.is_variable for d in self._definitions(site.expr)):
                 self.result.kept.append((site.expr.span, "it differs from round to round of a loop"))
                 continue
             self.widths.scale(site.expr.span, self.edits)
             scaled += 1
         return [values.written()] * scaled
+
+    def _definitions(self, expr: nodes.Expr) -> set[Definition]:
+        """What the names in an expression are bound to, but for the variables of loops inside it."""
+        inside = set(map(id, walk(expr)))
+        found = {self.names.definition(node) for node in walk(expr)}
+        return {d for d in found if d is not None and id(d.node) not in inside}
 
     def _open_depths(self, sites: list[Site], values: Values) -> list[str]:
         opened = []
@@ -204,7 +208,7 @@ class _Opener:
         what = " and ".join(filter(None, (", ".join([*self.result.done][:-1]), [*self.result.done][-1])))
         said = f"# {self.source.name} with its {what} opened by `blockdsl open`.\n"
         uses = [s for s in self.program.file.statements if isinstance(s, nodes.Use)]
-        if any(self.edits.touches(u.file.span) for u in self.unit.used()):
+        if any(self.edits.touches(u.file.span) for u in self.names.used()):
             for use in uses:
                 self.edits.add(whole_line(use.span), lambda _: "")
             self.flat = True
@@ -219,9 +223,5 @@ class _Opener:
         if not self.widths.is_late:
             lines += self.widths.lines(self.edits)
         if self.flat:
-            lines += [f"{text}\n" for text in flattened(self.unit, self.edits)]
+            lines += [f"{text}\n" for text in flattened(self.names, self.edits)]
         return "\n".join(lines)
-
-
-def _names(expr: nodes.Expr) -> set[str]:
-    return {node.steps[0].name for node in walk(expr) if isinstance(node, nodes.Path)}

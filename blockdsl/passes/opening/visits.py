@@ -9,12 +9,13 @@ from blockdsl.lowering import Program
 from blockdsl.lowering.binding import assign, tag_of
 from blockdsl.lowering.values import Place, Scope, place
 from blockdsl.passes.opening.demands import Demands, Role, Site, is_closed
-from blockdsl.passes.opening.forms import definition, is_net, may_be_identity
-from blockdsl.passes.opening.names import Defined, Names, Opaque, Thunk, Unit
+from blockdsl.passes.opening.forms import block_named, is_net, may_be_identity
+from blockdsl.passes.opening.frames import TOP, Callee, Frame, Thunk, stands_for
 from blockdsl.passes.opening.outputs import Chain, output_layers
 from blockdsl.source import Span
 from blockdsl.syntax import tree as nodes
 from blockdsl.syntax.forms import bare, name_of
+from blockdsl.syntax.names import Names
 from blockdsl.syntax.traversal import walk
 
 MAX_DEPTH = 30
@@ -58,116 +59,114 @@ class Found:
 class Visitor:
     """Goes through the network of a program."""
 
-    def __init__(self, program: Program, unit: Unit) -> None:
+    def __init__(self, program: Program, names: Names) -> None:
         self.context = program.context
         self.found = Found()
-        self.demands = Demands(self._bind)
+        self.demands = Demands(names, self._enter)
         self.outputs = output_layers(program.graph)
-        self.file = unit.file
-        self.names = unit.names
+        self.names = names
 
     def visit_file(self) -> Found:
         """All that the `net` of the file leads to."""
-        net = next(s for s in self.file.statements if isinstance(s, nodes.Net))
-        self._body(net.body, Names({"in": Opaque()}, self.names), ())
+        net = next(s for s in self.names.file.statements if isinstance(s, nodes.Net))
+        self._visit(net.body.result, TOP, (), net.body)
         return self.found
 
-    def _body(self, body: nodes.Body, names: Names, chain: Chain) -> None:
-        for let in body.lets:
-            value = Thunk(let.value, names) if let.params is None else Defined(let, names)
-            names.bound[let.name] = value
-        self._visit(body.result, names, chain, body)
-
-    def _visit(self, expr: nodes.Expr, names: Names, chain: Chain, home: nodes.Body | None) -> None:
+    def _visit(self, expr: nodes.Expr, frame: Frame, chain: Chain, home: nodes.Body | None) -> None:
         """A network; `home` is the body in whose result it stands, if it does."""
         match expr:
             case nodes.Group(body=inner):
                 if isinstance(bare(inner), nodes.Sum):
-                    self._sum(bare(inner), expr, names, home)
-                self._visit(inner, names, chain, home)
-            case nodes.Product(parts=parts) if not is_net(parts[-1], names):
-                self._demand(parts[-1], names, Role.DEPTH)
+                    self._sum(bare(inner), expr, home)
+                self._visit(inner, frame, chain, home)
+            case nodes.Product(parts=parts) if not is_net(parts[-1], self.names, frame):
+                self._demand(parts[-1], frame, Role.DEPTH)
                 for part in parts[:-1]:
-                    self._visit(part, names, chain, home)
-            case nodes.For(body=inner, variable=variable, first=first, last=last):
+                    self._visit(part, frame, chain, home)
+            case nodes.For(body=inner, first=first, last=last):
                 is_counted = (
-                    isinstance(first, nodes.Number) and first.value == 1 and not _picks(inner, variable)
+                    isinstance(first, nodes.Number) and first.value == 1 and not self._picks(inner, expr)
                 )
-                if last is not None and (is_counted or not is_closed(last, names)):
-                    self._demand(last, names, Role.DEPTH)
-                self._visit(inner, Names({variable: Opaque()}, names), chain, None)
+                if last is not None and (is_counted or not is_closed(last, self.names)):
+                    self._demand(last, frame, Role.DEPTH)
+                self._visit(inner, frame, chain, None)
             case nodes.If(then=then, otherwise=otherwise):
-                self._visit(then, names, chain, home)
-                self._visit(otherwise, names, chain, home)
+                self._visit(then, frame, chain, home)
+                self._visit(otherwise, frame, chain, home)
             case nodes.Sum(parts=parts):
-                self._sum(expr, expr, names, home)
-                self._all(parts, names, chain, home)
+                self._sum(expr, expr, home)
+                self._all(parts, frame, chain, home)
             case nodes.Chain(parts=parts) | nodes.Concat(parts=parts) | nodes.Product(parts=parts):
-                self._all(parts, names, chain, home)
+                self._all(parts, frame, chain, home)
             case nodes.ListOf(items=parts) | nodes.Choice(options=parts):
-                self._all(parts, names, chain, home)
+                self._all(parts, frame, chain, home)
             case nodes.Label(body=inner) | nodes.Optional(body=inner):
-                self._visit(inner, names, chain, home)
+                self._visit(inner, frame, chain, home)
             case nodes.Call():
-                self._call(expr, names, chain, home)
-            case nodes.Path(span=span) if name_of(expr):
-                self._call(nodes.Call(span, name_of(expr), ()), names, chain, home)
+                self._call(expr, frame, chain, home)
+            case nodes.Path() if name_of(expr):
+                self._call(expr, frame, chain, home)
 
     def _all(
-        self, parts: tuple[nodes.Expr, ...], names: Names, chain: Chain, home: nodes.Body | None
+        self, parts: tuple[nodes.Expr, ...], frame: Frame, chain: Chain, home: nodes.Body | None
     ) -> None:
         for part in parts:
-            self._visit(part, names, chain, home)
+            self._visit(part, frame, chain, home)
 
-    def _call(self, call: nodes.Call, names: Names, chain: Chain, home: nodes.Body | None) -> None:
-        bound, _ = names.find(call.name)
-        if isinstance(bound, Thunk) and (target := definition(bound)):
-            bound = target
-        if len(chain) > MAX_DEPTH or chain.count(place(call.span)) >= MAX_AGAIN:
+    def _call(
+        self, use: nodes.Call | nodes.Path, frame: Frame, chain: Chain, home: nodes.Body | None
+    ) -> None:
+        found = stands_for(use, self.names, frame)
+        if isinstance(found, Thunk) and (target := block_named(found, self.names)):
+            found = target
+        if len(chain) > MAX_DEPTH or chain.count(place(use.span)) >= MAX_AGAIN:
             return
-        match bound:
-            case Defined(node=nodes.Block(body=body)):
-                self._body(body, self._bind(call, bound, names), (*chain, place(call.span)))
-            case Thunk(expr=expr, names=inner):
+        call = use if isinstance(use, nodes.Call) else nodes.Call(use.span, name_of(use), ())
+        match found:
+            case Callee(node=nodes.Block(body=body)):
+                inner = self._enter(call, found, frame)
+                self._visit(body.result, inner, (*chain, place(use.span)), body)
+            case Thunk(expr=expr, frame=inner):
                 self._visit(expr, inner, chain, None)
-            case None if operation := ops.find(call.name):
-                self._layer(call, operation, names, chain, home)
-            case None:
+            case None if self.names.definition(use) is None:
+                if operation := ops.find(call.name):
+                    self._layer(call, operation, frame, chain, home)
+                    return
                 for arg in call.args:
-                    if is_net(arg.value, names):
-                        self._visit(arg.value, names, chain, None)
+                    if is_net(arg.value, self.names, frame):
+                        self._visit(arg.value, frame, chain, None)
 
     def _layer(
         self,
         call: nodes.Call,
         operation: type[ops.Operation],
-        names: Names,
+        frame: Frame,
         chain: Chain,
         home: nodes.Body | None,
     ) -> None:
         if operation.inputs is None:
             for arg in call.args:
-                if arg.name is None and is_net(arg.value, names):
-                    self._visit(arg.value, names, chain, None)
+                if arg.name is None and is_net(arg.value, self.names, frame):
+                    self._visit(arg.value, frame, chain, None)
             return
-        given = self._assigned(call, list(operation.arguments), names)
+        given = self._assigned(call, list(operation.arguments))
         is_output = (place(call.span), chain) in self.outputs
         for name in ("channels", "features"):
             if name in given and name in operation.arguments:
-                self._demand(given[name].value, names, Role.OUTPUT if is_output else Role.WIDTH)
+                self._demand(given[name].value, frame, Role.OUTPUT if is_output else Role.WIDTH)
         if operation.kernel_can_grow and "kernel" in given and "pad" in given:
-            self._kernel(given["kernel"], given["pad"], names, home)
+            self._kernel(given["kernel"], given["pad"], frame, home)
 
-    def _kernel(self, kernel: nodes.Arg, pad: nodes.Arg, names: Names, home: nodes.Body | None) -> None:
+    def _kernel(self, kernel: nodes.Arg, pad: nodes.Arg, frame: Frame, home: nodes.Body | None) -> None:
         half = bare(pad.value)
         follows = name_of(half) == "same" or (
             isinstance(half, nodes.Binary)
             and half.op == "//"
             and (half.left.span.text, half.right.span.text) == (kernel.value.span.text, "2")
-            and not is_closed(half.left, names)
+            and not is_closed(half.left, self.names)
         )
         if follows:
-            self._demand(kernel.value, names, Role.KERNEL)
+            self._demand(kernel.value, frame, Role.KERNEL)
             return
         size, tag, key = bare(kernel.value), tag_of(pad), place(kernel.value.span)
         if not isinstance(size, nodes.Number) or not isinstance(size.value, int) or size.value == 1:
@@ -178,16 +177,16 @@ class Visitor:
         else:
             self.found.kept[key] = (Role.KERNEL, kernel.value.span, "its pad is not half of it")
 
-    def _demand(self, expr: nodes.Expr, names: Names, role: Role) -> None:
-        for site in self.demands.sites(expr, names, role):
+    def _demand(self, expr: nodes.Expr, frame: Frame, role: Role) -> None:
+        for site in self.demands.sites(expr, frame, role):
             if role is Role.OUTPUT:
                 self.found.outputs.append(site)
             else:
                 self.found.sites.setdefault(place(site.expr.span), site)
 
-    def _sum(self, total: nodes.Sum, expr: nodes.Expr, names: Names, home: nodes.Body | None) -> None:
+    def _sum(self, total: nodes.Sum, expr: nodes.Expr, home: nodes.Body | None) -> None:
         key = place(total.span)
-        rest = tuple(p for p in total.parts if not may_be_identity(p, names))
+        rest = tuple(p for p in total.parts if not may_be_identity(p, self.names))
         if key in self.found.shortcuts or key in self.found.kept:
             return
         if 0 < len(rest) < len(total.parts) and home is not None:
@@ -196,27 +195,23 @@ class Visitor:
             reason = "none of its parts can be the identity" if home else "it stands in a `let` or a loop"
             self.found.kept[key] = (None, total.span, reason)
 
-    def _assigned(self, call: nodes.Call, params: list[str], names: Names) -> dict[str, nodes.Arg]:
+    def _assigned(self, call: nodes.Call, params: list[str]) -> dict[str, nodes.Arg]:
         """The written arguments by parameter; a word that is bound, such as `c1`, is no tag."""
-        words = {name_of(arg.value) for arg in call.args} - {""}
-        seen = Scope({word: 0 for word in words if names.find(word)[0] is not None})
-        return assign(call, params, self.context.but(scope=seen))
+        bound = {name_of(a.value) for a in call.args if self.names.definition(a.value) is not None}
+        return assign(call, params, self.context.but(scope=Scope(dict.fromkeys(bound, 0))))
 
-    def _bind(self, call: nodes.Call, defined: Defined, names: Names) -> Names:
-        """The names that the body of a call sees."""
-        params = defined.node.params or ()
-        given = self._assigned(call, [p.name for p in params], names)
-        inner = Names({"in": Opaque()}, defined.names)
-        for param in params:
-            if param.name in given:
-                inner.bound[param.name] = Thunk(given[param.name].value, names)
-            else:
-                assert param.default is not None, "the file was lowered"
-                inner.bound[param.name] = Thunk(param.default, inner)
-        return inner
+    def _enter(self, call: nodes.Call, callee: Callee, frame: Frame) -> Frame:
+        """The frame of a call."""
+        given = self._assigned(call, [p.name for p in callee.node.params or ()])
+        values = {name: arg.value for name, arg in given.items()}
+        return Frame(callee.node, values, frame, callee.frame)
 
-
-def _picks(body: nodes.Expr, variable: str) -> bool:
-    """Whether a loop's variable says which item of a list is taken: there are no more rounds than items."""
-    steps = [step for node in walk(body) if isinstance(node, nodes.Path) for step in node.steps]
-    return any(step.index is not None and variable in step.index.span.text for step in steps)
+    def _picks(self, body: nodes.Expr, loop: nodes.For) -> bool:
+        """Whether a loop's variable says which item of a list is taken: no more rounds than items."""
+        steps = [step for node in walk(body) if isinstance(node, nodes.Path) for step in node.steps]
+        return any(
+            (found := self.names.definition(node)) is not None and found.node is loop
+            for step in steps
+            if step.index is not None
+            for node in walk(step.index)
+        )

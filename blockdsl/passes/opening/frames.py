@@ -1,0 +1,80 @@
+"""What names stand for in one call of a block or a function, as it is written: nothing is evaluated."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from blockdsl.syntax import tree as nodes
+from blockdsl.syntax.names import Definition, Names
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """A call of a block or a function.
+
+    Attributes:
+        callee: the block, or the `let` of the function; None at the top, in a file and its net.
+        arguments: those that are written in the call, by parameter.
+        caller: the frame in which they are written.
+        outer: the frame in which the callee is defined.
+    """
+
+    callee: nodes.Block | nodes.Let | None = None
+    arguments: Mapping[str, nodes.Expr] = field(default_factory=dict)
+    caller: Frame | None = None
+    outer: Frame | None = None
+
+    def of(self, definition: Definition) -> Frame:
+        """The frame that a definition in sight belongs to."""
+        frame = self
+        while frame.outer is not None and frame.callee is not definition.owner:
+            frame = frame.outer
+        return frame
+
+
+TOP = Frame()
+
+
+@dataclass(frozen=True)
+class Thunk:
+    """An expression and the frame in which it is written; `param` for the default of a file's parameter."""
+
+    expr: nodes.Expr
+    frame: Frame
+    param: bool = False
+
+
+@dataclass(frozen=True)
+class Callee:
+    """A block, or a function of numbers, and the frame in which it is defined."""
+
+    node: nodes.Block | nodes.Let
+    frame: Frame
+
+
+Bound = Thunk | Callee
+
+
+def bound(definition: Definition | None, frame: Frame) -> Bound | None:
+    """What a definition stands for in a frame; None for tensors and the variables of loops."""
+    if definition is None or definition.is_stream:
+        return None
+    home = frame.of(definition)
+    match definition.node:
+        case nodes.Block() as block:
+            return Callee(block, home)
+        case nodes.Let(params=None, value=value):
+            return Thunk(value, home)
+        case nodes.Let() as function:
+            return Callee(function, home)
+        case nodes.Param(name=name, default=default):
+            if name in home.arguments and home.caller is not None:
+                return Thunk(home.arguments[name], home.caller)
+            return Thunk(default, home, definition.of_file) if default is not None else None
+    return None
+
+
+def stands_for(use: nodes.Expr, names: Names, frame: Frame) -> Bound | None:
+    """What the name that an expression begins with, or calls, stands for in a frame."""
+    return bound(names.definition(use), frame)

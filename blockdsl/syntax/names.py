@@ -1,0 +1,212 @@
+"""What the names in a file mean, told from the tree alone: which definition each use of a name leads to.
+
+The rules are those of lowering. A file's blocks, functions, `let`s and `param`s are seen in the whole
+file, and so are `in` and the `let`s of its `net`; of a used file its blocks and functions are. A body sees
+in addition its parameters, what flows into it as `in`, and those of its `let`s that stand above, a function
+all of them. The variable of a loop is seen in the loop's body.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from blockdsl import ops
+from blockdsl.ops import Operation
+from blockdsl.syntax import tree as nodes
+from blockdsl.syntax.forms import name_of
+from blockdsl.syntax.traversal import children
+from blockdsl.syntax.uses import uses
+
+
+@dataclass(frozen=True, eq=False)
+class Definition:
+    """What a name is bound to.
+
+    Attributes:
+        node: the `Block`, `Let` or `Param`; the `For` whose variable it is; for `in` the `Block` or `Net`
+            that it flows into.
+        owner: what the definition belongs to: the `File`, the `Net`, the `Block`, the `Let` of a function
+            whose parameter it is, the `For`.
+    """
+
+    node: nodes.Block | nodes.Let | nodes.Param | nodes.For | nodes.Net
+    owner: nodes.File | nodes.Net | nodes.Block | nodes.Let | nodes.For
+
+    @property
+    def is_stream(self) -> bool:
+        """Whether it is `in`, what flows into a block or the net."""
+        return self.owner is self.node and not isinstance(self.node, nodes.For)
+
+    @property
+    def is_variable(self) -> bool:
+        """Whether it is the variable of a loop."""
+        return isinstance(self.node, nodes.For)
+
+    @property
+    def of_file(self) -> bool:
+        """Whether it stands at the top of a file."""
+        return isinstance(self.owner, nodes.File)
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether files that use this one see it: the blocks and functions at its top."""
+        is_callable = not isinstance(self.node, nodes.Let) or self.node.params is not None
+        return self.of_file and is_callable and not isinstance(self.node, nodes.Param)
+
+
+class Names:
+    """The names of a file and of the files that it uses.
+
+    What cannot be found is passed over: it is lowering that refuses it.
+
+    >>> from blockdsl.source import Source
+    >>> from blockdsl.syntax.parser import parse
+    >>> file = parse(Source("example", "let c = 8 block wide(c) = CONV(c,3) net wide(c)-RELU"))
+    >>> let, wide, net = file.statements
+    >>> names = Names(file)
+    >>> names.meaning(wide.body.result.args[0].value).node is wide.params[0]
+    True
+    >>> call, relu = net.body.result.parts
+    >>> names.meaning(call).node is wide, names.meaning(call.args[0].value).node is let
+    (True, True)
+    >>> names.meaning(relu).name
+    'RELU'
+
+    Attributes:
+        file: the file.
+        uses: the names of the files that it uses, in the order of its `use` lines.
+        defined: what is bound at its top, by name; blocks and functions of used files included.
+    """
+
+    def __init__(self, file: nodes.File, _meanings: dict[int, Definition] | None = None) -> None:
+        self.file = file
+        self.uses: list[Names] = []
+        self.defined: dict[str, Definition] = {}
+        self._meanings = {} if _meanings is None else _meanings
+        if _meanings is None:
+            self._resolve({})
+
+    def _resolve(self, known: dict[Path, Names]) -> None:
+        for path, used in uses(self.file):
+            key = path.resolve()
+            if key not in known:
+                known[key] = Names(used, self._meanings)
+                known[key]._resolve(known)
+            self.uses.append(known[key])
+            self.defined |= {n: d for n, d in known[key].defined.items() if d.is_shared}
+        _Resolver(self._meanings, self.defined).file(self.file)
+
+    def meaning(self, use: nodes.Node) -> Definition | type[Operation] | None:
+        """What the name means that a `Path` begins with, or that a `Call` calls.
+
+        None for other nodes, and for names that are not bound: a built-in function, a word, a tag such as
+        `s2`, a recipe's term, or a mistake.
+        """
+        found = self._meanings.get(id(use))
+        return found if found is not None else ops.find(name_of(use))
+
+    def definition(self, use: nodes.Node) -> Definition | None:
+        """The definition of the name that a `Path` begins with, or that a `Call` calls; None as above."""
+        return self._meanings.get(id(use))
+
+    def used(self) -> list[Names]:
+        """Those of all used files, each once, before those that use them."""
+        found: dict[int, Names] = {id(self): self}
+        self._gather(found)
+        del found[id(self)]
+        return list(found.values())
+
+    def _gather(self, found: dict[int, Names]) -> None:
+        for names in self.uses:
+            if id(names) not in found:
+                found[id(names)] = names
+                names._gather(found)
+                found[id(names)] = found.pop(id(names))
+
+
+@dataclass(frozen=True)
+class _Scope:
+    """Names in sight; what is not here is looked up in `outer`."""
+
+    names: dict[str, Definition]
+    outer: _Scope | None = None
+
+    def find(self, name: str) -> Definition | None:
+        scope: _Scope | None = self
+        while scope is not None:
+            if name in scope.names:
+                return scope.names[name]
+            scope = scope.outer
+        return None
+
+
+class _Resolver:
+    """Goes through a file and notes the definition of each use of a name, by the `id` of its node."""
+
+    def __init__(self, meanings: dict[int, Definition], names: dict[str, Definition]) -> None:
+        self.meanings = meanings
+        self.top = _Scope(names)
+
+    def file(self, file: nodes.File) -> None:
+        for statement in file.statements:
+            match statement:
+                case nodes.Block(name=name) | nodes.Let(name=name) | nodes.Param(name=name):
+                    self.top.names[name] = Definition(statement, file)
+                case nodes.Net(body=body):
+                    self.top.names["in"] = Definition(statement, statement)
+                    for let in body.lets:
+                        self.top.names.setdefault(let.name, Definition(let, statement))
+        for statement in file.statements:
+            match statement:
+                case nodes.Block():
+                    self._block(statement)
+                case nodes.Let():
+                    self._let(statement, self.top)
+                case nodes.Net(body=body):
+                    for let in body.lets:
+                        self._let(let, self.top)
+                    self._uses(body.result, self.top)
+                case _:
+                    self._uses(statement, self.top)
+
+    def _block(self, block: nodes.Block) -> None:
+        scope = _Scope({"in": Definition(block, block)}, self.top)
+        self._params(block, scope)
+        for let in block.body.lets:
+            if let.params is None:
+                self._let(let, scope)
+            scope.names[let.name] = Definition(let, block)
+        for let in block.body.lets:
+            if let.params is not None:
+                self._let(let, scope)
+        self._uses(block.body.result, scope)
+
+    def _let(self, let: nodes.Let, scope: _Scope) -> None:
+        if let.params is not None:
+            scope = _Scope({}, scope)
+            self._params(let, scope)
+        self._uses(let.value, scope)
+
+    def _params(self, owner: nodes.Block | nodes.Let, scope: _Scope) -> None:
+        """The parameters of a block or a function; the default of each sees those before it."""
+        for param in owner.params or ():
+            if param.default is not None:
+                self._uses(param.default, scope)
+            scope.names[param.name] = Definition(param, owner)
+
+    def _uses(self, node: nodes.Node, scope: _Scope) -> None:
+        """Note the names that are used in a node in which nothing is defined but variables of loops."""
+        waiting = [(node, scope)]
+        while waiting:
+            node, scope = waiting.pop()
+            if isinstance(node, nodes.Path | nodes.Call):
+                name = node.name if isinstance(node, nodes.Call) else node.steps[0].name
+                if (definition := scope.find(name)) is not None:
+                    self.meanings[id(node)] = definition
+            if isinstance(node, nodes.For):
+                inside = _Scope({node.variable: Definition(node, node)}, scope)
+                waiting.append((node.body, inside))
+                waiting += [(part, scope) for part in (node.first, node.last) if part is not None]
+            else:
+                waiting += [(child, scope) for child in children(node)]
