@@ -210,7 +210,8 @@ def test_failures_are_told(tmp_path: Path) -> None:
     study, space = study_of(CHAIN)
     networks = list(candidates(space))
     for candidate in networks[:3]:
-        add(study, candidate, {"params": 100.0}, "crashed", why="the disk <is> full")
+        told = {"why": "the disk <is> full", "traceback": "Traceback: <first>\n  line & more"}
+        add(study, candidate, {"params": 100.0}, "crashed", **told)
     add(study, networks[3], {"params": 100.0}, "out of memory")
     add(study, networks[4], {"params": 50.0}, INFEASIBLE, why="params <= 40")
     words = page_of(study, tmp_path).words()
@@ -222,6 +223,7 @@ def test_failures_are_told(tmp_path: Path) -> None:
         "No winner yet No network was measured to the end yet.",
     ):
         assert line in words
+    assert words.count("Traceback Traceback: <first> line & more") == 3
 
 
 def test_every_outcome_is_counted_and_a_duplicate_is_no_measurement(tmp_path: Path) -> None:
