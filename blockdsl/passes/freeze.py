@@ -12,13 +12,14 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from blockdsl.lowering import Program
-from blockdsl.lowering.values import Function, Kind, Trace, place
+from blockdsl.lowering.values import Kind, Trace, place
 from blockdsl.ops import Shape
 from blockdsl.passes.trees import chain, grouped, inline, literal, path, substitute
 from blockdsl.passes.variants import Definition, Variants
 from blockdsl.source import Source, Span
 from blockdsl.syntax import tree as nodes
 from blockdsl.syntax.forms import bare, is_choice, is_identity
+from blockdsl.syntax.names import Names
 from blockdsl.syntax.printer import format_expr
 from blockdsl.syntax.traversal import Rewriter, map_children
 
@@ -80,12 +81,15 @@ def _grouped_digits(number: int) -> nodes.Number:
 class _Freezer:
     def __init__(self, program: Program) -> None:
         self.program = program
-        self.variants = Variants(program, self.definition)
+        self.names = Names(program.file)
+        self.variants = Variants(program, self.names, self.definition)
         self.single: set[Trace] = set()
         """Rounds that are written out one by one, where labels need names of their own."""
 
     def file(self, settings: Mapping[str, nodes.Expr]) -> nodes.File:
         trace = self.program.context.trace
+        for value in settings.values():
+            self.names.include(value)
         kept: list[nodes.Statement] = []
         for statement in self.program.file.statements:
             match statement:
@@ -112,8 +116,7 @@ class _Freezer:
         lets = tuple(
             replace(let, value=bare(self.expr(let.value, trace)))
             for let in body.lets
-            if not self.variants.names_open(let.value, trace)
-            and not self.variants.is_open_function(let, trace)
+            if not self.variants.names_open(let.value, trace) and not self.variants.is_open_function(let)
         )
         return replace(body, lets=lets, result=bare(self.expr(body.result, trace)))
 
@@ -210,18 +213,18 @@ class _FrameRewriter(Rewriter):
             return path(expr.span, "ID")
         return self.rewrite_children(expr)
 
-    def _written_out(self, call: nodes.Call, function: Function, frame: Trace) -> nodes.Expr:
+    def _written_out(self, call: nodes.Call, function: nodes.Let, frame: Trace) -> nodes.Expr:
         """What a function inside a block yielded, in place of its call."""
-        given = self.variants.arguments(call, function, self.trace)
+        given = self.variants.arguments(call, function)
         inside = _FrameRewriter(self.freezer, frame)
         values: dict[str, Any] = {}
-        for param in function.let.params or ():
+        for param in function.params or ():
             if param.name in given:
                 values[param.name] = bare(self.rewrite(given[param.name]))
             else:
                 assert param.default is not None, "the file was lowered"
                 values[param.name] = inline(bare(inside.rewrite(param.default)), values)
-        written: nodes.Expr = grouped(inline(bare(inside.rewrite(function.let.value)), values))
+        written: nodes.Expr = grouped(inline(bare(inside.rewrite(function.value)), values))
         return written
 
     def rewrite_label(self, expr: nodes.Label) -> nodes.Label:

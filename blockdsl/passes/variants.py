@@ -6,10 +6,11 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from blockdsl.lowering import Program
-from blockdsl.lowering.binding import assign
 from blockdsl.lowering.values import BlockValue, Function, Place, Trace, place
+from blockdsl.passes.arguments import arguments
 from blockdsl.syntax import tree as nodes
 from blockdsl.syntax.forms import bare, has_choice, name_of
+from blockdsl.syntax.names import Names
 from blockdsl.syntax.printer import format_expr
 from blockdsl.syntax.traversal import walk
 
@@ -23,15 +24,56 @@ class Variants:
     an open block by name and applied it.
     """
 
-    def __init__(self, program: Program, freeze: Callable[[Definition, Trace], Definition]) -> None:
-        self.program = program
+    def __init__(
+        self, program: Program, names: Names, freeze: Callable[[Definition, Trace], Definition]
+    ) -> None:
+        self.program, self.names = program, names
         self.freeze = freeze
         self.variants: dict[Place, dict[str, Definition]] = {}
         self.open_definitions: dict[Place, bool] = {}
         self.open_frames: dict[Trace, bool] = {}
-        self.taken = set(program.context.scope.known()) | {
-            node.name for node in walk(program.file) if hasattr(node, "name")
+        self.local_functions = {
+            id(let)
+            for file in (program.file, *(used.file for used in names.used()))
+            for statement in file.statements
+            if isinstance(statement, nodes.Block)
+            for let in statement.body.lets
         }
+        self.taken = {*names.defined, *(n.name for n in walk(program.file) if hasattr(n, "name"))}
+
+    # --- what names stand for
+
+    def _callee(self, use: nodes.Node, trace: Trace) -> Definition | None:
+        """The block or function that a name stands for in a frame."""
+        definition = self.names.definition(use)
+        if definition is None or definition.is_stream or not name_of(use):
+            return None
+        if callee := _as_callee(definition.node):
+            return callee
+        match trace.scope.find(name_of(use)):  # a parameter or a `let`: what it was bound to
+            case BlockValue(block=block):
+                return block
+            case Function(let=let):
+                return let
+        return None
+
+    def _named(self, use: nodes.Node) -> Definition | None:
+        """The block or function that a name leads to in every frame, also through other names of the file."""
+        definition = self.names.definition(use)
+        if definition is None or definition.is_stream or not name_of(use):
+            return None
+        if callee := _as_callee(definition.node):
+            return callee
+        match definition.node:
+            case nodes.Let(value=value):
+                alias = bare(value)
+            case nodes.Param(name=name, default=default) if definition.of_file:
+                if isinstance(given := self.program.params.get(name), BlockValue):
+                    return given.block
+                alias = bare(default)
+            case _:
+                return None
+        return self._named(alias) if isinstance(alias, nodes.Path) else None
 
     # --- what is open
 
@@ -45,37 +87,32 @@ class Variants:
                 parts = (node.body,) if isinstance(node, nodes.For) else node.parts
                 if any(self.is_open(part, frame) for frame, _ in trace.rounds[at] for part in parts):
                     return True
-            value = trace.scope.find(name_of(node)) if name_of(node) else None
-            if isinstance(value, BlockValue | Function):
-                if self._definition_open(value):
+            if callee := self._callee(node, trace):
+                if self._definition_open(callee):
                     return True
-                if at in trace.calls and self._frame_open(value, trace.calls[at]):
+                if at in trace.calls and self._frame_open(callee, trace.calls[at]):
                     return True
         return False
 
     def names_open(self, expr: nodes.Expr, trace: Trace) -> bool:
         """Whether an expression is nothing but the name of an open block."""
-        value = trace.scope.find(name_of(bare(expr))) if isinstance(bare(expr), nodes.Path) else None
-        return isinstance(value, BlockValue) and self._definition_open(value)
+        word = bare(expr)
+        callee = self._callee(word, trace) if isinstance(word, nodes.Path) else None
+        return isinstance(callee, nodes.Block) and self._definition_open(callee)
 
-    def _definition_open(self, value: BlockValue | Function) -> bool:
-        definition = _definition(value)
+    def _definition_open(self, definition: Definition) -> bool:
         key = place(definition.span)
         if key not in self.open_definitions:
             self.open_definitions[key] = False  # one that calls itself
             self.open_definitions[key] = has_choice(definition) or any(
-                isinstance(other := value.scope.find(name_of(node)), BlockValue | Function)
-                and self._definition_open(other)
-                for node in walk(definition)
-                if name_of(node)
+                self._definition_open(other) for node in walk(definition) if (other := self._named(node))
             )
         return self.open_definitions[key]
 
-    def _frame_open(self, value: BlockValue | Function, frame: Trace) -> bool:
+    def _frame_open(self, callee: Definition, frame: Trace) -> bool:
         if frame not in self.open_frames:
-            definition = _definition(value)
-            inner = definition.body if isinstance(definition, nodes.Block) else definition.value
-            self.open_frames[frame] = self._definition_open(value) or self.is_open(inner, frame)
+            inner = callee.body if isinstance(callee, nodes.Block) else callee.value
+            self.open_frames[frame] = self._definition_open(callee) or self.is_open(inner, frame)
         return self.open_frames[frame]
 
     # --- what calls become
@@ -85,63 +122,53 @@ class Variants:
 
         An open block that was given by name is no argument any more: its calls are bound.
         """
-        value = trace.scope.find(name_of(call)) if name_of(call) else None
+        callee = self._callee(call, trace)
         frame = trace.calls.get(place(call.span))
-        if (
-            not isinstance(value, BlockValue | Function)
-            or frame is None
-            or not self._frame_open(value, frame)
-        ):
+        if callee is None or frame is None or not self._frame_open(callee, frame):
             return None
-        args = call.args if isinstance(call, nodes.Call) else ()
-        names = [p.name for p in _definition(value).params or ()]
-        given = {}
-        if isinstance(call, nodes.Call):
-            given = assign(call, names, self.program.context.but(scope=trace.scope))
+        given = self._given(call, callee) if isinstance(call, nodes.Call) else {}
         dropped = {name for name, arg in given.items() if self.names_open(arg.value, trace)}
+        args = call.args if isinstance(call, nodes.Call) else ()
         kept = tuple(arg for arg in args if not any(given[name] is arg for name in dropped))
-        return self._variant(value, frame, dropped), kept
+        return self._variant(callee, frame, dropped), kept
 
-    def local(self, call: nodes.Call | nodes.Path, trace: Trace) -> tuple[Function, Trace] | None:
+    def local(self, call: nodes.Call | nodes.Path, trace: Trace) -> tuple[nodes.Let, Trace] | None:
         """The open function of a block that is called, and the frame of the call.
 
         Its calls are decided differently in each instance of the block, so it is written out.
         """
-        value = trace.scope.find(name_of(call)) if name_of(call) else None
+        callee = self._callee(call, trace)
         frame = trace.calls.get(place(call.span))
-        if not isinstance(value, Function) or value.scope.outer is None or frame is None:
+        if not isinstance(callee, nodes.Let) or id(callee) not in self.local_functions or frame is None:
             return None
-        return (value, frame) if self._frame_open(value, frame) else None
+        return (callee, frame) if self._frame_open(callee, frame) else None
 
-    def arguments(self, call: nodes.Call, function: Function, trace: Trace) -> dict[str, nodes.Expr]:
+    def _given(self, call: nodes.Call, callee: Definition) -> dict[str, nodes.Arg]:
+        return arguments(call, [p.name for p in callee.params or ()], self.names)
+
+    def arguments(self, call: nodes.Call, function: nodes.Let) -> dict[str, nodes.Expr]:
         """The written arguments of a call of a function, by parameter."""
-        names = [p.name for p in function.let.params or ()]
-        given = assign(call, names, self.program.context.but(scope=trace.scope))
-        return {name: arg.value for name, arg in given.items()}
+        return {name: arg.value for name, arg in self._given(call, function).items()}
 
-    def is_open_function(self, let: nodes.Let, trace: Trace) -> bool:
+    def is_open_function(self, let: nodes.Let) -> bool:
         """Whether a `let` of a body is a function that makes choices."""
-        value = trace.scope.find(let.name)
-        return isinstance(value, Function) and value.let is let and self._definition_open(value)
+        return let.params is not None and self._definition_open(let)
 
     def never_called(self, call: nodes.Call | nodes.Path, trace: Trace) -> bool:
         """Whether an open definition is named where nothing came of it: what stands there is not used."""
-        value = trace.scope.find(name_of(call)) if name_of(call) else None
-        return (
-            isinstance(value, BlockValue | Function)
-            and place(call.span) not in trace.calls
-            and self._definition_open(value)
-        )
+        if place(call.span) in trace.calls:
+            return False
+        callee = self._callee(call, trace)
+        return callee is not None and self._definition_open(callee)
 
-    def _variant(self, value: BlockValue | Function, frame: Trace, dropped: set[str]) -> str:
+    def _variant(self, definition: Definition, frame: Trace, dropped: set[str]) -> str:
         """The name of the definition as it was decided in one call; those decided alike are one."""
-        definition = _definition(value)
         frozen = self.freeze(definition, frame)
         frozen = replace(frozen, params=tuple(p for p in frozen.params or () if p.name not in dropped))
         known = self.variants.setdefault(place(definition.span), {})
         text = _text(frozen)
         if text not in known:
-            replaces = not known and self._definition_open(value) and self._is_own(definition)
+            replaces = not known and self._definition_open(definition) and self._is_own(definition)
             name = definition.name if replaces else self._new_name(definition.name)
             known[text] = replace(frozen, name=name)
         return known[text].name
@@ -157,15 +184,14 @@ class Variants:
     def woven_into(self, statements: list[nodes.Statement]) -> tuple[nodes.Statement, ...]:
         """The statements of a file with its definitions: each at its place, of used files at the net."""
         groups = {key: list(group.values()) for key, group in self.variants.items()}
-        waiting = [*statements, *(d for group in groups.values() for d in group)]
-        named = {name_of(node) for statement in waiting for node in walk(statement)}
+        stay = self._still_used(statements, groups)
         result: list[nodes.Statement] = []
         for statement in self.program.file.statements:
             if isinstance(statement, nodes.Block) or (
                 isinstance(statement, nodes.Let) and statement.params is not None
             ):
                 group = groups.pop(place(statement.span), [])
-                if not self._is_open_statement(statement) and (not group or statement.name in named):
+                if id(statement) in stay:
                     result.append(statement)
                 result += group
             else:
@@ -174,14 +200,34 @@ class Variants:
         result[net:net] = [d for group in groups.values() for d in group]
         return tuple(result)
 
-    def _is_open_statement(self, statement: Definition) -> bool:
-        value = self.program.context.scope.find(statement.name)
-        assert isinstance(value, BlockValue | Function)
-        return self._definition_open(value)
+    def _still_used(
+        self, statements: list[nodes.Statement], groups: dict[Place, list[Definition]]
+    ) -> set[int]:
+        """The file's definitions, by identity, that stay as they are beside what became of them."""
+        waiting: list[nodes.Node] = [*statements, *(d for group in groups.values() for d in group)]
+        left: dict[int, Definition] = {}
+        stay: set[int] = set()
+        for statement in self.program.file.statements:
+            definition = _as_callee(statement)
+            if definition is None or self._definition_open(definition):
+                continue
+            if place(definition.span) in groups:
+                left[id(definition)] = definition
+            else:
+                stay.add(id(definition))
+                waiting.append(definition)
+        while waiting:
+            named = {name_of(node) for node in walk(waiting.pop())}
+            for key in [key for key, definition in left.items() if definition.name in named]:
+                stay.add(key)
+                waiting.append(left.pop(key))
+        return stay
 
 
-def _definition(value: BlockValue | Function) -> Definition:
-    return value.block if isinstance(value, BlockValue) else value.let
+def _as_callee(node: nodes.Node) -> Definition | None:
+    """The node, if it defines a block or a function."""
+    is_value = isinstance(node, nodes.Let) and node.params is None
+    return node if isinstance(node, nodes.Block | nodes.Let) and not is_value else None
 
 
 def _text(definition: Definition) -> str:

@@ -84,6 +84,8 @@ class Names:
         self.uses: list[Names] = []
         self.defined: dict[str, Definition] = {}
         self._meanings = {} if _meanings is None else _meanings
+        self._included: list[nodes.Expr] = []
+        """Kept, since what a name means is noted by the `id` of its node."""
         if _meanings is None:
             self._resolve({})
 
@@ -109,6 +111,11 @@ class Names:
     def definition(self, use: nodes.Node) -> Definition | None:
         """The definition of the name that a `Path` begins with, or that a `Call` calls; None as above."""
         return self._meanings.get(id(use))
+
+    def include(self, expr: nodes.Expr) -> None:
+        """Resolve an expression from elsewhere, such as a setting that was given, as at the file's top."""
+        self._included.append(expr)
+        _Resolver(self._meanings, self.defined).uses(expr)
 
     def used(self) -> list[Names]:
         """Those of all used files, each once, before those that use them."""
@@ -169,6 +176,9 @@ class _Resolver:
                     self._uses(body.result, self.top)
                 case _:
                     self._uses(statement, self.top)
+
+    def uses(self, expr: nodes.Expr) -> None:
+        self._uses(expr, self.top)
 
     def _block(self, block: nodes.Block) -> None:
         scope = _Scope({"in": Definition(block, block)}, self.top)

@@ -23,7 +23,7 @@ def parsed(path: Path) -> nodes.File:
     return _parsed(path, path.stat().st_mtime_ns)
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=256)
 def _parsed(path: Path, changed: int) -> nodes.File:
     return parse(read_source(path, path.name))
 

@@ -58,6 +58,59 @@ def test_any_assignment_of_what_comes_along(name: str) -> None:
     assert found > 5
 
 
+NAMED = {
+    "a parameter hides an open block": (
+        "block f = {RELU, TANH}\nblock g(f) = CONV(f,1)-RELU\nnet g(4)-f-g(2)", {},
+    ),
+    "a loop hides a choice": ("let i = {2,4}\nnet (CONV(4*i,1) for i in 1..2)-CONV(i,1)", {}),
+    "a let hides a choice": (
+        "let n = {2,4}\nblock b =\n    let n = n*2\n    CONV(n,1)-{RELU,ID}\nnet b-b", {},
+    ),
+    "another name of a block": (
+        "block f = {RELU, TANH}\nlet v = f\nlet w = v\nblock h = w-SIGMOID\nnet h-w-h", {},
+    ),
+    "a parameter of the file": (
+        "block f = {RELU, TANH}\nparam act = f\nblock h = act-SIGMOID\nnet h-act-h", {},
+    ),
+    "a block that is set": (
+        "block f = {RELU, TANH}\nblock k = {ABS, ID}\nparam act = f\nblock h = act-SIGMOID\nnet h-act-h",
+        {"act": "k"},
+    ),
+    "a call that is set": (
+        "block k(c, s=1) = CONV(c,1,stride=s)-{ABS, ID}\nparam act = RELU\nnet act-act", {"act": "k(4,s2)"},
+    ),
+    "a function that is given": (
+        "let f(i) = i*{1,2}\nblock b(w) = CONV(w(2),1)\nnet b(f)-RELU-b(f)", {},
+    ),
+    "a function of a block that is given": (
+        "block b(w) = CONV(w(2),1)\nblock a =\n    let f(i) = i*{1,2}\n    b(f)-RELU-b(f)\nnet a-a", {},
+    ),
+    "a function of the net": ("net\n    let f(i) = i*{1,2}\n    CONV(f(2),1)-CONV(f(3),1)", {}),
+    "a name of the net": ("block b = CONV(n,1)-{RELU,ID}\nnet\n    let n = {2,4}\n    b-b", {}),
+    "a block that is handed on": (
+        "block f = {RELU, TANH}\nblock in1(x) = x-SIGMOID\nblock in2(y) = in1(y)-y\n"
+        "net in2(f)-in2(RELU)-in1(f)", {},
+    ),
+    "a name that looks like a tag": (
+        "let c4 = {1,2}\nblock b(c, s=1) = CONV(c,1,stride=s)-RELU?\nnet b(4,c4)-b(c2)", {},
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_what_names_stand_for(name: str) -> None:
+    text, settings = NAMED[name]
+    whole = space("input 4x8x8\n" + text, settings=settings)
+    for seed in range(6):
+        holds(whole, whole.sample(random.Random(seed)))
+
+
+def test_a_definition_that_an_unchanged_one_uses_stays() -> None:
+    whole = space(NAMED["a block that is handed on"][0])
+    text = holds(whole, whole.sample(random.Random(0)))
+    assert "block in1(x) = x-SIGMOID" in text and "block in2(y) = in1(y)-y" in text
+
+
 ATOMS = st.sampled_from(
     ["RELU", "TANH", "CONV(4,1)", "CONV(4,{1,3},p1)-POOL(3,1,p1)", "f", "g(RELU)", "a:RELU", "ID", "u", "k*2"]
 )

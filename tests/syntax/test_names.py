@@ -119,6 +119,19 @@ def test_used_files_give_their_blocks_and_functions(tmp_path: Path) -> None:
     assert inside is not None and inside.node.span.text == "let n = 4"
 
 
+def test_an_expression_from_elsewhere_sees_the_top_of_the_file() -> None:
+    names = Names(parse(Source("t", "let n = 3\nblock b(c) = CONV(c,1)\nnet b(n)")))
+    (other,) = parse(Source("--set", "b(n,c)")).statements
+    assert isinstance(other, nodes.Net)
+    call = other.body.result
+    assert isinstance(call, nodes.Call)
+    assert names.definition(call) is None
+    names.include(call)
+    assert names.definition(call) is names.defined["b"]
+    assert names.definition(call.args[0].value) is names.defined["n"]
+    assert names.definition(call.args[1].value) is None
+
+
 def test_what_cannot_be_found_is_passed_over(tmp_path: Path) -> None:
     (tmp_path / "bad.arch").write_text("net CONV(")
     (tmp_path / "round.arch").write_text('use "round.arch"\nuse "other.arch"\nblock r = RELU\n')

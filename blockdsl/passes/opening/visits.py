@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 
 from blockdsl import ops
 from blockdsl.lowering import Program
-from blockdsl.lowering.binding import assign, tag_of
-from blockdsl.lowering.values import Place, Scope, place
+from blockdsl.lowering.binding import tag_of
+from blockdsl.lowering.values import Place, place
+from blockdsl.passes.arguments import arguments
 from blockdsl.passes.opening.demands import Demands, Role, Site, is_closed
 from blockdsl.passes.opening.forms import block_named, is_net, may_be_identity
 from blockdsl.passes.opening.frames import TOP, Callee, Frame, Thunk, stands_for
@@ -60,7 +61,6 @@ class Visitor:
     """Goes through the network of a program."""
 
     def __init__(self, program: Program, names: Names) -> None:
-        self.context = program.context
         self.found = Found()
         self.demands = Demands(names, self._enter)
         self.outputs = output_layers(program.graph)
@@ -149,7 +149,7 @@ class Visitor:
                 if arg.name is None and is_net(arg.value, self.names, frame):
                     self._visit(arg.value, frame, chain, None)
             return
-        given = self._assigned(call, list(operation.arguments))
+        given = arguments(call, list(operation.arguments), self.names)
         is_output = (place(call.span), chain) in self.outputs
         for name in ("channels", "features"):
             if name in given and name in operation.arguments:
@@ -195,14 +195,9 @@ class Visitor:
             reason = "none of its parts can be the identity" if home else "it stands in a `let` or a loop"
             self.found.kept[key] = (None, total.span, reason)
 
-    def _assigned(self, call: nodes.Call, params: list[str]) -> dict[str, nodes.Arg]:
-        """The written arguments by parameter; a word that is bound, such as `c1`, is no tag."""
-        bound = {name_of(a.value) for a in call.args if self.names.definition(a.value) is not None}
-        return assign(call, params, self.context.but(scope=Scope(dict.fromkeys(bound, 0))))
-
     def _enter(self, call: nodes.Call, callee: Callee, frame: Frame) -> Frame:
         """The frame of a call."""
-        given = self._assigned(call, [p.name for p in callee.node.params or ()])
+        given = arguments(call, [p.name for p in callee.node.params or ()], self.names)
         values = {name: arg.value for name, arg in given.items()}
         return Frame(callee.node, values, frame, callee.frame)
 
