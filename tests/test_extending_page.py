@@ -18,12 +18,6 @@ from blockdsl.ops import Operation, all_operations, unregister
 from tests.export.running import agree
 
 PAGE = Path(__file__).parent.parent / "docs" / "extending.md"
-IMPORTS = """
-from blockdsl.ops import OpError, Window
-from blockdsl.ops.core import Drawn
-from blockdsl.ops.geometry import image, pointwise
-from blockdsl.ops.values import Count
-"""
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +26,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[str]]:
     text = PAGE.read_text(encoding="utf-8")
     blocks = re.findall(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
     folder = tmp_path_factory.mktemp("page")
-    (folder / "extending_layers.py").write_text(blocks[0] + IMPORTS + "".join(blocks[1:]), encoding="utf-8")
+    (folder / "extending_layers.py").write_text("\n\n".join(blocks), encoding="utf-8")
     known = set(all_operations())
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(folder)
