@@ -30,7 +30,7 @@ def run(arguments: Sequence[str]) -> int:
     try:
         from blockdsl.cli.app import application
 
-        application()(args=list(arguments), prog_name="blockdsl")
+        application(arguments)(args=list(arguments), prog_name="blockdsl")
     except SystemExit as done:
         code = done.code if isinstance(done.code, int) else int(bool(done.code))
         if code == INTERRUPTED:

@@ -9,8 +9,6 @@ import typer
 
 from blockdsl.cli.streams import say
 
-NAME = "best"
-
 
 def command(
     study: Annotated[str, typer.Argument(metavar="STUDY", help="The name that `blockdsl search` told.")],

@@ -11,8 +11,6 @@ from blockdsl.cli.options import ExpressionOption, InputOption, SetOption, assig
 from blockdsl.cli.streams import say
 from blockdsl.diagnostics import ArchError
 
-NAME = "check"
-
 
 def command(
     files: Annotated[

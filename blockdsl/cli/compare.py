@@ -13,8 +13,6 @@ from blockdsl.cli.streams import say
 from blockdsl.output import check_outputs, replacing
 from blockdsl.visible import visible
 
-NAME = "compare"
-
 
 def command(
     files: Annotated[

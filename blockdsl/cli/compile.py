@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 
     from blockdsl.api import Architecture
 
-NAME = "compile"
-
 
 def command(
     file: FileArgument = None,

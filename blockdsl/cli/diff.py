@@ -10,8 +10,6 @@ import typer
 from blockdsl.cli.options import read_file
 from blockdsl.cli.streams import say
 
-NAME = "diff"
-
 
 def command(
     first: Annotated[str, typer.Argument(metavar="A", help="An .arch file, or a name of the zoo.")],

@@ -16,8 +16,6 @@ from blockdsl.output import replacing
 if TYPE_CHECKING:
     from blockdsl.source import Source
 
-NAME = "fmt"
-
 
 def command(
     files: Annotated[

@@ -26,8 +26,6 @@ from blockdsl.output import check_outputs, replacing
 if TYPE_CHECKING:
     from blockdsl.search.space import Candidate, Space
 
-NAME = "freeze"
-
 
 def command(
     file: FileArgument = None,

@@ -14,8 +14,6 @@ from blockdsl.output import check_outputs, replacing
 if TYPE_CHECKING:
     from blockdsl.search.opened import Tried
 
-NAME = "open"
-
 
 def command(
     file: FileArgument = None,

@@ -20,8 +20,6 @@ from blockdsl.cli.options import (
 from blockdsl.cli.streams import say
 from blockdsl.output import Outputs, check_outputs
 
-NAME = "render"
-
 
 def command(
     outputs: Annotated[

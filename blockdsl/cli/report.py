@@ -10,8 +10,6 @@ import typer
 from blockdsl.cli.streams import say
 from blockdsl.output import check_writable, replacing
 
-NAME = "report"
-
 
 def command(
     study: Annotated[str, typer.Argument(metavar="STUDY", help="The name that `blockdsl search` told.")],

@@ -35,8 +35,6 @@ if TYPE_CHECKING:
     from blockdsl.search.status import Status
     from blockdsl.search.studies import Continued
 
-NAME = "search"
-
 
 def command(
     file: FileArgument = None,

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from blockdsl.search.space import Candidate, Space
     from blockdsl.search.survey import Survey
 
-NAME = "space"
 _DRAWS = 300
 _MOST = 1_000_000
 

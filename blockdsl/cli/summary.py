@@ -17,8 +17,6 @@ from blockdsl.cli.options import (
 )
 from blockdsl.cli.streams import say
 
-NAME = "summary"
-
 
 def command(
     file: FileArgument = None,

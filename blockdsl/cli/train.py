@@ -33,8 +33,6 @@ if TYPE_CHECKING:
 
     Make = Callable[..., nn.Module]
 
-NAME = "train"
-
 
 def command(
     file: FileArgument = None,

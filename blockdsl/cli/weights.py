@@ -29,8 +29,6 @@ if TYPE_CHECKING:
 
     from blockdsl.transfer import Report
 
-NAME = "weights"
-
 
 def command(
     file: FileArgument = None,

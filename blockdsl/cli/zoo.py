@@ -16,7 +16,6 @@ from blockdsl.diagnostics import error
 if TYPE_CHECKING:
     from blockdsl.syntax import tree as nodes
 
-NAME = "zoo"
 _YEARS = re.compile(r"(?P<only>\d{4})|(?P<first>\d{4})?-(?P<last>\d{4})?")
 _UNITS = {"k": 10**3, "m": 10**6, "g": 10**9}
 

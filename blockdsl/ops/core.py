@@ -16,6 +16,7 @@ from typing import Any, ClassVar, NamedTuple, get_type_hints
 from blockdsl.formatting import exact, shape_text
 from blockdsl.ops.spec import ModuleSpec
 from blockdsl.ops.values import PAIRS, converter_of
+from blockdsl.speedups import LateDataclass, finish_dataclass
 
 Shape = tuple[int, ...]
 
@@ -131,7 +132,17 @@ def arguments_of(cls: type) -> dict[str, Argument]:
     }
 
 
-class Operation:
+class DeclaredArguments:
+    """The `arguments` of a class: found when somebody asks, since most classes are not used in a run."""
+
+    def __get__(self, _: object, owner: type) -> dict[str, Argument]:
+        finish_dataclass(owner)
+        found = arguments_of(owner)
+        owner.arguments = found  # type: ignore[attr-defined]
+        return found
+
+
+class Operation(LateDataclass):
     """Base of all operations. A subclass declares its arguments as annotated fields.
 
     The defaults describe a pointwise operation without parameters. Everything that the library needs to

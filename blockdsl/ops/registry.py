@@ -12,7 +12,6 @@ not known, so that other files do not pay for it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 from inspect import get_annotations
@@ -22,7 +21,8 @@ from typing import TypeVar, dataclass_transform
 
 from blockdsl.diagnostics import error
 from blockdsl.importing import importable
-from blockdsl.ops.core import Operation, arguments_of
+from blockdsl.ops.core import DeclaredArguments, Operation
+from blockdsl.speedups import dataclass_when_used
 
 GROUP = "blockdsl.operations"
 """The entry points under which installed packages announce operations."""
@@ -63,19 +63,21 @@ def operation(name: str, *, inputs: int | None = 1, view: bool = False) -> Calla
             )
         if not isinstance(cls.aliases, tuple):
             raise ValueError(f"{name}: aliases is a tuple of names, not {cls.aliases!r}")
-        cls = dataclass(frozen=True)(cls)
+        cls = dataclass_when_used(cls)
         cls.name, cls.inputs, cls.view = name, inputs, view
+        cls.arguments = DeclaredArguments()  # type: ignore[assignment]
         if cls.__module__.startswith(_OURS):
             cls.family = cls.__module__.rpartition(".")[2]
-        cls.arguments = arguments_of(cls)
-        _check_word(cls)
+        else:
+            check_word(cls)
         _registry[name] = cls
         return cls
 
     return register
 
 
-def _check_word(cls: type[Operation]) -> None:
+def check_word(cls: type[Operation]) -> None:
+    """Refuse a `word` that mentions what is no argument (raises `ValueError`)."""
     known = [*cls.arguments, "channels"]
     for _, field, _, _ in Formatter().parse(cls.word):
         if field is not None and field not in known:

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import ClassVar, TypeVar, dataclass_transform
 
 from blockdsl.diagnostics import did_you_mean
-from blockdsl.ops.core import Argument, OpError, arguments_of
+from blockdsl.ops.core import Argument, DeclaredArguments, OpError
+from blockdsl.speedups import LateDataclass, dataclass_when_used
 
 
 class RecipeError(OpError):
     """A setting or term that does not exist, or that refuses its arguments; lowering adds the place."""
 
 
-class Term:
+class Term(LateDataclass):
     """Base of all terms. A subclass declares its arguments as annotated fields."""
 
     role: ClassVar[str] = ""
@@ -56,9 +56,9 @@ def term(role: str) -> Callable[[type[_Term]], type[_Term]]:
     """
 
     def register(cls: type[_Term]) -> type[_Term]:
-        cls = dataclass(frozen=True)(cls)
+        cls = dataclass_when_used(cls)
         cls.role, cls.name = role, _snake(cls.__name__)
-        cls.arguments = arguments_of(cls)
+        cls.arguments = DeclaredArguments()  # type: ignore[assignment]
         _registry.setdefault(role, {})[cls.name] = cls
         return cls
 

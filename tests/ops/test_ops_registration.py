@@ -1,13 +1,18 @@
 """Operations of the user's: what registration refuses, and mistakes in their methods."""
 
+import pickle
+import subprocess
+import sys
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 import blockdsl
+from blockdsl.ops import all_operations
+from blockdsl.ops.conv import Conv
 from blockdsl.ops.core import Operation, Shape
-from blockdsl.ops.registry import operation, unregister
+from blockdsl.ops.registry import check_word, operation, unregister
 
 RESERVED = sorted(name for name in dir(Operation) if not name.startswith("__"))
 
@@ -87,3 +92,30 @@ def test_a_word_mentions_arguments_alone(word: str) -> None:
 def test_aliases_are_a_tuple() -> None:
     with pytest.raises(ValueError, match=r"^MINE: aliases is a tuple of names, not 'mine'$"):
         register(aliases="mine")
+
+
+def test_every_word_of_a_built_in_operation_mentions_arguments_alone() -> None:
+    for kind in all_operations().values():
+        check_word(kind)
+
+
+CLASSES = """
+import pickle, sys
+from blockdsl.ops.conv import Conv, DepthwiseConv
+loaded = pickle.loads(bytes.fromhex(sys.argv[1]))  # the first instance in this process
+assert loaded == Conv(8, (3, 3)) and hash(loaded) == hash(Conv(8, (3, 3))), loaded
+assert loaded != Conv(9, (3, 3))
+class Mine(DepthwiseConv):
+    pass
+assert Mine((3, 3)).kernel == (3, 3) and list(Mine.arguments)[0] == "kernel"
+try:
+    loaded.channels = 3
+except AttributeError:
+    print("frozen")
+"""
+
+
+def test_a_class_is_a_frozen_dataclass_whatever_uses_it_first() -> None:
+    data = pickle.dumps(Conv(8, (3, 3))).hex()
+    done = subprocess.run([sys.executable, "-c", CLASSES, data], capture_output=True, text=True, check=True)
+    assert done.stdout == "frozen\n"
