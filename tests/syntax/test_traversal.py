@@ -5,7 +5,7 @@ from __future__ import annotations
 import doctest
 from collections.abc import Iterator
 from dataclasses import fields, replace
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 import pytest
 from hypothesis import given, settings
@@ -18,7 +18,7 @@ from blockdsl.syntax.printer import format_file
 from blockdsl.syntax.traversal import Rewriter, children, map_children, walk
 from tests.parser.examples import TEXTS
 from tests.parser.trees import dump
-from tests.printer.strategies import files
+from tests.printer.strategies import NOWHERE, files
 
 
 def parsed(text: str) -> nodes.File:
@@ -66,6 +66,23 @@ def test_every_text_is_gone_through(name: str) -> None:
 @given(files)
 def test_any_tree_is_gone_through(file: nodes.File) -> None:
     assert_traversed(file)
+
+
+def holds_nodes(hint: Any) -> bool:
+    if isinstance(hint, type) and issubclass(hint, nodes.Node):
+        return True
+    return any(map(holds_nodes, get_args(hint)))
+
+
+NODES = [kind for kind in vars(nodes).values() if isinstance(kind, type) and issubclass(kind, nodes.Node)]
+
+
+@pytest.mark.parametrize("kind", NODES)
+def test_the_children_are_in_the_fields_whose_types_are_nodes(kind: type[nodes.Node]) -> None:
+    expected = {name for name, hint in get_type_hints(kind).items() if holds_nodes(hint)}
+    inside = {name: nodes.Bool(NOWHERE, True) for name in get_type_hints(kind)} | {"span": NOWHERE}
+    found = {id(child) for child in children(kind(**inside))}
+    assert found == {id(inside[name]) for name in expected}
 
 
 def test_the_examples_in_the_docstrings() -> None:
