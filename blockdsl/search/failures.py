@@ -30,7 +30,8 @@ _NETWORKS = frozenset(
     )
 )
 """The functions that run a network's layers, forwards and backwards, or copy them."""
-_NUMBERS = (torch.linalg.LinAlgError, torch.AcceleratorError)  # type: ignore[attr-defined]
+_LINEAR_ALGEBRA: type[Exception] = torch.linalg.LinAlgError  # type: ignore[attr-defined]
+_NUMBERS = (_LINEAR_ALGEBRA, getattr(torch, "AcceleratorError", _LINEAR_ALGEBRA))  # the second since 2.8
 """What torch raises for numbers that it cannot work with, or long after the call that failed."""
 
 
