@@ -188,17 +188,11 @@ def network_of(space: Space, trial: FrozenTrial) -> Candidate:
     try:
         candidate = space.reach(choose)
     except (KeyError, ValueError):
-        used.clear()
-    if used != set(trial.params):
-        raise error("study", f"the network of trial {trial.number} is not in its space any more")
-    return candidate
-
-
-def _network_or_none(space: Space, trial: FrozenTrial) -> Candidate | None:
-    try:
-        return network_of(space, trial)
-    except ArchError:
-        return None
+        pass  # a choice that the trial did not make, or an option that is gone
+    else:
+        if used == set(trial.params):
+            return candidate
+    raise error("study", f"the network of trial {trial.number} is not in its space any more")
 
 
 def _kept(space: Space, trial: FrozenTrial, record: Record) -> FrozenTrial | None:
@@ -206,8 +200,11 @@ def _kept(space: Space, trial: FrozenTrial, record: Record) -> FrozenTrial | Non
 
     None if the space does not hold its network, or asks for what was not measured.
     """
-    candidate = _network_or_none(space, trial)
-    if candidate is None or candidate.identity != record.identity or space.broken(candidate):
+    try:
+        candidate = network_of(space, trial)
+    except ArchError:
+        return None
+    if candidate.identity != record.identity or space.broken(candidate):
         return None
     try:
         known = {**record.measured, "seconds": record.seconds}

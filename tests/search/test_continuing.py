@@ -3,13 +3,17 @@
 from pathlib import Path
 
 import pytest
+from optuna.distributions import IntDistribution
 from optuna.study import Study
+from optuna.trial import create_trial
 
 from blockdsl.diagnostics import ArchError
 from blockdsl.search.records import DONE, DUPLICATE, MEASURED, Record, records
+from blockdsl.search.space import Space
 from blockdsl.search.storage import connect
-from blockdsl.search.studies import Continued, begin
+from blockdsl.search.studies import Continued, begin, network_of
 from blockdsl.search.worker import Worker
+from blockdsl.source import Source
 from tests.search.searching import FOLDER, by_outcome, order, search
 
 SPACE = """input 1x8x8
@@ -111,3 +115,12 @@ def test_a_trial_that_was_left_is_measured_as_it_was_proposed() -> None:
     for trial, params in zip(ended, proposed, strict=False):
         assert params.items() <= trial.params.items() and len(trial.params) == 2
     assert len(by_outcome(study)["done"]) == 4
+
+
+@pytest.mark.parametrize("params", [{}, {"other": 3}], ids=str)
+def test_a_trial_of_other_choices_is_not_in_the_space(params: dict[str, int]) -> None:
+    space = Space(Source("space.arch", "input 1x8x8\nlet width = {4,8}\nnet CONV(width,3)-GAP-FC(10)"))
+    distributions = dict.fromkeys(params, IntDistribution(1, 9))
+    trial = create_trial(value=0.5, params=params, distributions=distributions)
+    with pytest.raises(ArchError, match="the network of trial -1 is not in its space any more"):
+        network_of(space, trial)
