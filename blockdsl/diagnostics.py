@@ -189,6 +189,16 @@ def error(
     return ArchError(Diagnostic(kind, message, shown, tuple(calls), help))
 
 
+def exception_text(failure: BaseException) -> str:
+    """An exception as its name and its message, if it has one.
+
+    >>> exception_text(ZeroDivisionError("division by zero")), exception_text(KeyboardInterrupt())
+    ('ZeroDivisionError: division by zero', 'KeyboardInterrupt')
+    """
+    name, message = type(failure).__name__, str(failure)
+    return f"{name}: {message}" if message else name
+
+
 def nearest(name: str, known: Iterable[str]) -> str | None:
     """The known name closest to a misspelt one, if any is close; of `conv` and `CONV` the one in its case."""
     by_folded = {k.lower(): k for k in sorted(known, key=lambda k: k.isupper() == name.isupper())}

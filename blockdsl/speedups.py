@@ -68,7 +68,12 @@ class LateDataclass:
 
 
 def dataclass_when_used(cls: type[_Late]) -> type[_Late]:
-    """Mark a class to become a frozen dataclass; `finish_dataclass` makes it one."""
+    """Mark a class to become a frozen dataclass; `finish_dataclass` makes it one.
+
+    A class with a constructor of its own becomes one at once, and keeps it.
+    """
+    if "__init__" in vars(cls):
+        return dataclass(frozen=True)(cls)
     cls.__init__ = _finishing  # type: ignore[assignment]
     return cls
 

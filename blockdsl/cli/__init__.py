@@ -60,8 +60,9 @@ def run(arguments: Sequence[str]) -> int:
 def _reported(defect: Exception) -> int:
     """Say that Blockdsl is at fault, and how the traceback is seen."""
     from blockdsl.cli.streams import say
+    from blockdsl.diagnostics import exception_text
 
-    say(f"error[defect]: {type(defect).__name__}: {defect}", to_stderr=True)
+    say(f"error[defect]: {exception_text(defect)}", to_stderr=True)
     say("  this is a defect of Blockdsl and not of your file; please report it", to_stderr=True)
     say("  help: run the command again with BLOCKDSL_DEBUG=1 before it for the traceback", to_stderr=True)
     return DEFECT

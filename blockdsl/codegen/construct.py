@@ -8,9 +8,9 @@ from typing import Any
 
 from torch import nn
 
-from blockdsl.diagnostics import ArchError, error
+from blockdsl.diagnostics import ArchError, error, exception_text
 from blockdsl.ops import ModuleSpec, Operation, Shape
-from blockdsl.ops.registry import is_built_in
+from blockdsl.ops.registry import is_built_in, whose_mistake
 
 
 def spec_of(operation: Operation, *shapes: Shape) -> ModuleSpec:
@@ -31,7 +31,7 @@ def spec_of(operation: Operation, *shapes: Shape) -> ModuleSpec:
     try:
         spec: object = operation.spec(*shapes)
     except Exception as failure:  # a user's code may raise anything
-        raise _refused(operation, f"{name}.spec raised {_told(failure)}") from failure
+        raise _refused(operation, f"{name}.spec raised {exception_text(failure)}") from failure
     if not isinstance(spec, ModuleSpec):
         raise error(
             "operation",
@@ -54,7 +54,7 @@ def module_of(operation: Operation, *shapes: Shape) -> nn.Module:
     try:
         return kind(**spec.arguments)
     except Exception as failure:  # a user's code may raise anything
-        raise _refused(operation, f"{kind.__name__} raised {_told(failure)}") from failure
+        raise _refused(operation, f"{kind.__name__} raised {exception_text(failure)}") from failure
 
 
 def class_of(target: str | type[nn.Module]) -> type[nn.Module]:
@@ -89,9 +89,5 @@ def _refused(operation: Operation, reason: str) -> ArchError:
     return error(
         "operation",
         f"the module of {operation.name} cannot be made: {reason}",
-        help=f"{operation.name} is registered by {type(operation).__module__}, which has the mistake",
+        help=whose_mistake(operation),
     )
-
-
-def _told(failure: Exception) -> str:
-    return f"{type(failure).__name__}: {failure}" if str(failure) else type(failure).__name__

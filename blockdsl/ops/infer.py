@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from blockdsl.diagnostics import exception_text
 from blockdsl.ops.core import Operation, OpError, Shape
-from blockdsl.ops.registry import is_built_in
+from blockdsl.ops.registry import is_built_in, whose_mistake
 
 
 def output_shapes(operation: Operation, *inputs: Shape) -> tuple[Shape, ...]:
@@ -54,10 +55,8 @@ def _answer(operation: Operation, what: str, ask: Callable[..., Any], inputs: tu
     except OpError:
         raise
     except Exception as failure:  # a user's code may raise anything
-        detail = f": {failure}" if str(failure) else ""
         raise OpError(
-            f"{what}() of {operation.name} raised {type(failure).__name__}{detail}",
-            help=f"{operation.name} is registered by {type(operation).__module__}, which has the mistake",
+            f"{what}() of {operation.name} raised {exception_text(failure)}", help=whose_mistake(operation)
         ) from failure
 
 

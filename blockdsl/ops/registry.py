@@ -19,7 +19,7 @@ from pathlib import Path
 from string import Formatter
 from typing import TypeVar, dataclass_transform
 
-from blockdsl.diagnostics import error
+from blockdsl.diagnostics import error, exception_text
 from blockdsl.importing import importable
 from blockdsl.ops.core import DeclaredArguments, Operation
 from blockdsl.speedups import dataclass_when_used
@@ -27,7 +27,6 @@ from blockdsl.speedups import dataclass_when_used
 GROUP = "blockdsl.operations"
 """The entry points under which installed packages announce operations."""
 
-_OURS = "blockdsl.ops."
 _registry: dict[str, type[Operation]] = {}
 _Op = TypeVar("_Op", bound=Operation)
 
@@ -66,7 +65,7 @@ def operation(name: str, *, inputs: int | None = 1, view: bool = False) -> Calla
         cls = dataclass_when_used(cls)
         cls.name, cls.inputs, cls.view = name, inputs, view
         cls.arguments = DeclaredArguments()  # type: ignore[assignment]
-        if cls.__module__.startswith(_OURS):
+        if _is_ours(cls):
             cls.family = cls.__module__.rpartition(".")[2]
         else:
             check_word(cls)
@@ -77,18 +76,29 @@ def operation(name: str, *, inputs: int | None = 1, view: bool = False) -> Calla
 
 
 def check_word(cls: type[Operation]) -> None:
-    """Refuse a `word` that mentions what is no argument (raises `ValueError`)."""
+    """Refuse a `word` that mentions what is no argument, or formats one (raises `ValueError`)."""
     known = [*cls.arguments, "channels"]
-    for _, field, _, _ in Formatter().parse(cls.word):
-        if field is not None and field not in known:
+    for _, field, form, conversion in Formatter().parse(cls.word):
+        if field is not None and (field not in known or form or conversion):
+            more = f"!{conversion}" * bool(conversion) + f":{form}" * bool(form)
             raise ValueError(
-                f"{cls.name}: the word {cls.word!r} mentions {{{field}}}; it can mention {', '.join(known)}"
+                f"{cls.name}: the word {cls.word!r} mentions {{{field}{more}}}; "
+                f"it can mention {', '.join(known)}"
             )
 
 
 def is_built_in(operation: Operation) -> bool:
     """Whether an operation comes with the library, and not from a user."""
-    return type(operation).__module__.startswith(_OURS)
+    return _is_ours(type(operation))
+
+
+def _is_ours(cls: type[Operation]) -> bool:
+    return cls.__module__.startswith("blockdsl.ops.")
+
+
+def whose_mistake(operation: Operation) -> str:
+    """The help of an error in the code of a user's operation."""
+    return f"{operation.name} is registered by {type(operation).__module__}, which has the mistake"
 
 
 def find(name: str) -> type[Operation] | None:
@@ -109,9 +119,7 @@ def failures_of_packages() -> tuple[str, ...]:
             announced.load()
         except Exception as failure:  # somebody else's code may raise anything
             package = announced.dist.name if announced.dist else announced.name
-            failures.append(
-                f"the operations of {package} cannot be imported: {type(failure).__name__}: {failure}"
-            )
+            failures.append(f"the operations of {package} cannot be imported: {exception_text(failure)}")
     return tuple(failures)
 
 
@@ -139,13 +147,12 @@ def import_operations(modules: Iterable[str], *, folder: str | Path | None = Non
                 f"it is looked for{looked} among what is installed",
             ) from failure
         except Exception as failure:  # somebody else's code may raise anything
-            raise error("import", f"cannot import {module}: {type(failure).__name__}: {failure}") from failure
+            raise error("import", f"cannot import {module}: {exception_text(failure)}") from failure
 
 
 def modules_of_users() -> tuple[str, ...]:
     """The modules of the operations at hand that are not built in; another process imports them."""
-    modules = {cls.__module__ for cls in _registry.values()}
-    return tuple(sorted(module for module in modules if not module.startswith(_OURS)))
+    return tuple(sorted({cls.__module__ for cls in _registry.values() if not _is_ours(cls)}))
 
 
 def unregister(name: str) -> None:

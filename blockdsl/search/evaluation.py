@@ -15,7 +15,7 @@ from torch import nn
 
 from blockdsl import training
 from blockdsl.codegen import build
-from blockdsl.diagnostics import ArchError, error
+from blockdsl.diagnostics import ArchError, error, exception_text
 from blockdsl.formatting import shape_text
 from blockdsl.importing import importable
 from blockdsl.lowering import Program, lower
@@ -220,7 +220,7 @@ class Evaluator:
         except (ImportError, AttributeError, SyntaxError) as reason:
             raise error("search", f"cannot call {name}: {reason}") from None
         except Exception as reason:  # a user's module may raise anything
-            raise error("search", f"cannot call {name}: {type(reason).__name__}: {reason}") from reason
+            raise error("search", f"cannot call {name}: {exception_text(reason)}") from reason
         return found
 
 

@@ -16,7 +16,7 @@ import optuna
 from optuna.exceptions import ExperimentalWarning
 from optuna.trial import Trial
 
-from blockdsl.diagnostics import ArchError
+from blockdsl.diagnostics import ArchError, exception_text
 from blockdsl.ops.registry import import_operations
 from blockdsl.search import limits, pruning
 from blockdsl.search.filters import Filter
@@ -220,6 +220,6 @@ def _sent(reason: Exception) -> Exception:
     try:
         sent: Exception = pickle.loads(pickle.dumps(reason))
     except Exception:  # of a class that pickle cannot carry
-        sent = RuntimeError(f"{type(reason).__name__}: {reason}")
+        sent = RuntimeError(exception_text(reason))
     sent.__notes__ = [f"In the worker process:\n{text}"]
     return sent

@@ -83,7 +83,7 @@ def test_other_answers_of_no_use_are_shown(method: str, value: Any) -> None:
     assert f"{method}() of MINE returned {value!r}" in str(refused())
 
 
-@pytest.mark.parametrize("word", ["{depth} layers", "{0}", "{}", "scaled by {by.real}"])
+@pytest.mark.parametrize("word", ["{depth} layers", "{0}", "{}", "scaled by {by.real}", "{by:.2f}", "{by!r}"])
 def test_a_word_mentions_arguments_alone(word: str) -> None:
     with pytest.raises(ValueError, match=r"^MINE: the word .* mentions .*; it can mention by, channels$"):
         register(word=word, by=1.0, __annotations__={"by": float})
@@ -119,3 +119,14 @@ def test_a_class_is_a_frozen_dataclass_whatever_uses_it_first() -> None:
     data = pickle.dumps(Conv(8, (3, 3))).hex()
     done = subprocess.run([sys.executable, "-c", CLASSES, data], capture_output=True, text=True, check=True)
     assert done.stdout == "frozen\n"
+
+
+def test_a_class_keeps_a_constructor_of_its_own() -> None:
+    class Mine(Operation):
+        by: float = 1.0
+
+        def __init__(self, percent: int) -> None:
+            object.__setattr__(self, "by", percent / 100)
+
+    made = operation("MINE")(Mine)(50)
+    assert made.by == 0.5 and made == Mine(50) and made != Mine(60)

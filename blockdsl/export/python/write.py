@@ -15,7 +15,7 @@ from blockdsl.codegen import build, module_path
 from blockdsl.codegen.containers import Network
 from blockdsl.codegen.initial import located
 from blockdsl.codegen.tree import Node, tree
-from blockdsl.diagnostics import error
+from blockdsl.diagnostics import error, exception_text
 from blockdsl.export.python.classes import Class, Writer
 from blockdsl.export.python.definitions import Definition, definition_of, number
 from blockdsl.export.python.fitting import Scope
@@ -57,7 +57,7 @@ def _prove(text: str, name: str, built: nn.Module) -> None:
         state = {key: tensor.shape for key, tensor in network.state_dict().items()}
         problem = "" if state == {k: t.shape for k, t in built.state_dict().items()} else "has other tensors"
     except Exception as failure:  # whatever is wrong with the file, it must not be written
-        problem = f"fails with {type(failure).__name__}: {failure}"
+        problem = f"fails with {exception_text(failure)}"
     if problem:
         raise error(
             "output",
