@@ -14,6 +14,7 @@ from blockdsl.ir import Layer
 _MOST_PAIRS = 40_000
 """Longer stretches are cut first where they are equal, or the time would be quadratic."""
 _LONG = 3000
+"""In longer sequences what comes often is no place to cut at: `difflib` would compare all pairs of it."""
 _AKIN = 0.6
 """Share of their layers that two blocks of different names have in common, to be one that was changed."""
 
@@ -75,30 +76,17 @@ def aligned(one: Sequence[_T], two: Sequence[_T], alike: _Alike[_T]) -> Iterator
 
 
 def segments(
-    one: Sequence[Item], two: Sequence[Item], alike: _Alike[Item]
-) -> Iterator[tuple[Item, Item] | tuple[list[Item], list[Item]]]:
-    """Blocks that are paired, and between them what is left on both sides."""
-    pairs = {
-        id(a): b
-        for a, b in aligned(
-            [item for item in one if isinstance(item, Block)],
-            [item for item in two if isinstance(item, Block)],
-            alike,
-        )
-        if a is not None and b is not None
-    }
-    rest = list(two)
-    left: list[Item] = []
-    for item in one:
-        partner = pairs.get(id(item))
-        if partner is None:
-            left.append(item)
-            continue
-        at = next(i for i, other in enumerate(rest) if other is partner)
-        yield left, rest[:at]
-        yield item, partner
-        left, rest = [], rest[at + 1 :]
-    yield left, rest
+    one: Sequence[Item], two: Sequence[Item], alike: _Alike[Block]
+) -> Iterator[tuple[Sequence[Item], Sequence[Item], tuple[Block, Block] | None]]:
+    """The stretches between paired blocks on both sides, each with the pair that follows it."""
+    before, after = ([item for item in side if isinstance(item, Block)] for side in (one, two))
+    i = j = 0
+    for old, new in aligned(before, after, alike):
+        if old is not None and new is not None:
+            k, m = one.index(old, i), two.index(new, j)
+            yield one[i:k], two[j:m], (old, new)
+            i, j = k + 1, m + 1
+    yield one[i:], two[j:], None
 
 
 def layers_of(items: Sequence[Item]) -> list[Node]:
@@ -106,29 +94,27 @@ def layers_of(items: Sequence[Item]) -> list[Node]:
     return [n for item in items for n in ([item] if isinstance(item, Node) else item.nodes())]
 
 
-def unpaired(items: Sequence[Item], paired: set[int]) -> Iterator[tuple[Item, Node]]:
+def unpaired(items: Sequence[Item], paired: set[Item]) -> Iterator[tuple[Item, Node]]:
     """Each layer without a partner, with the largest block around it that has none either, or itself."""
     for item in items:
         if isinstance(item, Node):
-            if id(item) not in paired:
+            if item not in paired:
                 yield item, item
-        elif any(id(node) in paired for node in item.nodes()):
+        elif not paired.isdisjoint(item.nodes()):
             yield from unpaired(item.items, paired)
         else:
             yield from ((item, node) for node in item.nodes())
 
 
-def blocks_alike(one: Block, two: Block, *, same: bool) -> float:
-    """How many layers two blocks have in common; 0 unless they have one name or mostly the same layers."""
-    before, after = _layers(one), _layers(two)
-    if same:
-        return 2.0 * before.total() + 1
-    common = (one.path[-1].name == two.path[-1].name) if one.path and two.path else False
-    total = before.total() + after.total()
-    shared = 2 * (before & after).total()
-    if not common and (not total or shared / total < _AKIN):
+def blocks_alike(one: Counter[str], two: Counter[str], *, named: bool) -> float:
+    """How many of their layers two blocks have in common; 0 where they are not paired.
+
+    Those that are `named` alike are paired, and those that hold mostly the same layers.
+    """
+    total, shared = one.total() + two.total(), 2 * (one & two).total()
+    if not named and (not total or shared / total < _AKIN):
         return 0.0
-    return shared + common
+    return shared + named
 
 
 def layers_alike(one: Layer, two: Layer, *, weighted: bool) -> float:
@@ -139,8 +125,3 @@ def layers_alike(one: Layer, two: Layer, *, weighted: bool) -> float:
     equal = sum(getattr(a, name) == getattr(b, name) for name in a.arguments)
     share = equal / len(a.arguments) if a.arguments else 1.0
     return (4 if weighted else 1) * (1 + share)
-
-
-def _layers(block: Block) -> Counter[str]:
-    """How often each layer stands in a block."""
-    return Counter(str(layer.operation) for node in block.nodes() for layer in node.layers)

@@ -71,11 +71,10 @@ class _Comparison:
 
     def _replaced(self, before: Sequence[Item], after: Sequence[Item]) -> None:
         """Pair blocks with blocks; then layers with layers, also across the borders of blocks left over."""
-        for old, new in segments(before, after, self._blocks_alike):
-            if isinstance(old, list) or isinstance(new, list):
-                self._layers(old, new)  # type: ignore[arg-type]
-            else:
-                self._changed(old, new)
+        for one, two, blocks in segments(before, after, self._blocks_alike):
+            self._layers(one, two)
+            if blocks is not None:
+                self._changed(*blocks)
 
     def _layers(self, before: Sequence[Item], after: Sequence[Item]) -> None:
         """Pair the layers of two stretches in order, also across the borders of blocks.
@@ -99,14 +98,14 @@ class _Comparison:
     ) -> list[tuple[Item | None, Item | None]]:
         """Pairs of layers; what has no partner as the largest block of its side that has none, once."""
         pairs = [*aligned(one, two, self._layers_alike)]
-        paired = {id(item) for pair in pairs if None not in pair for item in pair}
-        whole = {id(node): item for side in sides for item, node in unpaired(side, paired)}
+        paired = {item for a, b in pairs if a is not None and b is not None for item in (a, b)}
+        whole: dict[Item, Item] = {node: item for side in sides for item, node in unpaired(side, paired)}
         kept: list[tuple[Item | None, Item | None]] = []
         for old, new in pairs:
             if old is not None and new is not None:
                 kept.append((old, new))
                 continue
-            old, new = (None if i is None else whole.get(id(i), i) for i in (old, new))
+            old, new = (None if item is None else whole.get(item, item) for item in (old, new))
             if (old, new) not in kept[-1:]:
                 kept.append((old, new))
         return kept
@@ -114,11 +113,10 @@ class _Comparison:
     def _is_same(self, old: Item | None, new: Item | None) -> bool:
         return old is not None and new is not None and self.one.kinds[old] == self.two.kinds[new]
 
-    def _blocks_alike(self, one: Item, two: Item) -> float:
-        """How much two blocks have in common, in layers; 0 for what is not paired."""
-        if not isinstance(one, Block) or not isinstance(two, Block):
-            return 0.0
-        return blocks_alike(one, two, same=self.one.kinds[one] == self.two.kinds[two])
+    def _blocks_alike(self, one: Block, two: Block) -> float:
+        """How many of their layers two blocks have in common; 0 where they are not paired."""
+        named = one.path[-1].name == two.path[-1].name or self.one.kinds[one] == self.two.kinds[two]
+        return blocks_alike(self.one.layers(one), self.two.layers(two), named=named)
 
     def _layers_alike(self, one: Item, two: Item) -> float:
         """How much two layers have in common; 0 for other operations, and for blocks."""

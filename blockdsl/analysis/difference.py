@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from blockdsl.analysis.changes import MOST, Change, gathered, summed_up
@@ -32,15 +33,14 @@ class Difference:
         """Whether the networks differ."""
         return bool(self.every)
 
-    @property
+    @cached_property
     def changes(self) -> list[Change]:
         """The changes, neighbours that changed alike as one."""
         return gathered(self.every)
 
     def to_dict(self) -> dict[str, Any]:
         """As `blockdsl diff --json` prints it."""
-        changes = self.changes
-        return {"same": not changes, "changes": [change.to_dict() for change in changes]}
+        return {"same": not self, "changes": [change.to_dict() for change in self.changes]}
 
     def __str__(self) -> str:
         text = "\n".join(line for line, _ in self.lines())
@@ -59,18 +59,20 @@ class Difference:
             return
         for line in [*self._totals(), ""]:
             yield line, " " * 12
-        changes = self.changes
-        lines = changes if every else summed_up(self.every)
-        for change in lines if every else lines[:MOST]:
+        for change in self.changes if every else self._short[:MOST]:
             for line in _lines(change):
                 yield line, " " * 6
-        if not every and len(lines) > MOST:
-            yield f"… and {len(lines) - MOST} more", ""
+        if not every and len(self._short) > MOST:
+            yield f"… and {len(self._short) - MOST} more", ""
 
     @property
     def is_long(self) -> bool:
         """Whether the text tells less than each change."""
-        return len(summed_up(self.every)[:MOST]) < len(self.changes)
+        return len(self._short[:MOST]) < len(self.changes)
+
+    @cached_property
+    def _short(self) -> list[Change]:
+        return summed_up(self.every)
 
     def _totals(self) -> list[str]:
         one, two = self.first, self.second

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 from blockdsl.analysis.changes import Delta
@@ -27,6 +28,7 @@ class Side:
         self.costs = costs_of(graph)
         self.owner = {layer.id: node for node in self.root.nodes() for layer in node.layers}
         self.kinds: dict[Item, int] = {}
+        self._layers: dict[Block, Counter[str]] = {}
         self._number(self.root)
 
     def _number(self, item: Item) -> int:
@@ -37,6 +39,13 @@ class Side:
             key = (None, *(self._number(inner) for inner in item.items))
         self.kinds[item] = self._known.setdefault(key, len(self._known))
         return self.kinds[item]
+
+    def layers(self, block: Block) -> Counter[str]:
+        """How often each layer is in a block."""
+        if block not in self._layers:
+            found = (str(layer.operation) for node in block.nodes() for layer in node.layers)
+            self._layers[block] = Counter(found)
+        return self._layers[block]
 
     def inputs(self, node: Node) -> tuple[tuple[int, ...], ...]:
         """Shapes of what flows into a layer; of the input itself its own."""
