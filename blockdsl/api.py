@@ -19,11 +19,13 @@ from blockdsl.formatting import shape_text
 from blockdsl.ir import Graph
 from blockdsl.lowering import Program, lower
 from blockdsl.ops import Shape
+from blockdsl.output import check_outputs
 from blockdsl.resources import find_source
 from blockdsl.source import Source
 from blockdsl.speedups import collecting_later
 from blockdsl.syntax import tree as nodes
 from blockdsl.syntax.parser import parse as parse_source
+from blockdsl.syntax.uses import used_files
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -183,15 +185,18 @@ class Architecture:
         """
         from blockdsl.export.writers import export, writer_for
 
-        for path in paths:
-            writer_for(Path(path))
+        outputs = [Path(path) for path in paths]
+        for output in outputs:
+            writer_for(output)
+        file = self.program.file
+        source = file.span.source
+        own = None if source.folder is None else Path(source.folder) / source.name
+        check_outputs(outputs, [own, *used_files(file)])
         if module is None:
             module = self.module(seed=seed)
         else:
             _check_is_of(self.ir, module)
-        source = self.program.file.span.source
-        read = [] if source.folder is None else [Path(source.folder) / source.name]
-        export(self.program, module, [Path(path) for path in paths], read=read)
+        export(self.program, module, outputs)
 
     def diff(self, other: Architecture, *, names: tuple[str, str] | None = None) -> Difference:
         """What leads from this network to another, layer by layer, and what it costs. Loads no torch.

@@ -69,15 +69,14 @@ def command(
         writer_for(output)
     architecture = open_architecture(file, expression, shape, settings)
     count = architecture.check()
-    read = input_files(file, architecture.program.file, weights)
-    check_outputs(outputs, read)
+    check_outputs(outputs, input_files(file, architecture.program.file, weights))
     place, precision = torch_device(device), torch_dtype(dtype)
     show_summary(architecture.summary(), expand=expand)
     if count:
         say(f"checks      {count} of the file's `check` lines hold")
     module = _build(architecture, place, precision, seed, weights)
     say(f"runs        a forward pass on {device} in {dtype} gives every shape of the table")
-    export(architecture.program, module, outputs, read=read)
+    export(architecture.program, module, outputs)
     for output in outputs:
         say(f"wrote       {output}")
 

@@ -73,9 +73,9 @@ def command(
     if output:
         writer_for(output)
     architecture = open_architecture(file, expression, shape, settings)
-    read = input_files(file, architecture.program.file, source, None if mapping == "auto" else Path(mapping))
     if output:
-        check_outputs([output], read)
+        given = None if mapping == "auto" else Path(mapping)
+        check_outputs([output], input_files(file, architecture.program.file, source, given))
     pairs = {} if mapping == "auto" else read_map(Path(mapping))
     state = read_state(source)
     tensors, report = carry(state, architecture.ir, pairs=pairs, partial=partial, trust_order=trust_order)
@@ -84,7 +84,7 @@ def command(
     if output:
         module = architecture.module(seed=seed).to(_precision(tensors.values()))
         module.load_state_dict(tensors, strict=not report.missing)
-        export(architecture.program, module, [output], read=read)
+        export(architecture.program, module, [output])
         say(f"wrote {output}")
     else:
         say("nothing is written; -o OUT.safetensors writes the weights")

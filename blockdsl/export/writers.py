@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 
 from blockdsl.diagnostics import did_you_mean, error
 from blockdsl.extras import require
-from blockdsl.output import Outputs, check_outputs
-from blockdsl.syntax.uses import used_files
+from blockdsl.output import Outputs
 
 if TYPE_CHECKING:
     from torch import nn
@@ -90,31 +89,21 @@ def writer_for(path: Path) -> Writer:
     return WRITERS[path.suffix]
 
 
-def export(
-    program: Program,
-    module: nn.Module,
-    paths: Sequence[Path],
-    *,
-    read: Sequence[Path | None] = (),
-) -> None:
+def export(program: Program, module: nn.Module, paths: Sequence[Path]) -> None:
     """Write a network to files, each of the kind that its ending says; all of them appear together or none.
 
     Args:
         program: the network.
         module: its module, whose weights are written.
-        paths: of `WRITERS`' kinds.
-        read: files that none of them may replace, besides those that the network's file uses.
+        paths: what `writer_for` and `check_outputs` accept, which callers ask before they build the module.
 
     Raises:
-        ArchError: a kind is unknown, a package that it needs is missing, an output would replace an input,
-            or a file cannot be written.
+        ArchError: a kind is unknown, a package that it needs is missing, or a file cannot be written.
     """
-    writers = [writer_for(path) for path in paths]
-    check_outputs(paths, [*used_files(program.file), *read])
     with Outputs() as together:
-        for path, writer in zip(paths, writers, strict=True):
+        for path in paths:
             with together.replacing(path) as part:
-                writer(program, module, part)
+                writer_for(path)(program, module, part)
 
 
 def _check_weights(module: nn.Module) -> None:

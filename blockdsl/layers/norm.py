@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
 
-class FrozenBatchNorm1d(nn.BatchNorm1d):
+class _FrozenBatchNorm(nn.modules.batchnorm._BatchNorm):
     """Batch normalisation by the running statistics, in training too."""
 
     def __init__(
@@ -23,18 +23,12 @@ class FrozenBatchNorm1d(nn.BatchNorm1d):
         return super().train(False)
 
 
-class FrozenBatchNorm2d(nn.BatchNorm2d):
-    """Batch normalisation by the running statistics, in training too."""
+class FrozenBatchNorm1d(_FrozenBatchNorm, nn.BatchNorm1d):
+    """Frozen batch normalisation of vectors."""
 
-    def __init__(
-        self, num_features: int, eps: float = 1e-5, momentum: float = 0.1, affine: bool = True
-    ) -> None:
-        super().__init__(num_features, eps, momentum, affine)
-        self.train(False)
 
-    def train(self, mode: bool = True) -> Self:
-        """Stay in evaluation mode."""
-        return super().train(False)
+class FrozenBatchNorm2d(_FrozenBatchNorm, nn.BatchNorm2d):
+    """Frozen batch normalisation of images."""
 
 
 class LayerNorm2d(nn.LayerNorm):

@@ -306,7 +306,7 @@ class Calls(Replaying):
 
     def free_name(self, name: str, span: Span, context: Context) -> None:
         """Refuse to give something the name of an operation."""
-        if ops.find(name) or name == AUX:
+        if name == AUX or ops.find(name):
             raise context.error(
                 "name", f"{name} is an operation", span,
                 help="operations are UPPERCASE; give it a name in lower case",

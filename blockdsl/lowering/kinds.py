@@ -70,4 +70,4 @@ class Kinds:
         value = context.scope.find(name)
         if value is not None:
             return kind_of_value(value)
-        return Kind.NET if ops.find(name) or name == AUX else Kind.DATA
+        return Kind.NET if name == AUX or ops.find(name) else Kind.DATA

@@ -111,7 +111,7 @@ class Lookup(Deciding):
 
     def known(self, name: str, context: Context) -> bool:
         """Whether a name means anything here."""
-        return context.scope.find(name) is not None or ops.find(name) is not None or name == AUX
+        return name == AUX or context.scope.find(name) is not None or ops.find(name) is not None
 
     def _item(self, value: Evaluated, step: nodes.Step, context: Context) -> Evaluated:
         assert step.index is not None

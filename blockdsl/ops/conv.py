@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from itertools import accumulate
 from math import prod
 from typing import Any
@@ -12,7 +11,7 @@ from blockdsl.formatting import shape_text
 from blockdsl.ops.core import SAVES_INPUT, Drawn, Operation, OpError, Reads, Shape, Window
 from blockdsl.ops.geometry import (
     brief,
-    dilated_by,
+    dilated_window,
     divided,
     enlarging,
     extent,
@@ -70,9 +69,7 @@ class _Sliding(Operation):
         }
 
     def dilated(self, rate: tuple[int, int], *inputs: Shape) -> Operation:
-        if self.stride != (1, 1):
-            raise OpError("it has a stride itself")
-        return replace(self, **dilated_by(rate, self.dilation, self.pad))  # type: ignore[type-var]
+        return dilated_window(self, rate, self.stride)
 
     def drawn(self, *inputs: Shape) -> tuple[Drawn, ...]:
         return (_drawn(self.weights(*inputs)),)

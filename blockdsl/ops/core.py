@@ -153,8 +153,8 @@ class Operation(LateDataclass):
     name: ClassVar[str] = ""
     family: ClassVar[str] = ""
     """The kind of layer: `conv`, `linear`, `attention`, `pool`, `norm`, `activation`, `gating`, `dropout`,
-    `scale`, `join`, …. Figures are coloured by it, and activations, norms, dropouts and scales are drawn with
-    the layer before them. The built-in operations take the name of their file."""
+    `scale`, `join`, …. Pictures are coloured by it, and activations, norms, dropouts and scales are drawn
+    with the layer before them. The built-in operations take the name of their file."""
     arguments: ClassVar[dict[str, Argument]] = {}
     inputs: ClassVar[int | None] = 1
     """How many tensors flow in; None for a join, which takes two or more."""
@@ -163,8 +163,8 @@ class Operation(LateDataclass):
     flattens: ClassVar[bool] = False
     """Whether an image is flattened on its way in (lowering puts a FLATTEN before it)."""
     word: ClassVar[str] = ""
-    """What a figure calls it, with arguments in braces: `dropout {p}`. `{channels}` are those of the output;
-    what follows ` · ` stands on the line below. Empty for the language's own writing."""
+    """What a picture calls it, with arguments in braces: `dropout {p}`. `{channels}` are those of the output;
+    what follows ` · ` is on the line below. Where it is empty, the text of the language is shown."""
     aliases: ClassVar[tuple[str, ...]] = ()
     """Other libraries' names for it, in lower case without underscores, for the help of messages."""
     saved_for_backward: ClassVar[Saved] = Saved(inputs=True, output=True)
@@ -173,16 +173,16 @@ class Operation(LateDataclass):
     """Whether the output is new memory that the operation's own backward pass does not read, so that the
     next layer may write over it."""
     overwrites_input: ClassVar[bool] = False
-    """Whether the module can write its output over an input. `module.inplace` is set to True for that, or
-    `module.into` of a join to the number of the input."""
+    """Whether the module can write its output over an input. To make it do so, `module.inplace` is set to
+    True; of a join, `module.into` is set to the index of that input."""
     commutative: ClassVar[bool] = False
     """Whether the inputs may come in any order."""
     starts_constant: ClassVar[bool] = False
-    """Whether all weights and buffers begin with the same values in every new module."""
+    """Whether initialisation is deterministic: new modules have equal weights and buffers."""
     kernel_can_grow: ClassVar[bool] = False
-    """Whether `blockdsl open` may offer other kernels, the pad following them."""
+    """Whether `blockdsl open` may offer other kernel sizes, adjusting the padding."""
     depends_on_size: ClassVar[str] = ""
-    """Why it cannot slide over a larger image, for example that its statistics span the image."""
+    """The reason it cannot be applied at each place of a larger image, such as a fixed size."""
 
     def check(self) -> None:
         """Refuse arguments that do not go together (raises `OpError`)."""

@@ -21,8 +21,17 @@ DropUnit = Annotated[str, one_of("element", "channel")]
 PathUnit = Annotated[str, one_of("sample", "batch")]
 
 
+class _Dropping(Operation):
+    """What drops with a probability."""
+
+    p: Probability
+
+    def is_identity(self, *inputs: Shape) -> bool:
+        return self.p == 0
+
+
 @operation("DROPOUT")
-class Dropout(Operation):
+class Dropout(_Dropping):
     """Drops each element, or each whole channel of an image, with probability p.
 
     Srivastava et al. 2014; per=channel: Tompson et al. 2015. `rescale=test` multiplies by 1 - p in
@@ -41,9 +50,6 @@ class Dropout(Operation):
 
     window = pointwise
 
-    def is_identity(self, *inputs: Shape) -> bool:
-        return self.p == 0
-
     def spec(self, *inputs: Shape) -> ModuleSpec:
         if self.rescale == "test":
             return ModuleSpec("blockdsl.layers.dropout:Dropout", p=self.p, per=self.per, rescale=self.rescale)
@@ -51,22 +57,19 @@ class Dropout(Operation):
 
 
 @operation("ALPHADROPOUT")
-class AlphaDropout(Operation):
+class AlphaDropout(_Dropping):
     """Dropout that keeps mean and variance of SELU networks (Klambauer et al. 2017)."""
 
     saved_for_backward = Saved(inputs=False, output=False, extra=4)
 
     p: Probability = 0.5
 
-    def is_identity(self, *inputs: Shape) -> bool:
-        return self.p == 0
-
     def spec(self, *inputs: Shape) -> ModuleSpec:
         return ModuleSpec("torch.nn:AlphaDropout", p=self.p)
 
 
 @operation("DROPPATH")
-class DropPath(Operation):
+class DropPath(_Dropping):
     """Stochastic depth: drops the branch it ends with probability p (Huang et al. 2016).
 
     For each sample or for the whole mini-batch. The paper is per=batch, rescale=test; later networks
@@ -82,15 +85,12 @@ class DropPath(Operation):
     per: PathUnit = "sample"
     rescale: Rescale = "train"
 
-    def is_identity(self, *inputs: Shape) -> bool:
-        return self.p == 0
-
     def spec(self, *inputs: Shape) -> ModuleSpec:
         return ModuleSpec("blockdsl.layers.dropout:DropPath", p=self.p, per=self.per, rescale=self.rescale)
 
 
 @operation("DROPBLOCK")
-class DropBlock(Operation):
+class DropBlock(_Dropping):
     """Drops squares of size x size positions (DropBlock, Ghiasi et al. 2018).
 
     A square starts at each position where it fits with the probability gamma (equation 1 there) that
@@ -114,9 +114,6 @@ class DropBlock(Operation):
         return inputs[0]
 
     window = pointwise
-
-    def is_identity(self, *inputs: Shape) -> bool:
-        return self.p == 0
 
     def spec(self, *inputs: Shape) -> ModuleSpec:
         return ModuleSpec("blockdsl.layers.dropout:DropBlock2d", size=self.size, p=self.p)

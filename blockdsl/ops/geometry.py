@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 from math import ceil, floor
-from typing import Any
 
 from blockdsl.formatting import shape_text
 from blockdsl.ops.core import Operation, OpError, Reads, Shape, Window
@@ -129,12 +129,19 @@ def step(over: int, by: int) -> int | Fraction:
     return fraction.numerator if fraction.denominator == 1 else fraction
 
 
-def dilated_by(
-    rate: tuple[int, int], dilation: tuple[int, int], pad: tuple[int, int] | str
-) -> dict[str, Any]:
-    """The `dilation` and `pad` of a window over maps whose neighbours lie `rate` positions apart."""
-    changes: dict[str, Any] = {"dilation": (dilation[0] * rate[0], dilation[1] * rate[1])}
-    return changes if isinstance(pad, str) else changes | {"pad": (pad[0] * rate[0], pad[1] * rate[1])}
+def dilated_window(operation: Operation, rate: tuple[int, int], stride: tuple[int, int]) -> Operation:
+    """A window with a dilation and a pad, over maps whose neighbours lie `rate` positions apart.
+
+    Raises:
+        OpError: the window has a stride.
+    """
+    if stride != (1, 1):
+        raise OpError("it has a stride itself")
+    changes = {}
+    for name in ("dilation", "pad"):
+        if (size := getattr(operation, name)) != "same":
+            changes[name] = size[0] * rate[0], size[1] * rate[1]
+    return replace(operation, **changes)  # type: ignore[type-var]
 
 
 def pointwise(_: Operation, *inputs: Shape) -> Window:

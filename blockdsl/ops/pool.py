@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from fractions import Fraction
 from typing import Any, ClassVar
 
@@ -12,7 +11,7 @@ from blockdsl.ops.core import SAVES_INPUT, SAVES_NOTHING, Operation, OpError, Sa
 from blockdsl.ops.geometry import (
     brief,
     describe,
-    dilated_by,
+    dilated_window,
     extent,
     fit,
     image,
@@ -117,9 +116,7 @@ class MaxPool(_Pooling):
     ceil: bool = False
 
     def dilated(self, rate: tuple[int, int], *inputs: Shape) -> Operation:
-        if self.step != (1, 1):
-            raise OpError("it has a stride itself")
-        return replace(self, **dilated_by(rate, self.dilation, self.pad))
+        return dilated_window(self, rate, self.step)
 
     def spec(self, *inputs: Shape) -> ModuleSpec:
         return ModuleSpec(

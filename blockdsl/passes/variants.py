@@ -9,7 +9,7 @@ from blockdsl.lowering import Program
 from blockdsl.lowering.values import BlockValue, Function, Place, Trace, place
 from blockdsl.passes.arguments import arguments
 from blockdsl.syntax import tree as nodes
-from blockdsl.syntax.forms import bare, has_choice, name_of
+from blockdsl.syntax.forms import bare, has_choice, is_choice, name_of
 from blockdsl.syntax.names import Names
 from blockdsl.syntax.printer import format_expr
 from blockdsl.syntax.traversal import walk
@@ -81,7 +81,7 @@ class Variants:
         """Whether a choice is made in an expression, or in what it calls in this frame."""
         for node in walk(expr):
             at = place(node.span)
-            if isinstance(node, nodes.Choice | nodes.RangeChoice | nodes.Optional):
+            if is_choice(node):
                 return True
             if isinstance(node, nodes.For | nodes.Product) and at in trace.rounds:
                 parts = (node.body,) if isinstance(node, nodes.For) else node.parts

@@ -8,6 +8,7 @@ all of them. The variable of a loop is seen in the loop's body.
 
 from __future__ import annotations
 
+from collections import ChainMap
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -132,20 +133,8 @@ class Names:
                 found[id(names)] = found.pop(id(names))
 
 
-@dataclass(frozen=True)
-class _Scope:
-    """Names in sight; what is not here is looked up in `outer`."""
-
-    names: dict[str, Definition]
-    outer: _Scope | None = None
-
-    def find(self, name: str) -> Definition | None:
-        scope: _Scope | None = self
-        while scope is not None:
-            if name in scope.names:
-                return scope.names[name]
-            scope = scope.outer
-        return None
+_Scope = ChainMap[str, Definition]
+"""Names in sight, the innermost first."""
 
 
 class _Resolver:
@@ -153,17 +142,17 @@ class _Resolver:
 
     def __init__(self, meanings: dict[int, Definition], names: dict[str, Definition]) -> None:
         self.meanings = meanings
-        self.top = _Scope(names)
+        self.top: _Scope = ChainMap(names)
 
     def file(self, file: nodes.File) -> None:
         for statement in file.statements:
             match statement:
                 case nodes.Block(name=name) | nodes.Let(name=name) | nodes.Param(name=name):
-                    self.top.names[name] = Definition(statement, file)
+                    self.top[name] = Definition(statement, file)
                 case nodes.Net(body=body):
-                    self.top.names["in"] = Definition(statement, statement)
+                    self.top["in"] = Definition(statement, statement)
                     for let in body.lets:
-                        self.top.names.setdefault(let.name, Definition(let, statement))
+                        self.top.setdefault(let.name, Definition(let, statement))
         for statement in file.statements:
             match statement:
                 case nodes.Block():
@@ -181,12 +170,12 @@ class _Resolver:
         self._uses(expr, self.top)
 
     def _block(self, block: nodes.Block) -> None:
-        scope = _Scope({"in": Definition(block, block)}, self.top)
+        scope = self.top.new_child({"in": Definition(block, block)})
         self._params(block, scope)
         for let in block.body.lets:
             if let.params is None:
                 self._let(let, scope)
-            scope.names[let.name] = Definition(let, block)
+            scope[let.name] = Definition(let, block)
         for let in block.body.lets:
             if let.params is not None:
                 self._let(let, scope)
@@ -194,7 +183,7 @@ class _Resolver:
 
     def _let(self, let: nodes.Let, scope: _Scope) -> None:
         if let.params is not None:
-            scope = _Scope({}, scope)
+            scope = scope.new_child()
             self._params(let, scope)
         self._uses(let.value, scope)
 
@@ -203,7 +192,7 @@ class _Resolver:
         for param in owner.params or ():
             if param.default is not None:
                 self._uses(param.default, scope)
-            scope.names[param.name] = Definition(param, owner)
+            scope[param.name] = Definition(param, owner)
 
     def _uses(self, node: nodes.Node, scope: _Scope) -> None:
         """Note the names that are used in a node in which nothing is defined but variables of loops."""
@@ -212,10 +201,10 @@ class _Resolver:
             node, scope = waiting.pop()
             if isinstance(node, nodes.Path | nodes.Call):
                 name = node.name if isinstance(node, nodes.Call) else node.steps[0].name
-                if (definition := scope.find(name)) is not None:
+                if (definition := scope.get(name)) is not None:
                     self.meanings[id(node)] = definition
             if isinstance(node, nodes.For):
-                inside = _Scope({node.variable: Definition(node, node)}, scope)
+                inside = scope.new_child({node.variable: Definition(node, node)})
                 waiting.append((node.body, inside))
                 waiting += [(part, scope) for part in (node.first, node.last) if part is not None]
             else:

@@ -54,29 +54,20 @@ def _around(node: _Function) -> Iterator[ast.AST]:
     if isinstance(node, ast.Lambda):
         return
     yield from node.decorator_list
-    every = [
-        *arguments.posonlyargs,
-        *arguments.args,
-        *arguments.kwonlyargs,
-        arguments.vararg,
-        arguments.kwarg,
-    ]
-    yield from (a.annotation for a in every if a and a.annotation)
+    yield from (a.annotation for a in _parameters(node) if a.annotation)
     if node.returns:
         yield node.returns
 
 
 def _bound_by(node: _Function, body: list[ast.stmt] | list[ast.expr]) -> frozenset[str]:
     """Parameters and variables of a function."""
-    arguments = node.args
-    every = [
-        *arguments.posonlyargs,
-        *arguments.args,
-        *arguments.kwonlyargs,
-        arguments.vararg,
-        arguments.kwarg,
-    ]
-    return frozenset(a.arg for a in every if a) | _bound(body)
+    return frozenset(a.arg for a in _parameters(node)) | _bound(body)
+
+
+def _parameters(node: _Function) -> list[ast.arg]:
+    given = node.args
+    several = [arg for arg in (given.vararg, given.kwarg) if arg is not None]
+    return [*given.posonlyargs, *given.args, *given.kwonlyargs, *several]
 
 
 def _bound(nodes: Iterable[ast.AST]) -> frozenset[str]:
