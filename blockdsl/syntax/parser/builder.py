@@ -20,7 +20,7 @@ from blockdsl.syntax.parser.errors import MAX_NESTING, too_deep
 from blockdsl.visible import visible
 
 _KEPT = {
-    "NAME", "CALLED", "INDEXED", "NUMBER", "STRING", "DIMS", "YES", "TRUE", "NO", "FALSE", "IN", "LOG",
+    "NAME", "CALLED", "INDEXED", "LONE_NAME", "NUMBER", "LONE_NUMBER", "STRING", "DIMS", "YES", "TRUE", "NO", "FALSE", "IN", "LOG",
     "TITLE", "AUTHORS", "PAPER", "DATASET", "NOTE", "YEAR", "ERROR", "MAXIMIZE", "MINIMIZE",
     "COMPARISON", "DIVISION", "POWER", "AND", "OR",
 }  # fmt: skip
@@ -172,6 +172,9 @@ class Builder:
 
     def number(self, span: Span, token: Token) -> nodes.Number:
         return nodes.Number(span, self._number(token))
+
+    def word(self, span: Span, name: Token) -> nodes.Path:
+        return nodes.Path(span, (nodes.Step(span, str(name)),))
 
     def string(self, span: Span, token: Token) -> nodes.String:
         return nodes.String(span, visible(token[1:-1]))

@@ -23,6 +23,8 @@ _WORDS = {
     "LPAR": "`(`", "RPAR": "`)`", "LSQB": "`[`", "RSQB": "`]`", "LBRACE": "`{`", "RBRACE": "`}`",
     "COMMA": "`,`", "COLON": "`:`", "EQUAL": "`=`", "QMARK": "`?`",
 }  # fmt: skip
+_LONE = "LONE_"
+"""Begins the names of terminals that are a number or a name, and all of an argument."""
 _OPERAND = {"NAME", "CALLED", "NUMBER", "LPAR"}
 _STATEMENT = {"NET", "CHECK"}
 _OPERATOR = {"MINUS", "PLUS", "STAR", "VBAR"}
@@ -61,7 +63,8 @@ def syntax_error(source: Source, unexpected: UnexpectedInput) -> ArchError:
         return _strange_character(source, unexpected.pos_in_stream or 0)
     assert isinstance(unexpected, UnexpectedToken)
     token: Token = unexpected.token
-    expected = set(unexpected.accepts or unexpected.expected)
+    token.type = token.type.removeprefix(_LONE)
+    expected = {name.removeprefix(_LONE) for name in unexpected.accepts or unexpected.expected}
     if token.type == "$END":
         return _unexpected_end(source, expected)
     assert token.start_pos is not None
