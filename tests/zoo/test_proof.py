@@ -18,7 +18,7 @@ from blockdsl.codegen import build
 from blockdsl.ir import Graph
 from blockdsl.resources import names
 from blockdsl.transfer import carry
-from tests.families import split
+from tests.families import FIRST, split
 from tests.zoo.conftest import PAGE
 from tests.zoo.proofs import PROOFS, Proof
 
@@ -56,7 +56,11 @@ def test_output(name: str, record_property: Record) -> None:
     record_property("proof", (name, source(PROOFS[name]), f"output, {size}", apart))
 
 
-@pytest.mark.parametrize("name", split(STEPS))
+SLOW = {"unet", "inception_v3", "vit_b_16", "vgg11_bn"}
+"""Whose gradients take longest, in float64: those of other families are in `make test`."""
+
+
+@pytest.mark.parametrize("name", split(STEPS, FIRST - SLOW))
 def test_gradients(name: str, record_property: Record) -> None:
     """Of all weights and auxiliary heads, in training mode with nothing dropped."""
     proof = PROOFS[name]
