@@ -8,8 +8,7 @@ import pytest
 
 from blockdsl.analysis import run_checks
 from blockdsl.diagnostics import ArchError
-from blockdsl.lowering import ChoicePoint, Options, arithmetic, evaluate, kinds, layers, lower
-from blockdsl.lowering.calls import MAX_DEPTH
+from blockdsl.lowering import ChoicePoint, Options, arithmetic, budget, builder, evaluator, lower
 from blockdsl.source import Source
 from blockdsl.syntax.parser import parse
 from blockdsl.syntax.parser.errors import MAX_NESTING
@@ -89,10 +88,16 @@ def test_every_word_that_begins_a_line_is_listed():
 
 def test_the_limits_are_those_of_the_code():
     limits = TEXT[TEXT.index("## Limits") :]
-    for number in (layers.MAX_LAYERS, evaluate.MAX_ITEMS, kinds.MAX_STEPS, MAX_DEPTH, MAX_NESTING):
+    for number in (
+        builder.MAX_LAYERS,
+        evaluator.MAX_ITEMS,
+        budget.MAX_STEPS,
+        evaluator.MAX_DEPTH,
+        MAX_NESTING,
+    ):
         assert f" {number:,}" in limits
-    assert f"lists {evaluate.MAX_LIST_DEPTH} deep" in limits
-    assert layers.MAX_NUMBERS == 10**12
+    assert f"lists {evaluator.MAX_LIST_DEPTH} deep" in limits
+    assert builder.MAX_NUMBERS == 10**12
     assert arithmetic.LIMIT == 10**18
 
 

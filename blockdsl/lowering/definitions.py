@@ -8,7 +8,8 @@ from typing import Any
 from blockdsl.diagnostics import ArchError, did_you_mean, error
 from blockdsl.lowering.arithmetic import LIMIT
 from blockdsl.lowering.context import Context
-from blockdsl.lowering.network import Lowering
+from blockdsl.lowering.evaluator import Evaluator
+from blockdsl.lowering.parameters import free_name
 from blockdsl.lowering.values import BROKEN, BlockValue, Broken, Function, Scope, Trace
 from blockdsl.resources import find_used
 from blockdsl.source import Source, Span
@@ -21,23 +22,33 @@ MAX_USES = 50
 
 
 def define(
-    lowering: Lowering,
+    evaluator: Evaluator,
     file: nodes.File,
     context: Context,
     settings: dict[str, Any],
     within: tuple[str, ...] = (),
+    read: dict[str, Scope] | None = None,
 ) -> dict[str, Any]:
     """Bind everything that a file defines in the context's scope; the values of its parameters.
+
+    Args:
+        evaluator: evaluates parameters and `let`s.
+        file: the file.
+        context: of the file's top.
+        settings: values for parameters.
+        within: the files that use this one, by their full paths.
+        read: the names of used files, each read once, by their full paths.
 
     Raises:
         ArchError: something is defined twice, a used file is not found, a setting has no parameter.
     """
+    read = {} if read is None else read
     places: dict[str, Span] = {}
     errors, names = context.errors, context.scope.names
     for use in file.statements:
         if isinstance(use, nodes.Use):
             try:
-                _use(lowering, use, context, places, within)
+                _use(evaluator, use, context, places, within, read)
             except ArchError as wrong:
                 errors.tell(wrong)
                 errors.names_missing = True
@@ -45,50 +56,49 @@ def define(
         if isinstance(item, nodes.Block) or (isinstance(item, nodes.Let) and item.params is not None):
             value: BlockValue | Function | Broken = BROKEN
             with errors.gathering():
-                _new(lowering, item, context, places)
+                _new(item, context, places)
                 if isinstance(item, nodes.Block):
                     value = BlockValue(item, context.scope)
                 else:
                     value = Function(item, context.scope)
             names[item.name] = value
     params: dict[str, Any] = {}
-    lowering.coming |= {s.name for s in file.statements if isinstance(s, nodes.Param | nodes.Let)}
+    scope = context.scope
+    scope.coming = {s.name for s in file.statements if isinstance(s, nodes.Param | nodes.Let)}
     for item in file.statements:
         if isinstance(item, nodes.Param):
             params[item.name] = BROKEN
             with errors.gathering():
-                _new(lowering, item, context, places)
-                params[item.name] = _parameter(lowering, item, context, settings, within)
+                _new(item, context, places)
+                params[item.name] = _parameter(evaluator, item, context, settings, within)
             names[item.name] = params[item.name]
-            lowering.coming.discard(item.name)
+            scope.coming -= {item.name}
         elif isinstance(item, nodes.Let) and item.params is None:
             try:
-                _new(lowering, item, context, places)
+                _new(item, context, places)
             except ArchError as wrong:
                 errors.tell(wrong)
                 names[item.name] = BROKEN
             else:
-                lowering.bind(item, context)
-            lowering.coming.discard(item.name)
+                evaluator.bind(item, context)
+            scope.coming -= {item.name}
     for name in settings:
         known = did_you_mean(name, params, "it has " + ", ".join(params) if params else "it has none")
         errors.tell(error("argument", f"{file.span.source.name} has no param {name}", help=known))
     return params
 
 
-def _new(
-    lowering: Lowering, item: nodes.Block | nodes.Let | nodes.Param, context: Context, places: dict[str, Span]
-) -> None:
+def _new(item: nodes.Block | nodes.Let | nodes.Param, context: Context, places: dict[str, Span]) -> None:
     """Refuse a name that is an operation's or taken, also among an item's own parameters."""
     word = type(item).__name__.lower()
     head = Span(item.span.source, item.span.start, item.span.start + len(word))
-    lowering.free_name(item.name, item.span, context)
+    free_name(item.name, item.span, context)
     if item.name in places:
         raise error("name", f"{item.name} is defined twice", item.span, places[item.name])
     places[item.name] = item.span if item.span.line == head.line else head
     own: dict[str, Span] = {}
     for param in (not isinstance(item, nodes.Param) and item.params) or ():
-        lowering.free_name(param.name, param.span, context)
+        free_name(param.name, param.span, context)
         if param.name in own:
             message = f"{item.name} has two parameters named {param.name}"
             raise error("name", message, param.span, own[param.name])
@@ -96,26 +106,30 @@ def _new(
 
 
 def _parameter(
-    lowering: Lowering, item: nodes.Param, context: Context, settings: dict[str, Any], within: tuple[str, ...]
+    evaluator: Evaluator,
+    item: nodes.Param,
+    context: Context,
+    settings: dict[str, Any],
+    within: tuple[str, ...],
 ) -> Any:
     if item.name in settings:
-        return given_value(lowering, item.name, settings.pop(item.name), context)
+        return given_value(evaluator, item.name, settings.pop(item.name), context)
     if item.default is None:
         fix = f"a used file's parameters have defaults: param {item.name} = …"
         raise error(
             "argument", f"the param {item.name} has no value", item.span,
             help=fix if within else f"give it one: --set {item.name}=…",
         )  # fmt: skip
-    return lowering.evaluate(item.default, context.hinted(item.name))
+    return evaluator.evaluate(item.default, context.hinted(item.name))
 
 
-def given_value(lowering: Lowering, name: str, value: Any, context: Context) -> Any:
+def given_value(evaluator: Evaluator, name: str, value: Any, context: Context) -> Any:
     """A setting from outside: Python data as it is, a text as an expression of the language.
 
     A lone word that is no name is that word: `--set norm=batch`.
     """
     if isinstance(value, list | tuple):
-        return tuple(given_value(lowering, name, v, context) for v in value)
+        return tuple(given_value(evaluator, name, v, context) for v in value)
     if isinstance(value, str):
         statements = parse(Source(f"--set {name}", f"({value})")).statements
         net = statements[0]
@@ -125,18 +139,19 @@ def given_value(lowering: Lowering, name: str, value: Any, context: Context) -> 
             or not isinstance(net.body.result, nodes.Group)
         ):
             raise error("argument", f"{name}={value} is not one expression")
-        return lowering.argument(net.body.result.body, context.hinted(name))
+        return evaluator.argument(net.body.result.body, context.hinted(name))
     if not isinstance(value, int | float) or abs(value) > LIMIT or value != value:
         raise error("argument", f"{name} is a number, a text or a list of these, not {value!r}")
     return value
 
 
 def _use(
-    lowering: Lowering,
+    evaluator: Evaluator,
     use: nodes.Use,
     context: Context,
     places: dict[str, Span],
     within: tuple[str, ...],
+    read: dict[str, Scope],
 ) -> None:
     name = use.path.value
     if not name.endswith(".arch"):
@@ -158,12 +173,12 @@ def _use(
         raise error("file", f"{name} uses itself", use.path.span)
     if len(within) >= MAX_USES:
         raise error("file", f"files use each other more than {MAX_USES} deep", use.path.span)
-    if key not in lowering.used:
+    if key not in read:
         scope = Scope()
         inner = context.but(scope=scope, trace=Trace(scope))
-        define(lowering, parsed(found), inner, {}, (*within, key))
-        lowering.used[key] = inner.scope
-    for other, value in lowering.used[key].names.items():
+        define(evaluator, parsed(found), inner, {}, (*within, key), read)
+        read[key] = inner.scope
+    for other, value in read[key].names.items():
         if other in context.scope.names and context.scope.names[other] is not value:
             raise error("name", f"{name} defines {other} a second time", use.path.span, places.get(other))
         if isinstance(value, BlockValue | Function):

@@ -6,22 +6,26 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NoReturn
 
 from blockdsl.diagnostics import ArchError, Errors, error
 from blockdsl.ir import Graph, Value, verify
+from blockdsl.lowering.applier import Applier
+from blockdsl.lowering.budget import Budget
 from blockdsl.lowering.choices import ChoicePoint, Chooser, refuse
 from blockdsl.lowering.context import Context, Naming
+from blockdsl.lowering.decisions import Decisions
 from blockdsl.lowering.definitions import define
-from blockdsl.lowering.network import Lowering
+from blockdsl.lowering.evaluator import Evaluator
 from blockdsl.lowering.training import recipe_of
-from blockdsl.lowering.values import UNKNOWN_TENSOR, Data, Scope, Trace, shown
+from blockdsl.lowering.values import UNKNOWN_TENSOR, Broken, Data, NoData, Scope, Tensors, Trace, shown
 from blockdsl.ops import Shape
 from blockdsl.ops.shape import Input as InputOp
 from blockdsl.recipe import Recipe
 from blockdsl.source import Span
 from blockdsl.speedups import collecting_later
 from blockdsl.syntax import tree as nodes
+from blockdsl.syntax.traversal import walk
 
 
 @dataclass(frozen=True)
@@ -39,9 +43,18 @@ class Meta:
 
 @dataclass
 class Program:
-    """A lowered file. `decisions` are the choices that were reached, by path, with their values.
+    """A lowered file.
 
-    What is evaluated in its `context` ends with the first error.
+    Attributes:
+        file: its syntax tree.
+        graph: the network.
+        meta: what the file says of it.
+        params: the values of the file's parameters.
+        recipe: how it is trained.
+        checks: the file's `check` lines.
+        search: the file's `search` section.
+        decisions: the choices that were reached, by path, with their values.
+        trace: how each expression of the file was decided; its scope has the file's names.
     """
 
     file: nodes.File
@@ -52,18 +65,23 @@ class Program:
     checks: tuple[nodes.Check, ...]
     search: nodes.Search | None
     decisions: dict[str, tuple[ChoicePoint, int | float]]
-    lowering: Lowering = field(repr=False)
-    context: Context = field(repr=False)
+    trace: Trace = field(repr=False)
 
     def evaluate(self, expr: nodes.Expr, names: Mapping[str, Any]) -> Data:
-        """The value of a condition in which more names are known.
+        """The value of a condition, or of a side of one, in which more names are known.
 
         A name's value is data, or a function from the expression of its one argument to data.
 
         Raises:
-            ArchError: the expression is wrong.
+            ArchError: the expression is wrong, or is no data.
         """
-        value: Data = self.lowering.data(expr, self.context.with_names(**names))
+        value = _evaluator(self.graph).data(expr, self._context().with_names(**names))
+        if isinstance(value, NoData | Broken):
+            raise error(
+                "value", f"a condition compares numbers, words and shapes, not {shown(value)}", expr.span,
+                help=f"the sizes of a tensor are {expr.span.text}.c, .h and .w; of a layer: shape(conv[1])"
+                if isinstance(value, Tensors) else "",
+            )  # fmt: skip
         return value
 
     def point(self, expr: nodes.Expr) -> Value:
@@ -80,7 +98,21 @@ class Program:
     def _step(self, step: nodes.Step) -> str:
         if step.index is None:
             return step.name
-        return f"{step.name}[{self.lowering.whole(step.index, self.context, 'an index')}]"
+        return f"{step.name}[{_evaluator(self.graph).whole(step.index, self._context(), 'an index')}]"
+
+    def _context(self) -> Context:
+        """That of the file's top. What is evaluated ends with the first error."""
+        naming = Naming()
+        return Context(self.trace.scope, naming, naming, Trace(), Errors(first_only=True))
+
+
+def _evaluator(graph: Graph) -> Evaluator:
+    """One for conditions, which neither add to a network nor make choices."""
+    return Evaluator(graph, Decisions(refuse), Budget(), _refuse_network)
+
+
+def _refuse_network(expr: nodes.Expr, *_: object) -> NoReturn:
+    raise error("value", "a condition is about numbers, words and shapes; here is a tensor", expr.span)
 
 
 @collecting_later()
@@ -90,7 +122,8 @@ def lower(
     input: Shape | None = None,
     settings: Mapping[str, Any] | None = None,
     choose: Chooser = refuse,
-    lowering: Lowering | None = None,
+    applier: Applier | None = None,
+    errors: Errors | None = None,
 ) -> Program:
     """Lower a syntax tree to a verified graph.
 
@@ -99,33 +132,33 @@ def lower(
         input: shape of the input without the batch axis, in place of the file's.
         settings: values for the file's `param`s; a `str` is read as an expression of the language.
         choose: decides the choices; by default a file with open choices is refused.
-        lowering: one that goes another way about it, in place of the usual one; a fresh one.
+        applier: a fresh one that goes another way about it than the usual one, with a chooser of its own.
+        errors: where the file's errors are gathered.
 
     Raises:
         ArchError: anything is wrong with the file, the input or the settings.
     """
-    lowering = lowering or Lowering(choose)
-    naming = Naming()
-    scope = Scope()
-    errors = lowering.errors
+    applier = applier or Applier(choose)
+    errors = errors or Errors()
+    naming, scope = Naming(), Scope()
     context = Context(scope, naming, naming, Trace(scope), errors)
     try:
         with _room_to_recurse(file):
-            made = _program(lowering, file, context, input, dict(settings or {}))
+            made = _program(applier, file, context, input, dict(settings or {}))
     except ArchError as last:
         if not errors.found:
             raise
         errors.add(last)
     errors.raise_found()
-    verify(lowering.graph)
+    verify(made.graph)
     return made
 
 
 def _program(
-    lowering: Lowering, file: nodes.File, context: Context, input: Shape | None, settings: dict[str, Any]
+    applier: Applier, file: nodes.File, context: Context, input: Shape | None, settings: dict[str, Any]
 ) -> Program:
     """The program, each part by itself: what is wrong with one does not hide what is with another."""
-    gathering = context.errors.gathering
+    gathering, graph, evaluator = context.errors.gathering, applier.builder.graph, applier.evaluator
     net: nodes.Net | None = None
     search: nodes.Search | None = None
     params: dict[str, Any] = {}
@@ -134,23 +167,25 @@ def _program(
     with gathering():
         net = _the_net(file)
     with gathering():
-        params = define(lowering, file, context, settings)
+        params = define(evaluator, file, context, settings)
     with gathering():
-        shape = _input_shape(lowering, file, context, input)
+        shape = _input_shape(evaluator, file, context, input)
     with gathering():
         if net:
-            lowering.graph.output = _network(lowering, net, shape, file, context)
+            graph.output = _network(applier, net, shape, file, context)
     with gathering():
         meta = _meta(file)
     with gathering():
-        recipe = recipe_of(lowering, file, context)
+        recipe = recipe_of(evaluator, file, context)
     with gathering():
         search = _only(file, nodes.Search, "search", "put all objectives and limits under one `search`")
-    return Program(
-        file, lowering.graph, meta, params, recipe,
-        tuple(s for s in file.statements if isinstance(s, nodes.Check)), search,
-        lowering.decisions, lowering, context.but(errors=Errors(first_only=True)),
-    )  # fmt: skip
+    checks = tuple(s for s in file.statements if isinstance(s, nodes.Check))
+    limits = [i for i in search.items if isinstance(i, nodes.Require)] if search else []
+    for condition in [*(c.condition for c in checks), *(limit.condition for limit in limits)]:
+        with gathering():
+            _refuse_choices(condition)
+    decisions = applier.decisions.made
+    return Program(file, graph, meta, params, recipe, checks, search, decisions, context.trace)
 
 
 def _the_net(file: nodes.File) -> nodes.Net:
@@ -166,16 +201,16 @@ def _the_net(file: nodes.File) -> nodes.Net:
 
 
 def _network(
-    lowering: Lowering, net: nodes.Net, shape: Shape | None, file: nodes.File, context: Context
+    applier: Applier, net: nodes.Net, shape: Shape | None, file: nodes.File, context: Context
 ) -> Value:
     """What flows out of the network; of an input without a shape nothing is known."""
     stated = [s.span for s in file.statements if isinstance(s, nodes.Input)]
     path = context.naming.claim("input")
     stream = UNKNOWN_TENSOR
     if shape is not None:
-        stream = lowering.layer(InputOp(shape), (), (stated or [_first(file)])[0], context, path=path)
+        stream = applier.builder.layer(InputOp(shape), (), (stated or [_first(file)])[0], context, path=path)
     context.scope.names["in"] = stream
-    result = lowering.body(net.body, stream, context)
+    result = applier.body(net.body, stream, context)
     if len(result.values) != 1:
         raise error(
             "shape", f"the network yields {shown(result)}", net.body.result.span,
@@ -184,7 +219,16 @@ def _network(
     return result.values[0]
 
 
-def _input_shape(lowering: Lowering, file: nodes.File, context: Context, given: Shape | None) -> Shape:
+def _refuse_choices(condition: nodes.Expr) -> None:
+    for node in walk(condition):
+        if isinstance(node, nodes.Choice | nodes.RangeChoice):
+            raise error(
+                "open", "a condition leaves nothing open", node.span,
+                help="write one value, or bind the choice to a name before: let width = {8, 16}",
+            )  # fmt: skip
+
+
+def _input_shape(evaluator: Evaluator, file: nodes.File, context: Context, given: Shape | None) -> Shape:
     stated = _only(file, nodes.Input, "input", "a network has one input")
     if given is None and stated is None:
         raise error(
@@ -194,7 +238,7 @@ def _input_shape(lowering: Lowering, file: nodes.File, context: Context, given: 
     place = None
     if given is None:
         assert stated is not None
-        value = lowering.evaluate(stated.shape, context)
+        value = evaluator.evaluate(stated.shape, context)
         given = value if isinstance(value, tuple) else (value,)
         place = stated.shape.span
     assert given is not None

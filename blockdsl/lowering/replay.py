@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from blockdsl.ir import BlockCall, Graph, Layer, Value, module_name
-from blockdsl.lowering.choices import Chooser
+from blockdsl.lowering.budget import MAX_STEPS, Budget
+from blockdsl.lowering.builder import MAX_LAYERS, GraphBuilder
 from blockdsl.lowering.context import Context
-from blockdsl.lowering.kinds import MAX_STEPS
-from blockdsl.lowering.layers import MAX_LAYERS, Layers
+from blockdsl.lowering.decisions import Decisions
 from blockdsl.lowering.values import BlockValue, Broken, Evaluated, NoData, Tensors, Trace, is_known
 
 Key = tuple[Any, ...]
@@ -69,46 +69,46 @@ def key_of(
     return tuple(key)
 
 
-class Replaying(Layers):
-    """Remembers what calls of blocks added; `calls` are the block calls in their order."""
+class Recordings:
+    """Remembers what calls of blocks added, and adds it again."""
 
-    def __init__(self, choose: Chooser) -> None:
-        super().__init__(choose)
-        self.calls: list[BlockCall] = []
-        self.asked = 0
+    def __init__(self, builder: GraphBuilder, decisions: Decisions, budget: Budget) -> None:
+        self.builder, self.decisions, self.budget = builder, decisions, budget
         self.records: dict[Key, Record] = {}
-
-    def _ask(self, *question: Any) -> Any:
-        self.asked += 1
-        return super()._ask(*question)
 
     def extent(self) -> Extent:
         """How far lowering has come."""
-        heads = len(self.graph.auxiliaries)
-        return Extent(len(self.graph), len(self.points), len(self.calls), self.steps, self.asked, heads)
+        built, graph = self.builder, self.builder.graph
+        return Extent(
+            len(graph), len(built.points), len(built.calls), self.budget.steps, self.decisions.asked,
+            len(graph.auxiliaries),
+        )  # fmt: skip
 
-    def recorded(self, key: Key | None) -> Record | None:
+    def keep(self, key: Key, record: Record) -> None:
+        """Keep a record for later calls."""
+        self.records[key] = record
+
+    def find(self, key: Key | None) -> Record | None:
         """The record of an earlier call, if what it added still fits in."""
         record = self.records.get(key) if key else None
         if record is None:
             return None
         layers, steps = record.end.layers - record.start.layers, record.end.steps - record.start.steps
-        fits = len(self.graph) + layers <= MAX_LAYERS and self.steps + steps <= MAX_STEPS
+        fits = len(self.builder.graph) + layers <= MAX_LAYERS and self.budget.steps + steps <= MAX_STEPS
         return record if fits else None
 
     def replay(self, record: Record, call: BlockCall, stream: Tensors) -> Tensors:
         """Add what a call added for another one, `call`; what flows out of it."""
-        self.steps += record.end.steps - record.start.steps
-        copy = _Copy(record, call, stream, len(self.graph))
-        for inner in self.calls[record.start.calls : record.end.calls]:
-            moved = copy.call(inner)
-            self.graph.blocks[module_name(moved.path)] = moved
-            self.calls.append(moved)
+        built, graph = self.builder, self.builder.graph
+        self.budget.steps += record.end.steps - record.start.steps
+        copy = _Copy(record, call, stream, len(graph))
+        for inner in built.calls[record.start.calls : record.end.calls]:
+            built.block(copy.call(inner))
         for node in range(record.start.layers, record.end.layers):
-            self.graph.add(copy.layer(self.graph.layer(node)))
+            graph.add(copy.layer(graph.layer(node)))
         before, name = len(module_name(record.call.path)), module_name(call.path)
-        for point in self.points[record.start.points : record.end.points]:
-            self.point(name + point[before:], copy.value(self.graph.points[point]))
+        for point in built.points[record.start.points : record.end.points]:
+            built.point(name + point[before:], copy.value(graph.points[point]))
         return copy.tensors(record.result)
 
 

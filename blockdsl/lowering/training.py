@@ -10,7 +10,7 @@ from blockdsl.diagnostics import already_told, did_you_mean, error
 from blockdsl.ir import Segment
 from blockdsl.lowering.binding import declared
 from blockdsl.lowering.context import Context, Naming
-from blockdsl.lowering.network import Lowering
+from blockdsl.lowering.evaluator import Evaluator
 from blockdsl.lowering.values import Evaluated, cut, shown
 from blockdsl.ops import foreign
 from blockdsl.recipe import Recipe, RecipeError, find_term, terms_of
@@ -19,7 +19,7 @@ from blockdsl.recipe.term import Term
 from blockdsl.syntax import tree as nodes
 
 
-def recipe_of(lowering: Lowering, file: nodes.File, context: Context) -> Recipe:
+def recipe_of(evaluator: Evaluator, file: nodes.File, context: Context) -> Recipe:
     """The recipe that a file states, with defaults for what it does not.
 
     Raises:
@@ -39,7 +39,7 @@ def recipe_of(lowering: Lowering, file: nodes.File, context: Context) -> Recipe:
     context = context.but(choosing=choosing)
     for name, setting in settings.items():
         with context.errors.gathering():
-            values[name] = _value(lowering, setting, settings, context)
+            values[name] = _value(evaluator, setting, settings, context)
     if len(values) < len(settings):
         raise already_told()
     with _placed(settings, ""):
@@ -47,7 +47,7 @@ def recipe_of(lowering: Lowering, file: nodes.File, context: Context) -> Recipe:
 
 
 def _value(
-    lowering: Lowering, setting: nodes.Setting, settings: dict[str, nodes.Setting], context: Context
+    evaluator: Evaluator, setting: nodes.Setting, settings: dict[str, nodes.Setting], context: Context
 ) -> Any:
     """The value of a setting, held against what it takes."""
     name = setting.name
@@ -58,7 +58,7 @@ def _value(
                 or foreign.argument(name, list(Recipe.arguments))
                 or did_you_mean(name, Recipe.arguments, "it has " + ", ".join(Recipe.arguments)),
             )  # fmt: skip
-    value = _setting(lowering, setting, context)
+    value = _setting(evaluator, setting, context)
     with _placed(settings, name, f", not {_shown(value)}"):
         convert(name, value)
     return value
@@ -95,44 +95,44 @@ def _shown(value: Any) -> str:
     return str(value) if isinstance(value, Term) else shown(value)
 
 
-def _setting(lowering: Lowering, setting: nodes.Setting, context: Context) -> Any:
+def _setting(evaluator: Evaluator, setting: nodes.Setting, context: Context) -> Any:
     role = Recipe.roles.get(setting.name)
     if role is None:
-        return lowering.argument(setting.value, context.hinted(setting.name))
-    terms = _terms(lowering, setting.value, role, context.hinted(setting.name))
+        return evaluator.argument(setting.value, context.hinted(setting.name))
+    terms = _terms(evaluator, setting.value, role, context.hinted(setting.name))
     return terms[0] if len(terms) == 1 else tuple(terms)
 
 
-def _terms(lowering: Lowering, expr: nodes.Expr, role: str, context: Context) -> list[Any]:
+def _terms(evaluator: Evaluator, expr: nodes.Expr, role: str, context: Context) -> list[Any]:
     """The terms of a sum; what an optional or a choice leaves out is left out."""
     match expr:
         case nodes.Group(body=body):
-            return _terms(lowering, body, role, context)
+            return _terms(evaluator, body, role, context)
         case nodes.Sum(parts=parts):
-            return [term for part in parts for term in _terms(lowering, part, role, context)]
+            return [term for part in parts for term in _terms(evaluator, part, role, context)]
         case nodes.Choice(options=options):
-            index, inner = lowering.decide(options, expr, context)
-            return _terms(lowering, options[index], role, inner)
+            index, inner = evaluator.decisions.option(options, expr, context)
+            return _terms(evaluator, options[index], role, inner)
         case nodes.Optional(body=body):
-            index, inner = lowering.decide((body, "no"), expr, context, "optional")
-            return _terms(lowering, body, role, inner) if index == 0 else []
+            index, inner = evaluator.decisions.option((body, "no"), expr, context, "optional")
+            return _terms(evaluator, body, role, inner) if index == 0 else []
         case nodes.If():
-            return _terms(lowering, lowering.branch(expr, context), role, context)
+            return _terms(evaluator, evaluator.branch(expr, context), role, context)
         case nodes.Path(steps=steps) if len(steps) == 1 and steps[0].index is None:
-            return [_term(lowering, nodes.Call(expr.span, steps[0].name, ()), role, context)]
+            return [_term(evaluator, nodes.Call(expr.span, steps[0].name, ()), role, context)]
         case nodes.Call():
-            return [_term(lowering, expr, role, context)]
+            return [_term(evaluator, expr, role, context)]
         case nodes.Bool(value=False):
             return []
-    value = lowering.evaluate(expr, context)
+    value = evaluator.evaluate(expr, context)
     raise error("setting", f"{role} is a term such as name(…), not {shown(value)}", expr.span)
 
 
-def _term(lowering: Lowering, call: nodes.Call, role: str, context: Context) -> Any:
+def _term(evaluator: Evaluator, call: nodes.Call, role: str, context: Context) -> Any:
     choosing = Naming((*context.choosing.path, Segment(context.hint or call.name)))
 
     def evaluate(expr: nodes.Expr, name: str) -> Evaluated:
-        return lowering.argument(expr, context.but(choosing=choosing, hint=name))
+        return evaluator.argument(expr, context.but(choosing=choosing, hint=name))
 
     try:
         kind = find_term(role, call.name)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Any
@@ -79,10 +79,14 @@ NoData = Tensors | Closure | Function | BlockValue
 
 @dataclass(eq=False)
 class Scope:
-    """Names and their values; what is not here is looked up in `outer`."""
+    """Names and their values; what is not here is looked up in `outer`.
+
+    `coming` are names that a later line of the file will bind.
+    """
 
     names: dict[str, Evaluated] = field(default_factory=dict)
     outer: Scope | None = None
+    coming: Set[str] = frozenset()
 
     def find(self, name: str) -> Evaluated | None:
         """The value of a name, or None (which is no value)."""
@@ -92,6 +96,10 @@ class Scope:
                 return scope.names[name]
             scope = scope.outer
         return None
+
+    def is_coming(self, name: str) -> bool:
+        """Whether a later line will bind a name."""
+        return name in self.coming or (self.outer is not None and self.outer.is_coming(name))
 
     def known(self) -> list[str]:
         """All names in sight."""
@@ -128,11 +136,12 @@ class Trace:
     defaults: set[str] = field(default_factory=set)
 
 
+_KINDS = {Tensors: Kind.TENSOR, Closure: Kind.NET, BlockValue: Kind.NET}
+
+
 def kind_of_value(value: Evaluated) -> Kind:
     """The kind of something evaluated."""
-    if isinstance(value, Tensors):
-        return Kind.TENSOR
-    return Kind.NET if isinstance(value, Closure | BlockValue) else Kind.DATA
+    return _KINDS.get(type(value), Kind.DATA)
 
 
 def extent(value: Evaluated, most: int) -> tuple[int, int]:

@@ -12,6 +12,8 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from blockdsl.lowering import Program
+from blockdsl.lowering.budget import Budget
+from blockdsl.lowering.kinds import kind_of
 from blockdsl.lowering.values import Kind, Trace, place
 from blockdsl.ops import Shape
 from blockdsl.passes.trees import chain, grouped, inline, literal, path, substitute
@@ -87,7 +89,7 @@ class _Freezer:
         """Rounds that are written out one by one, where labels need names of their own."""
 
     def file(self, settings: Mapping[str, nodes.Expr]) -> nodes.File:
-        trace = self.program.context.trace
+        trace = self.program.trace
         for value in settings.values():
             self.names.include(value)
         kept: list[nodes.Statement] = []
@@ -238,13 +240,9 @@ class _FrameRewriter(Rewriter):
 
     def rewrite_chain(self, expr: nodes.Chain) -> Any:
         """Networks one after the other, or a difference of numbers."""
-        if self._kind(expr) is Kind.DATA:
+        if kind_of(expr, self.trace.scope, Budget()) is Kind.DATA:
             return self.rewrite_children(expr)
         return chain(expr.span, [self.rewrite(part) for part in expr.parts])
-
-    def _kind(self, expr: nodes.Expr) -> Kind:
-        program = self.freezer.program
-        return program.lowering.kind(expr, program.context.but(scope=self.trace.scope))
 
     def rewrite_list_of(self, expr: nodes.ListOf) -> nodes.ListOf:
         """A list or a bundle; a comprehension in it may become several items."""

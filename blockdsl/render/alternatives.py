@@ -8,9 +8,9 @@ from typing import Any, ClassVar
 
 from blockdsl.ir import Segment, module_name, path_text
 from blockdsl.lowering import Program, lower
+from blockdsl.lowering.applier import Applier
 from blockdsl.lowering.choices import ChoicePoint, Options
 from blockdsl.lowering.context import Context, Naming
-from blockdsl.lowering.network import Lowering
 from blockdsl.lowering.values import Tensors
 from blockdsl.ops import Operation, Shape
 from blockdsl.syntax import tree as nodes
@@ -71,9 +71,9 @@ def unfold(
     Raises:
         ArchError: anything is wrong with the file, or its options do not fit what comes after them.
     """
-    lowering = _Unfolding()
-    program = lower(file, input=input, settings=settings, lowering=lowering)
-    return Unfolded(program, lowering.choices)
+    applier = _Unfolding()
+    program = lower(file, input=input, settings=settings, applier=applier)
+    return Unfolded(program, applier.choices)
 
 
 def _first(point: ChoicePoint) -> int | float:
@@ -84,23 +84,22 @@ def _range(point: ChoicePoint) -> str:
     return " ".join(point.span.text.split())
 
 
-class _Unfolding(Lowering):
+class _Unfolding(Applier):
     """Applies every option of a choice between networks to the same tensors."""
 
     def __init__(self) -> None:
         super().__init__(_first)
         self.choices: dict[str, str] = {}
 
-    def apply(self, expr: nodes.Expr, stream: Tensors, context: Context) -> Tensors:
-        """Let tensors flow through a network, and through all options of a choice."""
-        match expr:
-            case nodes.Choice(options=options):
-                _, inner = self.decide(options, expr, context)
-                return self._all(options, expr, stream, context, inner)
-            case nodes.Optional(body=body):
-                _, inner = self.decide((body, "ID"), expr, context, "optional")
-                return self._all((body, None), expr, stream, context, inner)
-        return super().apply(expr, stream, context)
+    def choice(self, expr: nodes.Choice, stream: Tensors, context: Context) -> Tensors:
+        """Apply all options."""
+        _, inner = self.decisions.option(expr.options, expr, context)
+        return self._all(expr.options, expr, stream, context, inner)
+
+    def optional(self, expr: nodes.Optional, stream: Tensors, context: Context) -> Tensors:
+        """Apply what is optional, beside the identity."""
+        _, inner = self.decisions.option((expr.body, "ID"), expr, context, "optional")
+        return self._all((expr.body, None), expr, stream, context, inner)
 
     def _all(
         self,
@@ -120,7 +119,7 @@ class _Unfolding(Lowering):
             results.append(stream if option is None else self.apply(option, stream, own))
         meeting = context.but(naming=Naming(around))
         values = [
-            self.layer(OneOf(), tuple(alike), expr.span, meeting).values[0]
+            self.builder.layer(OneOf(), tuple(alike), expr.span, meeting).values[0]
             for alike in zip(*(result.values for result in results), strict=False)
         ]
         return Tensors(tuple(values))

@@ -4,6 +4,8 @@ import pytest
 
 import blockdsl
 from blockdsl import ArchError
+from blockdsl.search.space import Space
+from blockdsl.source import Source
 
 NET = (
     "input 3x8x8\nparam c = 4\nblock unit(c) = CONV(c,3,p1,bias=no)-RELU\nnet unit(c)*2-GAP-FLATTEN-FC(10)\n"
@@ -109,6 +111,10 @@ def test_a_file_without_an_input_is_checked_with_the_given_one() -> None:
         ("RELU", "error[value]: RELU is an operation; a value stands here"),
         ("params == CONV(3,1)", "error[value]"),
         ("params", "error[value]: a check is a condition, this is 16"),
+        ("in == 3", "error[value]: a condition compares numbers, words and shapes, not a tensor"),
+        ("3 == in", "error[value]: a condition compares numbers, words and shapes, not a tensor"),
+        ("in-CONV(3,3) == 4", "error[value]: - takes numbers here, not a tensor"),
+        ("[in-CONV(3,3)] == 4", "error[value]: a condition is about numbers, words and shapes"),
     ],
 )
 def test_what_is_no_condition_is_refused_at_its_place(condition: str, expected: str) -> None:
@@ -117,3 +123,12 @@ def test_what_is_no_condition_is_refused_at_its_place(condition: str, expected: 
         net.check()
     assert str(refused.value).startswith(expected)
     assert "--> <text>:3:" in str(refused.value)
+
+
+@pytest.mark.parametrize("line", ["check params == {15, 16}", "search\n    require params <= 2*{1..3}"])
+def test_a_condition_leaves_nothing_open(line: str) -> None:
+    text = f"input 3x8x8\nnet CONV({{4, 8}},1)\n{line}\n"
+    with pytest.raises(ArchError, match="a condition leaves nothing open"):
+        Space(Source("t.arch", text)).first()
+    with pytest.raises(ArchError, match="a condition leaves nothing open"):
+        blockdsl.parse(text.replace("{4, 8}", "4"))

@@ -6,11 +6,9 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from blockdsl.diagnostics import ArchError
+from blockdsl.diagnostics import ArchError, Errors
 from blockdsl.ir import verify
 from blockdsl.lowering import lower
-from blockdsl.lowering.choices import refuse
-from blockdsl.lowering.network import Lowering
 from blockdsl.source import Source
 from blockdsl.syntax.parser import parse
 from blockdsl.syntax.tree import File
@@ -41,10 +39,8 @@ def changed(draw: st.DrawFn) -> tuple[str, str]:
 
 
 def refused(file: File, *, first_only: bool) -> ArchError | None:
-    lowering = Lowering(refuse)
-    lowering.errors.first_only = first_only
     try:
-        verify(lower(file, lowering=lowering).graph)
+        verify(lower(file, errors=Errors(first_only=first_only)).graph)
     except ArchError as wrong:
         return wrong
     return None

@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 from blockdsl.diagnostics import ArchError
 from blockdsl.ir import verify
 from blockdsl.lowering import Options, lower
-from blockdsl.lowering.kinds import MAX_STEPS
+from blockdsl.lowering.applier import Applier
+from blockdsl.lowering.budget import MAX_STEPS
+from blockdsl.lowering.choices import refuse
 from blockdsl.source import Source
 from blockdsl.syntax.parser import parse
 from tests.lowering.lowered import graph, program
@@ -122,7 +124,9 @@ def test_lowering_is_deterministic(net: Net):
 
 
 def steps(text: str) -> int:
-    return program(text).lowering.steps
+    applier = Applier(refuse)
+    program(text, applier=applier)
+    return applier.budget.steps
 
 
 def test_cost_is_linear_in_a_repetition():
@@ -248,11 +252,11 @@ def test_only_arch_errors_come_out_of_any_program(text: str, random: object):
             return random.randrange(len(domain.texts))
         return random.choice([domain.low, domain.high])
 
-    options = {} if random is None else {"choose": choose}
+    applier = Applier(refuse if random is None else choose)
     try:
-        found = program(text, **options)
+        found = program(text, applier=applier)
     except ArchError as refused:
         assert len(str(refused)) < 5_000
     else:
         verify(found.graph)
-        assert found.lowering.steps <= MAX_STEPS
+        assert applier.budget.steps <= MAX_STEPS

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import doctest
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 
 from blockdsl.diagnostics import ArchError
-from blockdsl.lowering import lower
-from blockdsl.lowering.kinds import Kinds
-from blockdsl.lowering.values import BlockValue, Function
+from blockdsl.lowering import kinds, lower
+from blockdsl.lowering.budget import Budget
+from blockdsl.lowering.values import BlockValue, Function, Kind, Scope
 from blockdsl.ops import Operation
 from blockdsl.resources import find_source
 from blockdsl.resources import names as shipped
@@ -183,15 +185,17 @@ class _Differences:
 def test_lowering_finds_the_same(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     file = parse(find_source(name))
     differences = _Differences(file)
-    kind = Kinds.kind
 
-    def compared(self: Kinds, expr: nodes.Expr, context: object) -> object:
-        if isinstance(expr, nodes.Path | nodes.Call):
+    def comparing(rule: Callable[[Any, Scope, Budget], Kind]) -> Callable[[Any, Scope, Budget], Kind]:
+        def compared(expr: nodes.Path | nodes.Call, scope: Scope, budget: Budget) -> Kind:
             word = expr.name if isinstance(expr, nodes.Call) else expr.steps[0].name
-            differences.compare(expr, context.scope.find(word))  # type: ignore[attr-defined]
-        return kind(self, expr, context)  # type: ignore[arg-type]
+            differences.compare(expr, scope.find(word))
+            return rule(expr, scope, budget)
 
-    monkeypatch.setattr(Kinds, "kind", compared)
+        return compared
+
+    for node in (nodes.Path, nodes.Call):
+        monkeypatch.setitem(kinds._RULES, node, comparing(kinds._RULES[node]))
     try:
         lower(file, choose=lambda point: getattr(point.domain, "low", 0))
     except ArchError as refused:  # the first options of a space need not go together

@@ -1,0 +1,496 @@
+"""Networks applied to tensors: operations become layers of the graph, blocks unfold."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from blockdsl import ops
+from blockdsl.diagnostics import ArchError, already_told
+from blockdsl.frozen import FrozenDict
+from blockdsl.ir import BlockCall, Segment, Value, module_name
+from blockdsl.lowering.binding import assign, missing
+from blockdsl.lowering.budget import Budget
+from blockdsl.lowering.builder import GraphBuilder
+from blockdsl.lowering.choices import Chooser
+from blockdsl.lowering.context import Context, Naming
+from blockdsl.lowering.decisions import Decisions
+from blockdsl.lowering.evaluator import MAX_ITEMS, Evaluator, deeper
+from blockdsl.lowering.kinds import AUX
+from blockdsl.lowering.lookup import unknown
+from blockdsl.lowering.operations import OperationCalls
+from blockdsl.lowering.parameters import given_arguments, is_tag
+from blockdsl.lowering.replay import Record, Recordings, key_of
+from blockdsl.lowering.values import (
+    UNKNOWN_TENSOR,
+    BlockValue,
+    Broken,
+    Closure,
+    Evaluated,
+    Kind,
+    Scope,
+    Tensors,
+    Trace,
+    argument_text,
+    is_known,
+    place,
+    shown,
+)
+from blockdsl.ops import Argument
+from blockdsl.source import Span
+from blockdsl.syntax import tree as nodes
+
+_REPEATING = "to repeat, write the network first: RELU * 3; SCALE(0.5) scales by a number"
+_JOINS = {nodes.Sum: "SUM", nodes.Concat: "CAT", nodes.Product: "MUL"}
+
+
+class Applier:
+    """Lets tensors flow through networks.
+
+    Args:
+        choose: decides the choices.
+
+    Attributes:
+        builder: its graph grows in execution order.
+        decisions: the choices that were made.
+        budget: the steps that were taken.
+        evaluator: evaluates what is no network.
+        recordings: what calls of blocks added, to be added again by calls that are alike.
+    """
+
+    def __init__(self, choose: Chooser) -> None:
+        self.builder, self.decisions, self.budget = GraphBuilder(), Decisions(choose), Budget()
+        self.evaluator = Evaluator(self.builder.graph, self.decisions, self.budget, self.apply)
+        self.operations = OperationCalls(self.builder, self.evaluator)
+        self.recordings = Recordings(self.builder, self.decisions, self.budget)
+
+    def apply(self, expr: nodes.Expr, stream: Tensors, context: Context) -> Tensors:
+        """Let tensors flow through a network, or take the tensors that an expression already is.
+
+        Of what is refused nothing is known but that something flows out of it.
+        """
+        try:
+            self.budget.spend(1, expr, context)
+            if expr.__class__ not in _MAY_BE_CHOICE and context.at is not None:
+                context = context.but(at=None)  # a path meant for a choice serves nobody inside it
+            rule = _RULES.get(expr.__class__)
+            if rule is None:
+                raise self.evaluator.no_network(expr, context)
+            return rule(self, expr, stream, context)
+        except ArchError as wrong:
+            context.errors.tell(wrong)
+            return UNKNOWN_TENSOR
+
+    def body(self, body: nodes.Body, stream: Tensors, context: Context) -> Tensors:
+        """Bind the `let`s of a body, then apply its result; `in` is in scope already."""
+        for let in body.lets:
+            self.evaluator.bind(let, context)
+        if self._kind(body.result, context) is Kind.DATA and not self._has_network(body.result, context):
+            raise self.evaluator.no_network(body.result, context)
+        return self.apply(body.result, stream, context)
+
+    def _kind(self, expr: nodes.Expr, context: Context) -> Kind:
+        return self.evaluator.kind(expr, context)
+
+    def _has_network(self, expr: nodes.Expr, context: Context) -> bool:
+        """Whether an expression that begins with data is a chain of networks otherwise."""
+        parts = expr.parts if isinstance(expr, nodes.Chain) else ()
+        return any(self._kind(part, context) is Kind.NET for part in parts)
+
+    # --- choices
+
+    def choice(self, expr: nodes.Choice, stream: Tensors, context: Context) -> Tensors:
+        """Apply the option that is chosen."""
+        index, inner = self.decisions.option(expr.options, expr, context)
+        return self._chosen(expr.options[index], stream, inner)
+
+    def optional(self, expr: nodes.Optional, stream: Tensors, context: Context) -> Tensors:
+        """Apply what is optional, if it is chosen."""
+        index, inner = self.decisions.option((expr.body, "ID"), expr, context, "optional")
+        return self._chosen(expr.body, stream, inner) if index == 0 else stream
+
+    def _chosen(self, option: nodes.Expr, stream: Tensors, context: Context) -> Tensors:
+        """Apply what a choice decided on. An option may be a tensor where the choice begins a chain."""
+        if context.linked and stream.values and self._kind(option, context) is Kind.TENSOR:
+            raise _loses_stream(option, context)
+        return self.apply(option, stream, context)
+
+    # --- composition
+
+    def _chain(self, chain: nodes.Chain, stream: Tensors, context: Context) -> Tensors:
+        parts = chain.parts
+        context = context.but(within=parts[0].span.to(parts[-1].span))
+        for index, part in enumerate(parts):
+            if index:
+                part = self._side(part, context)
+                context = context if context.linked else context.but(linked=True)
+            kind = self._kind(part, context)
+            if kind is Kind.TENSOR and index > 0:
+                context.errors.tell(_loses_stream(part, context))
+                stream = UNKNOWN_TENSOR
+            elif kind is Kind.DATA:
+                stream = self._refused_part(part, context)
+            else:
+                stream = self.apply(part, stream, context)
+        return stream
+
+    def _refused_part(self, part: nodes.Expr, context: Context, help: str = "") -> Tensors:
+        """Tell of data where a network should stand; what would flow out of it."""
+        with context.errors.gathering():
+            raise self.evaluator.no_network(part, context, help)
+        return UNKNOWN_TENSOR
+
+    def _side(self, part: nodes.Expr, context: Context) -> nodes.Expr:
+        """What a link of a chain is once its `if` has chosen."""
+        while isinstance(part, nodes.Group | nodes.If):
+            part = part.body if isinstance(part, nodes.Group) else self.evaluator.branch(part, context)
+        return part
+
+    def _product(self, expr: nodes.Product, stream: Tensors, context: Context) -> Tensors:
+        """A repetition, or tensors multiplied."""
+        repeats = self._kind(expr.parts[-1], context) is Kind.DATA
+        return self._repeat(expr, stream, context) if repeats else self._join(expr, stream, context)
+
+    def _repeat(self, expr: nodes.Product, stream: Tensors, context: Context) -> Tensors:
+        *before, count = expr.parts
+        span = before[0].span.to(before[-1].span)
+        body = before[0] if len(before) == 1 else nodes.Product(span, tuple(before))
+        if self._kind(body, context) is not Kind.NET:
+            raise context.error(
+                "value", "what is repeated is a network, and no tensor", span,
+                help="in-A-A-A is written in-A*3",
+            )  # fmt: skip
+        times = self.evaluator.whole(count, context.hinted("repeat"), "a repetition")
+        if times < 0:
+            raise context.error("value", f"nothing can be repeated {times} times", count.span)
+        if times > MAX_ITEMS:
+            raise context.error(
+                "size", f"repeats {times:,} times; {MAX_ITEMS:,} at most", count.span,
+                help="is the number larger than meant?",
+            )  # fmt: skip
+        self.budget.spend(2 * times, expr, context)
+        frames = [Trace(context.scope) for _ in range(times)]
+        context.trace.rounds[place(expr.span)] = [(frame, 0) for frame in frames]
+        for frame in frames:
+            stream = self.apply(body, stream, context.but(repeated=True, hint="", trace=frame))
+        return stream
+
+    def _loop(self, expr: nodes.For, stream: Tensors, context: Context) -> Tensors:
+        for inner in self.evaluator.rounds(expr, context):
+            stream = self.apply(expr.body, stream, inner)
+        return stream
+
+    def _join(
+        self, expr: nodes.Sum | nodes.Concat | nodes.Product, stream: Tensors, context: Context
+    ) -> Tensors:
+        values = []
+        context = context.but(linked=False) if context.linked else context
+        for part in expr.parts:
+            if self._kind(part, context) is Kind.DATA:
+                help = _REPEATING if isinstance(expr, nodes.Product) else ""
+                branch = self._refused_part(part, context, help)
+            else:
+                branch = self.apply(part, stream, context)
+            if len(branch.values) != 1:
+                wrong = context.error(
+                    "shape", f"each side of a join is one tensor, this is {shown(branch)}", part.span,
+                    help="join the bundle first: …-SUM, …-CAT, …-MEAN",
+                )  # fmt: skip
+                context.errors.tell(wrong)
+                branch = UNKNOWN_TENSOR
+            values.append(branch.values[0])
+        operation = ops.find(_JOINS[type(expr)])
+        assert operation is not None
+        spans = [part.span for part in expr.parts]
+        inside = context.but(within=expr.span)
+        return self.builder.layer(operation(), tuple(values), expr.span, inside, spans)
+
+    def _bundle(self, bundle: nodes.ListOf, stream: Tensors, context: Context, join: str = "") -> Tensors:
+        """Let tensors flow through the networks of a bundle; what are tensors already join them.
+
+        `join` is the operation in whose brackets the bundle is written, if it is.
+        """
+        branches: list[tuple[nodes.Expr, Context]] = []
+        context = context.but(linked=False) if context.linked else context
+        for item in bundle.items:
+            if isinstance(item, nodes.For):
+                branches += [(item.body, inner) for inner in self.evaluator.rounds(item, context)]
+            else:
+                branches.append((item, context))
+        incoming = stream.values
+        networks = [b for b in branches if self._kind(b[0], b[1]) is not Kind.TENSOR]
+        if not is_known(stream):  # it may be one tensor, or as many as there are networks
+            incoming = UNKNOWN_TENSOR.values
+        if len(incoming) == 1:
+            incoming = incoming * len(networks)
+        if len(incoming) != len(networks):
+            raise context.error(
+                "shape",
+                f"{len(stream.values)} tensors flow into "
+                + (f"{join} with " if join else "a bundle of ")
+                + ("one network" if len(networks) == 1 else f"{len(networks)} networks"),
+                bundle.span,
+                help=f"-{join} without networks joins the tensors that flow in"
+                if join
+                else "a bundle has one network for each tensor, or fans one tensor out",
+            )
+        outgoing: list[Value] = []
+        sides: list[Span] = []
+        waiting = iter(incoming)
+        for branch, inner in branches:
+            if self._kind(branch, inner) is Kind.TENSOR:
+                made = self.apply(branch, Tensors(()), inner)
+            else:
+                made = self.apply(branch, Tensors((next(waiting),)), inner)
+            outgoing += made.values
+            alone = len(made.values) == 1 or not made.sides
+            sides += [branch.span] * len(made.values) if alone else made.sides
+        return Tensors(tuple(outgoing), tuple(sides))
+
+    def _label(self, label: nodes.Label, stream: Tensors, context: Context) -> Tensors:
+        body = label.body
+        while isinstance(body, nodes.Group):
+            body = body.body
+        path = self._path_of(label, body, context)
+        context.trace.labels[place(label.span)] = module_name(path[-1:])
+        if isinstance(body, nodes.Path) and len(body.steps) == 1 and body.steps[0].index is None:
+            body = nodes.Call(body.span, body.steps[0].name, ())
+        if isinstance(body, nodes.Call) and self._kind(body, context) is Kind.NET:
+            result = self._named(body, stream, context, path)
+        else:
+            naming = choosing = Naming(path)
+            if context.choosing is not context.naming:
+                choosing = Naming(context.choosing.first_or_next(label.name))
+            at = choosing.path if isinstance(body, nodes.Choice | nodes.Optional) else None
+            inner = context.but(naming=naming, choosing=choosing, repeated=False, at=at)
+            result = self.apply(body, stream, inner)
+        if len(result.values) == 1:
+            self.builder.point(module_name(path), result.values[0])
+        return result
+
+    def _path_of(self, label: nodes.Label, body: nodes.Expr, context: Context) -> tuple[Segment, ...]:
+        """The path of what a label names: numbered in a repetition, else the label as it is."""
+        naming = context.naming
+        if context.repeated:
+            return naming.next(label.name)
+        if path := naming.claim(label.name):
+            return path
+        if isinstance(body, nodes.Path):
+            value = context.scope.find(body.steps[0].name)
+            if isinstance(value, Closure) and naming.claim_value(label.name, value.path):
+                return value.path
+        raise context.error(
+            "name", f"the name {label.name} is taken here",
+            Span(label.span.source, label.span.start, label.span.start + len(label.name)),
+            help="give it another one; layers without a label have numbers: conv1, conv2, …",
+        )  # fmt: skip
+
+    # --- names
+
+    def _path(self, path: nodes.Path, stream: Tensors, context: Context) -> Tensors:
+        if len(path.steps) > 1 or path.steps[0].index is not None:
+            raise self.evaluator.no_network(path, context)
+        return self._named(nodes.Call(path.span, path.steps[0].name, ()), stream, context)
+
+    def _named(
+        self,
+        call: nodes.Call,
+        stream: Tensors,
+        context: Context,
+        path: tuple[Segment, ...] | None = None,
+    ) -> Tensors:
+        """Apply a block, an operation, or a network that a name is bound to."""
+        value = context.scope.find(call.name)
+        if value is None:
+            return self._operation(call, stream, context, path)
+        if isinstance(value, BlockValue):
+            return self._block(value, call, stream, context, path)
+        if isinstance(value, Closure):
+            return self._closure(value, call, stream, context, path)
+        if isinstance(value, Tensors):
+            _without_arguments(call, "a tensor", context)
+            return value
+        if isinstance(value, Broken):
+            raise already_told()
+        raise context.error("value", f"a network stands here, not {shown(value)}", call.span)
+
+    def _operation(
+        self, call: nodes.Call, stream: Tensors, context: Context, path: tuple[Segment, ...] | None
+    ) -> Tensors:
+        if call.name == AUX:
+            return self._auxiliary(call, stream, context)
+        operation = ops.find(call.name)
+        if operation is None:
+            raise unknown(call.name, call.span, context, network=True)
+        if operation.inputs == 0:
+            raise context.error(
+                "value", f"{call.name} stands at the beginning only", call.span,
+                help="write it as a line of the file: input 3x224x224",
+            )  # fmt: skip
+        if not stream.values:
+            raise context.error(
+                "value", f"nothing flows into {call.name} here", call.span, help=f"begin with in-{call.name}"
+            )
+        if operation.inputs is None:
+            call, stream = self._branches(call, stream, context)
+        return self.operations.apply(operation, call, stream, context, path)
+
+    def _branches(self, call: nodes.Call, stream: Tensors, context: Context) -> tuple[nodes.Call, Tensors]:
+        """`MEAN(A, B, drop=0.15)` is `[A, B]-MEAN(drop=0.15)`."""
+        networks = tuple(a for a in call.args if a.name is None and not is_tag(a, context))
+        for arg in networks:
+            if not isinstance(arg.value, nodes.For) and self._kind(arg.value, context) is Kind.DATA:
+                value = self.evaluator.evaluate(arg.value, context)
+                raise _no_branch(call, arg, value, context)
+        if not networks:
+            return call, stream
+        rest = tuple(a for a in call.args if a not in networks)
+        bundle = nodes.ListOf(call.span, tuple(a.value for a in networks))
+        return nodes.Call(call.span, call.name, rest), self._bundle(bundle, stream, context, call.name)
+
+    def _closure(
+        self,
+        closure: Closure,
+        call: nodes.Call,
+        stream: Tensors,
+        context: Context,
+        path: tuple[Segment, ...] | None,
+    ) -> Tensors:
+        _without_arguments(call, f"the network {shown(closure)}", context)
+        deeper(call, context)
+        naming = Naming(path) if path else context.naming
+        inner = context.but(
+            scope=closure.scope, naming=naming, choosing=Naming(closure.path), at=closure.path,
+            depth=context.depth + 1, hint="", repeated=context.repeated and path is None,
+            trace=closure.trace,
+        )  # fmt: skip
+        return self.apply(closure.expr, stream, inner)
+
+    def _block(
+        self,
+        value: BlockValue,
+        call: nodes.Call,
+        stream: Tensors,
+        context: Context,
+        path: tuple[Segment, ...] | None,
+    ) -> Tensors:
+        deeper(call, context)
+        block, frames = value.block, context.trace.calls
+        naming = Naming(path or context.naming.next(call.name))
+        same = context.choosing is context.naming
+        choosing = naming if same else Naming(context.choosing.next(call.name))
+        given = given_arguments(block.params, call, context)
+        scope = Scope({"in": stream}, value.scope)
+        trace = frames[place(call.span)] = Trace(scope)
+        asked = self.decisions.asked
+        outside = context.but(choosing=choosing, at=None)
+        self.evaluator.parameters(block.params, given, outside.but(scope=scope, trace=trace), outside)
+        texts = FrozenDict({name: argument_text(scope.names[name]) for name in given})
+        block_call = BlockCall(block.name, texts, naming.path, call.span, context.call)
+        self.builder.block(block_call)
+        alike = same and asked == self.decisions.asked
+        key = key_of(value, scope.names, given, self.builder.graph, context) if alike else None
+        if record := self.recordings.find(key):
+            frames[place(call.span)] = record.trace
+            result = self.recordings.replay(record, block_call, stream)
+        else:
+            inner = Context(
+                scope, naming, choosing, trace, context.errors, block_call, context.depth + 1,
+                training_only=context.training_only,
+            )  # fmt: skip
+            start = self.recordings.extent()
+            result = self.body(block.body, stream, inner)
+            record = Record(block_call, stream, result, trace, start, self.recordings.extent())
+            if key and record.depends_on_arguments_alone(value):
+                self.recordings.keep(key, record)
+        if len(result.values) == 1:
+            self.builder.point(module_name(naming.path), result.values[0])
+        return result
+
+    def _auxiliary(self, call: nodes.Call, stream: Tensors, context: Context) -> Tensors:
+        given = assign(call, ["name", "head", "weight"], context, tags=False)
+        missing(call, ("name", "head"), given, ["name", "head", "weight"], context)
+        word = given["name"].value
+        name = word.value if isinstance(word, nodes.String) else word.span.text
+        if not name.isidentifier():
+            raise context.error(
+                "argument", f"the name of an auxiliary output is a word, not {name}", word.span,
+                help="AUX(name, head, weight=0.3): the name is that of its module and of its output",
+            )  # fmt: skip
+        weight: int | float = 1.0
+        if "weight" in given:
+            weight = self.evaluator.number(given["weight"].value, context, "a weight")
+        if weight < 0:
+            raise context.error(
+                "argument", f"weight of AUX takes a number, 0 or more, not {shown(weight)}",
+                given["weight"].value.span,
+            )  # fmt: skip
+        path = context.naming.claim(name)
+        if path is None or any(a.name == name for a in self.builder.graph.auxiliaries):
+            raise context.error(
+                "name", f"the name {name} is taken", word.span, help="each auxiliary output has its own name"
+            )
+        naming = Naming(path)
+        inner = context.but(naming=naming, choosing=naming, training_only=True, repeated=False, linked=False)
+        head = self.apply(given["head"].value, stream, inner)
+        if len(head.values) != 1:
+            raise context.error("shape", f"a head yields one tensor, this yields {shown(head)}", call.span)
+        self.builder.auxiliary(name, head.values[0], float(weight))
+        self.builder.point(module_name(path), head.values[0])
+        return stream
+
+
+_MAY_BE_CHOICE = (nodes.Choice, nodes.Optional, nodes.Group)
+
+_RULES: dict[type, Callable[[Applier, Any, Tensors, Context], Tensors]] = {
+    nodes.Call: Applier._named,
+    nodes.Path: Applier._path,
+    nodes.Group: lambda applier, expr, *rest: applier.apply(expr.body, *rest),
+    nodes.Choice: lambda applier, *rest: applier.choice(*rest),
+    nodes.Optional: lambda applier, *rest: applier.optional(*rest),
+    nodes.Chain: Applier._chain,
+    nodes.Product: Applier._product,
+    nodes.Sum: Applier._join,
+    nodes.Concat: Applier._join,
+    nodes.ListOf: Applier._bundle,
+    nodes.For: Applier._loop,
+    nodes.If: lambda applier, expr, stream, context: applier.apply(
+        applier.evaluator.branch(expr, context), stream, context
+    ),
+    nodes.Label: Applier._label,
+}
+"""Expressions of other classes are data."""
+
+
+def _without_arguments(call: nodes.Call, what: str, context: Context) -> None:
+    if call.args:
+        raise context.error(
+            "argument", f"{call.name} is {what}, and takes no arguments", call.args[0].span,
+            help=f"a network that takes arguments is a block: `block {call.name}(…) = …`",
+        )  # fmt: skip
+
+
+def _loses_stream(part: nodes.Expr, context: Context) -> ArchError:
+    return context.error(
+        "value", "a tensor can only begin a chain", part.span,
+        help="what came before it would be lost; join them with +, | or [ , ]",
+    )  # fmt: skip
+
+
+def _no_branch(call: nodes.Call, arg: nodes.Arg, value: Evaluated, context: Context) -> ArchError:
+    """The error for `MEAN(0.1)`: what stands in a join's brackets without a name is a network."""
+    operation = ops.find(call.name)
+    arguments = operation.arguments.values() if operation else ()
+    name = next((argument.name for argument in arguments if _takes(argument, value)), "")
+    return context.error(
+        "argument", f"{call.name} joins networks, not {shown(value)}", arg.span,
+        help=f"what else it takes stands by its name: {name}={arg.span.text}" if name else "",
+    )  # fmt: skip
+
+
+def _takes(argument: Argument, value: Evaluated) -> bool:
+    try:
+        argument.convert(value)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,27 @@
+"""How much work one network may take to unfold."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from blockdsl.lowering.context import Context
+from blockdsl.syntax import tree as nodes
+
+MAX_STEPS = 1_000_000
+"""Expressions that are looked at for one network."""
+
+
+@dataclass
+class Budget:
+    """Counts the steps that lowering takes; no file may take forever."""
+
+    steps: int = 0
+
+    def spend(self, steps: int, expr: nodes.Expr, context: Context) -> None:
+        """Count steps (raises `ArchError` where there are too many)."""
+        self.steps += steps
+        if self.steps > MAX_STEPS:
+            raise context.error(
+                "size", f"the network takes more than {MAX_STEPS:,} steps to unfold", expr.span,
+                help="is a repetition or a recursion larger than meant?",
+            )  # fmt: skip

@@ -1,0 +1,132 @@
+"""Builds the graph: operations become layers, and layers, labels and blocks give their names to tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import prod
+
+from blockdsl.diagnostics import ArchError, Mark
+from blockdsl.formatting import shape_text
+from blockdsl.ir import Auxiliary, BlockCall, Graph, Layer, Segment, Value, module_name
+from blockdsl.lowering.binding import assign
+from blockdsl.lowering.context import Context
+from blockdsl.lowering.values import UNKNOWN_TENSOR, Tensors
+from blockdsl.ops import Operation, OpError, Shape
+from blockdsl.ops.infer import output_shapes
+from blockdsl.ops.shape import Flatten
+from blockdsl.source import Span
+from blockdsl.syntax import tree as nodes
+
+UNKNOWN = UNKNOWN_TENSOR.values[0]
+
+MAX_LAYERS = 100_000
+
+MAX_NUMBERS = 10**12
+"""Numbers in one tensor of one sample."""
+
+
+class GraphBuilder:
+    """Adds to a graph, in execution order.
+
+    Attributes:
+        graph: the graph.
+        points: the names of its points, in the order in which they were given.
+        calls: the block calls, in their order.
+    """
+
+    def __init__(self) -> None:
+        self.graph = Graph()
+        self.points: list[str] = []
+        self.calls: list[BlockCall] = []
+
+    def point(self, name: str, value: Value) -> None:
+        """Give a tensor a name."""
+        self.graph.points[name] = value
+        self.points.append(name)
+
+    def block(self, call: BlockCall) -> None:
+        """Add an instance of a block."""
+        self.graph.blocks[module_name(call.path)] = call
+        self.calls.append(call)
+
+    def auxiliary(self, name: str, value: Value, weight: float) -> None:
+        """Add an output that exists in training only."""
+        self.graph.auxiliaries.append(Auxiliary(name, value, weight))
+
+    def layer(
+        self,
+        operation: Operation,
+        inputs: tuple[Value, ...],
+        span: Span,
+        context: Context,
+        sides: Sequence[Span] = (),
+        path: tuple[Segment, ...] | None = None,
+        call: nodes.Call | None = None,
+    ) -> Tensors:
+        """Add an operation to the graph; its outputs.
+
+        `sides` are the places of a join's inputs, `call` is what wrote the operation's arguments.
+        """
+        if UNKNOWN in inputs:
+            return UNKNOWN_TENSOR
+        if operation.inputs is not None and len(inputs) != operation.inputs:
+            raise context.error(
+                "shape",
+                f"{operation.name} takes one tensor, here comes a bundle of {len(inputs)}",
+                span,
+                help=f"join them first (SUM, CAT, MEAN), or write [{operation.name}, …] for each of them",
+            )
+        path = path or context.naming.next(operation.name.lower())
+        if operation.flattens and len(self.graph.shape_of(inputs[0])) == 3:
+            inputs = self.layer(Flatten(), inputs, span, context).values
+        shapes = [self.graph.shape_of(value) for value in inputs]
+        try:
+            outputs = output_shapes(operation, *shapes)
+        except OpError as refused:
+            place = _written(call, refused.argument, operation, context) or span
+            if len(sides) != len(inputs):
+                sides = [self.graph.layer(value.node).span for value in inputs]
+            raise _refused(refused, shapes, place, context, sides) from refused.__cause__
+        largest = max(map(prod, outputs))
+        if largest > MAX_NUMBERS:
+            raise context.error(
+                "size", f"{operation.name} makes a tensor of more than {MAX_NUMBERS:,} numbers", span
+            )
+        if len(self.graph) > MAX_LAYERS:
+            raise context.error("size", f"the network has more than {MAX_LAYERS:,} layers", span)
+        layer = Layer(
+            len(self.graph), operation, inputs, outputs, path, span, context.call, context.training_only
+        )
+        self.graph.add(layer)
+        self.point(layer.name, Value(layer.id))
+        return Tensors(tuple(Value(layer.id, port) for port in range(len(outputs))))
+
+
+def _refused(
+    refused: OpError, shapes: list[Shape], span: Span, context: Context, sides: Sequence[Span]
+) -> ArchError:
+    """The error for inputs that an operation refuses; `sides` are the places where they come from.
+
+    Both sides of a join are marked. Where one of them is written elsewhere, the join is marked first.
+    """
+    if not refused.sides:
+        marks = [Mark(span), Mark(sides[0], shape_text(shapes[0]))]
+    else:
+        marks = [Mark(sides[side], shape_text(shapes[side])) for side in refused.sides]
+        if not all(_holds(context.within, mark.span) or _holds(span, mark.span) for mark in marks):
+            marks.insert(0, Mark(span, "these are joined here"))
+    return context.error("shape", refused.message, *marks, help=refused.help)
+
+
+def _holds(outer: Span | None, inner: Span) -> bool:
+    return outer is not None and outer.source == inner.source and outer.start <= inner.start < outer.end
+
+
+def _written(
+    call: nodes.Call | None, argument: str | None, operation: Operation, context: Context
+) -> Span | None:
+    """Where the argument that an operation refuses is written."""
+    if call is None or argument is None:
+        return None
+    given = assign(call, list(operation.arguments), context)
+    return given[argument].span if argument in given else None

@@ -1,0 +1,489 @@
+"""Expressions that yield data or tensors; networks stay closures until they are applied."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any, NoReturn
+
+from blockdsl.diagnostics import ArchError, already_told
+from blockdsl.formatting import shape_text
+from blockdsl.ir import Graph
+from blockdsl.lowering import arithmetic
+from blockdsl.lowering.budget import Budget
+from blockdsl.lowering.context import Context
+from blockdsl.lowering.decisions import Decisions
+from blockdsl.lowering.kinds import kind_of
+from blockdsl.lowering.lookup import (
+    index_of_nothing,
+    is_known_name,
+    is_unknown_word,
+    no_index,
+    refuse_unknown_word,
+    unknown,
+)
+from blockdsl.lowering.parameters import free_name, given_arguments, parameter_values
+from blockdsl.lowering.values import (
+    BROKEN,
+    BlockValue,
+    Broken,
+    Closure,
+    Data,
+    Evaluated,
+    Function,
+    Kind,
+    NoData,
+    Scope,
+    Tensors,
+    Trace,
+    extent,
+    is_known,
+    place,
+    shown,
+)
+from blockdsl.syntax import tree as nodes
+
+MAX_ITEMS = 100_000
+"""Items of a list, rounds of a loop, repetitions: more is a slip of the pen."""
+
+MAX_LIST_DEPTH = 8
+"""Lists inside lists."""
+
+MAX_DEPTH = 200
+"""Calls inside calls."""
+
+BUNDLE = "a bundle of networks stands in square brackets: [A, B]"
+
+_AXES = {1: "c", 2: "lc", 3: "chw"}
+
+Apply = Callable[[nodes.Expr, Tensors, Context], Tensors]
+"""Lets tensors flow through a network."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Returned:
+    """What a function yielded for numbers: the value, how it came about, and the steps that it took."""
+
+    value: Data
+    trace: Trace
+    steps: int
+
+
+class Evaluator:
+    """Evaluates expressions.
+
+    Args:
+        graph: where the sizes of tensors are found.
+        decisions: makes the choices.
+        budget: counts the steps.
+        apply: applies the networks in an expression that yields a tensor.
+    """
+
+    def __init__(self, graph: Graph, decisions: Decisions, budget: Budget, apply: Apply) -> None:
+        self.graph, self.decisions, self.budget, self.apply = graph, decisions, budget, apply
+        self._closures = 0
+        self._returned: dict[tuple[Any, ...], _Returned] = {}
+
+    def kind(self, expr: nodes.Expr, context: Context) -> Kind:
+        """What an expression will yield."""
+        return kind_of(expr, context.scope, self.budget)
+
+    def evaluate(self, expr: nodes.Expr, context: Context) -> Evaluated:
+        """The value of an expression: data, tensors, or a closure for a network."""
+        self.budget.spend(1, expr, context)
+        if isinstance(expr, nodes.Number):
+            return expr.value
+        if isinstance(expr, nodes.Path) and context.scope.find(expr.steps[0].name) is not None:
+            return self._path(expr, context)
+        kind = kind_of(expr, context.scope, self.budget)
+        if kind is Kind.NET:
+            return self._closure(expr, context)
+        if kind is Kind.TENSOR:
+            return self.apply(expr, Tensors(()), context)
+        return self.data(expr, context)
+
+    def data(self, expr: nodes.Expr, context: Context) -> Evaluated:
+        """The value of an expression that is data (or a function, or a whole block by its name)."""
+        return _RULES[expr.__class__](self, expr, context)
+
+    def word_or_value(self, expr: nodes.Expr, context: Context) -> Evaluated:
+        """The value of an expression that may be a word, which is then told how words are written."""
+        refuse_unknown_word(expr, context)
+        return self.evaluate(expr, context)
+
+    def argument(self, expr: nodes.Expr, context: Context) -> Evaluated:
+        """The value of an operation's argument; a lone unknown word is that word (`pad=same`).
+
+        So is one that is an option of a choice, or a side of an `if`.
+        """
+        match expr:
+            case nodes.Path() if is_unknown_word(expr, context.scope):
+                return expr.steps[0].name
+            case nodes.Group(body=body):
+                return self.argument(body, context)
+            case nodes.Choice(options=options) if self.kind(expr, context) is Kind.DATA:
+                index, inner = self.decisions.option(options, expr, context)
+                return self.argument(options[index], inner)
+            case nodes.If() if self.kind(expr, context) is Kind.DATA:
+                return self.argument(self.branch(expr, context), context)
+        return self.evaluate(expr, context)
+
+    def number(self, expr: nodes.Expr, context: Context, what: str) -> int | float:
+        """A number, or an error that says what should have been one."""
+        value = self.evaluate(expr, context)
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise context.error("value", f"{what} is a number, not {shown(value)}", expr.span)
+        return value
+
+    def whole(self, expr: nodes.Expr, context: Context, what: str) -> int:
+        """A whole number, or an error that says what should have been one."""
+        value = self.number(expr, context, what)
+        if isinstance(value, float):
+            if not value.is_integer():
+                raise context.error("value", f"{what} is a whole number, not {shown(value)}", expr.span)
+            value = int(value)
+        return value
+
+    def truth(self, expr: nodes.Expr, context: Context) -> bool:
+        """Yes or no, or an error."""
+        value = self.evaluate(expr, context)
+        if not isinstance(value, bool):
+            raise context.error("value", f"a condition is yes or no, not {shown(value)}", expr.span)
+        return value
+
+    def branch(self, expr: nodes.If, context: Context) -> nodes.Expr:
+        """The side of an `if` that its condition chooses."""
+        chosen = self.truth(expr.condition, context.hinted(""))
+        context.trace.branches[place(expr.span)] = chosen
+        return expr.then if chosen else expr.otherwise
+
+    def rounds(self, loop: nodes.For, context: Context) -> list[Context]:
+        """One context for each round of a comprehension, its variable bound."""
+        first = self.evaluate(loop.first, context)
+        if loop.last is None:
+            if not isinstance(first, tuple):
+                raise context.error(
+                    "value", f"a loop runs over a..b or a list, not {shown(first)}", loop.first.span
+                )
+            values: Any = first
+        else:
+            low = self.whole(loop.first, context, "the first value of a loop")
+            high = self.whole(loop.last, context, "the last value of a loop")
+            if high - low >= MAX_ITEMS:
+                raise context.error(
+                    "size", f"the loop has {high - low + 1:,} rounds; {MAX_ITEMS:,} at most", loop.span
+                )
+            values = range(low, high + 1)
+        repeated = context.but(repeated=True)
+        frames = [Trace(Scope({loop.variable: value}, context.scope)) for value in values]
+        context.trace.rounds[place(loop.span)] = list(zip(frames, values, strict=True))
+        return [repeated.but(scope=frame.scope, trace=frame) for frame in frames]
+
+    def bind(self, let: nodes.Let, context: Context) -> None:
+        """Evaluate a `let` once and put its value in scope."""
+        value: Evaluated = BROKEN
+        with context.errors.gathering():
+            if let.name in context.scope.names:
+                raise context.error("name", f"{let.name} is bound twice", let.span)
+            free_name(let.name, let.span, context)
+            if let.params is not None:
+                value = Function(let, context.scope)
+            else:
+                value = self.word_or_value(let.value, context.hinted(let.name))
+        context.scope.names[let.name] = value
+
+    def parameters(
+        self,
+        params: tuple[nodes.Param, ...],
+        given: Mapping[str, nodes.Arg],
+        inside: Context,
+        outside: Context,
+    ) -> None:
+        """Bind the parameters of a block or a function: see `parameter_values`."""
+        parameter_values(params, given, inside, outside, self.evaluate)
+
+    def no_network(self, expr: nodes.Expr, context: Context, help: str = "") -> ArchError:
+        """The error for data where a network should stand."""
+        value = self.evaluate(expr, context)
+        while isinstance(expr, nodes.Group):
+            expr = expr.body
+        if isinstance(expr, nodes.Call) and isinstance(value, NoData):
+            return context.error(
+                "value", f"{expr.name} is a function of numbers, and yields none", expr.span,
+                help="what yields a network is a block: `block name(…) = …`",
+            )  # fmt: skip
+        if isinstance(expr, nodes.TupleOf):
+            help = help or BUNDLE
+        return context.error("value", f"a network stands here, not {shown(value)}", expr.span, help=help)
+
+    # --- networks
+
+    def _closure(self, expr: nodes.Expr, context: Context) -> Closure | BlockValue:
+        while isinstance(expr, nodes.Group):
+            expr = expr.body
+        if isinstance(expr, nodes.Path) and len(expr.steps) == 1:
+            value = context.scope.find(expr.steps[0].name)
+            if isinstance(value, Closure | BlockValue):
+                return value
+        if isinstance(expr, nodes.Call) and not is_known_name(expr.name, context.scope):
+            raise unknown(expr.name, expr.span, context)
+        self._closures += 1
+        path = context.choosing.first_or_next(context.hint) if context.hint else context.choosing.path
+        return Closure(expr, context.scope, path, context.trace)
+
+    # --- names
+
+    def _path(self, path: nodes.Path, context: Context) -> Evaluated:
+        step = path.steps[0]
+        value = context.scope.find(step.name)
+        if value is None:
+            raise unknown(step.name, step.span, context, help=index_of_nothing(step))
+        if isinstance(value, Broken):
+            raise already_told()
+        if step.index is not None:
+            value = self._item(value, step, context)
+        for axis in path.steps[1:]:
+            value = self._axis(value, axis, path, context)
+        return value
+
+    def _item(self, value: Evaluated, step: nodes.Step, context: Context) -> Evaluated:
+        assert step.index is not None
+        if not isinstance(value, tuple):
+            raise context.error(
+                "value", f"{step.name} is no list but {shown(value)}", step.span,
+                help=no_index(step.name, value),
+            )  # fmt: skip
+        index = self.whole(step.index, context, "an index")
+        if not 1 <= index <= len(value):
+            raise context.error(
+                "value", f"{step.name} has the items 1 to {len(value)}, not {index}", step.index.span,
+                help="lists count from 1, as instances do",
+            )  # fmt: skip
+        return value[index - 1]  # type: ignore[no-any-return]
+
+    def _axis(self, value: Evaluated, axis: nodes.Step, path: nodes.Path, context: Context) -> Data:
+        if not isinstance(value, Tensors) or len(value.values) != 1:
+            raise context.error("value", f"{shown(value)} has no .{axis.name}", path.span)
+        if not is_known(value):
+            raise already_told()
+        shape = self.graph.shape_of(value.values[0])
+        axes = _AXES.get(len(shape), "")
+        if axis.name not in axes or axis.index is not None:
+            size = shape_text(shape)
+            raise context.error(
+                "value", f"a tensor of {size} has no .{axis.name}", axis.span,
+                help="it has " + ", ".join(f".{a}" for a in axes),
+            )  # fmt: skip
+        return shape[axes.index(axis.name)]
+
+    # --- lists
+
+    def _list(self, expr: nodes.TupleOf | nodes.ListOf, context: Context) -> tuple[Any, ...]:
+        parts = context.errors.every(lambda item: self._items(item, context), expr.items)
+        values = tuple(chain.from_iterable(parts))
+        count, depth = extent(values, MAX_ITEMS)
+        self.budget.spend(count, expr, context)
+        if count > MAX_ITEMS:
+            raise context.error("size", f"the list has more than {MAX_ITEMS:,} items", expr.span)
+        if depth > MAX_LIST_DEPTH:
+            raise context.error("size", f"lists are nested more than {MAX_LIST_DEPTH} deep", expr.span)
+        return values
+
+    def _items(self, item: nodes.Expr, context: Context) -> list[Evaluated]:
+        if isinstance(item, nodes.For):
+            return context.errors.every(
+                lambda inner: self.evaluate(item.body, inner), self.rounds(item, context)
+            )
+        return [self.evaluate(item, context)]
+
+    # --- choices
+
+    def _choice(self, expr: nodes.Choice, context: Context) -> Evaluated:
+        index, inner = self.decisions.option(expr.options, expr, context)
+        return self.word_or_value(expr.options[index], inner)
+
+    def _range_choice(self, expr: nodes.RangeChoice, context: Context) -> int | float:
+        inner = context.hinted("")
+        low = self.number(expr.first, inner, "the lower end of a range")
+        high = self.number(expr.last, inner, "the upper end of a range")
+        step = None if expr.step is None else self.number(expr.step, inner, "a step")
+        return self.decisions.number(expr, low, high, step, context)
+
+    # --- operators
+
+    def _each(self, exprs: Iterable[nodes.Expr], context: Context) -> list[Evaluated]:
+        """The values of expressions that do not depend on each other."""
+        return context.errors.every(lambda expr: self.evaluate(expr, context), exprs)
+
+    def _fold(self, expr: nodes.Chain | nodes.Sum | nodes.Product, context: Context) -> Data:
+        op, parts = _SIGNS[type(expr)], expr.parts
+        result, *others = self._each(parts, context)
+        for part, value in zip(parts[1:], others, strict=True):
+            result = self._combine(op, result, value, parts[0], part, context)
+        return result  # type: ignore[return-value]
+
+    def _unary(self, expr: nodes.Unary, context: Context) -> Data:
+        if expr.op == "not":
+            return not self.truth(expr.value, context)
+        return -self.number(expr.value, context, "what a minus stands before")
+
+    def _binary(self, expr: nodes.Binary, context: Context) -> Data:
+        if expr.op in ("and", "or"):
+            first = self.truth(expr.left, context)
+            return self.truth(expr.right, context) if first == (expr.op == "and") else first
+        if expr.op in ("==", "!="):
+            left, right = context.errors.every(
+                lambda side: self.word_or_value(side, context), (expr.left, expr.right)
+            )
+            return self._same(left, right, expr, context) == (expr.op == "==")
+        left, right = self._each((expr.left, expr.right), context)
+        return self._combine(expr.op, left, right, expr.left, expr.right, context)
+
+    def _same(self, left: Evaluated, right: Evaluated, expr: nodes.Binary, context: Context) -> bool:
+        for value, side in ((left, expr.left), (right, expr.right)):
+            if isinstance(value, NoData):
+                raise context.error(
+                    "value", f"{expr.op} compares numbers, words and lists, not {shown(value)}", side.span
+                )
+        if isinstance(left, tuple):
+            self.budget.spend(extent(left, MAX_ITEMS)[0], expr, context)
+        return left == right
+
+    def _combine(
+        self, op: str, left: Any, right: Any, left_at: nodes.Expr, right_at: nodes.Expr, context: Context
+    ) -> Data:
+        for value, at in ((left, left_at), (right, right_at)):
+            if isinstance(value, bool) or not isinstance(value, int | float):
+                bundle = isinstance(value, tuple) and any(isinstance(v, NoData) for v in value)
+                raise context.error(
+                    "value", f"{op} takes numbers here, not {shown(value)}", at.span,
+                    help=BUNDLE if bundle else "",
+                )  # fmt: skip
+        try:
+            result: Data = arithmetic.bounded(arithmetic.BINARY[op](left, right))
+        except (ArithmeticError, ValueError) as failed:
+            where = left_at.span.to(right_at.span)
+            raise context.error("value", f"this {arithmetic.reason(failed)}", where) from None
+        return result
+
+    # --- functions
+
+    def _call(self, call: nodes.Call, context: Context) -> Evaluated:
+        function = context.scope.find(call.name)
+        if isinstance(function, Broken):
+            raise already_told()
+        if isinstance(function, Function):
+            return self._function(function, call, context)
+        if callable(function) and len(call.args) == 1:
+            value: Evaluated = function(call.args[0].value)
+            return value
+        by_name = next((a for a in call.args if a.name is not None), None)
+        if by_name is not None:
+            raise context.error("argument", f"{call.name} takes no named arguments", by_name.span)
+        values = tuple(self._each((arg.value for arg in call.args), context))
+        named = arithmetic.FUNCTIONS.get(call.name)
+        if named is None:
+            raise unknown(call.name, call.span, context)
+        self.budget.spend(extent(values, MAX_ITEMS)[0], call, context)
+        try:
+            result: Data = arithmetic.bounded(named(values))
+        except (ArithmeticError, ValueError) as failed:
+            raise context.error(
+                "value", f"{call.name} {arithmetic.reason(failed)}", call.span, help=named.written
+            ) from None
+        return result
+
+    def _function(self, function: Function, call: nodes.Call, context: Context) -> Evaluated:
+        """The value of `width(3)` for `let width(i) = …`.
+
+        The same numbers yield the same value, unless a choice is made meanwhile: it is kept.
+        """
+        deeper(call, context)
+        let, scope = function.let, Scope({}, function.scope)
+        before = self._side_effects()
+        given = given_arguments(let.params or (), call, context)
+        trace = context.trace.calls[place(call.span)] = Trace(scope)
+        inside = context.but(scope=scope, trace=trace)
+        self.parameters(let.params or (), given, inside.but(at=None), context.but(at=None))
+        numbers = scope.names.values()
+        key = (id(let), id(function.scope), len(function.scope.names), *given, *map(type, numbers), *numbers)
+        is_pure = self._side_effects() == before and not any(isinstance(v, _NO_NUMBER) for v in numbers)
+        if is_pure and (known := self._returned.get(key)):
+            context.trace.calls[place(call.span)] = known.trace
+            self.budget.spend(known.steps, call, context)
+            return known.value
+        steps = self.budget.steps
+        value = self.evaluate(let.value, inside.but(depth=context.depth + 1))
+        if is_pure and self._side_effects() == before and not isinstance(value, _NO_NUMBER):
+            self._returned[key] = _Returned(value, trace, self.budget.steps - steps)
+        return value
+
+    def _side_effects(self) -> tuple[int, int, int]:
+        """How many choices were made, closures named and layers added so far."""
+        return self.decisions.asked, self._closures, len(self.graph)
+
+
+_NO_NUMBER = (Tensors, Closure, Function, BlockValue, Broken, tuple)
+_SIGNS = {nodes.Chain: "-", nodes.Sum: "+", nodes.Product: "*"}
+
+
+def _literal(_: Evaluator, expr: nodes.Number | nodes.String | nodes.Bool, context: Context) -> Data:
+    return expr.value
+
+
+def _concat(_: Evaluator, expr: nodes.Concat, context: Context) -> NoReturn:
+    raise context.error("value", "| joins networks, here are none", expr.span)
+
+
+def _label(evaluator: Evaluator, expr: nodes.Label, context: Context) -> NoReturn:
+    value = shown(evaluator.evaluate(expr.body, context))
+    raise context.error("value", f"a label names a network, not {value}", expr.span)
+
+
+def _loop(_: Evaluator, expr: nodes.For, context: Context) -> NoReturn:
+    raise context.error(
+        "value", "a loop in round brackets repeats a network", expr.span,
+        help="a list of numbers stands in square brackets: [2*i for i in 1..4]",
+    )  # fmt: skip
+
+
+def _optional(_: Evaluator, expr: nodes.Optional, context: Context) -> NoReturn:
+    raise context.error(
+        "value", "? makes a network optional, here is none", expr.span,
+        help="a choice of values stands in braces: {8, 16}",
+    )  # fmt: skip
+
+
+_RULES: dict[type, Callable[[Evaluator, Any, Context], Evaluated]] = {
+    nodes.Number: _literal,
+    nodes.String: _literal,
+    nodes.Bool: _literal,
+    nodes.Dims: lambda _, expr, context: expr.values,
+    nodes.Path: Evaluator._path,
+    nodes.Group: lambda evaluator, expr, context: evaluator.evaluate(expr.body, context),
+    nodes.TupleOf: Evaluator._list,
+    nodes.ListOf: Evaluator._list,
+    nodes.Chain: Evaluator._fold,
+    nodes.Sum: Evaluator._fold,
+    nodes.Product: Evaluator._fold,
+    nodes.Unary: Evaluator._unary,
+    nodes.Binary: Evaluator._binary,
+    nodes.If: lambda evaluator, expr, context: evaluator.evaluate(evaluator.branch(expr, context), context),
+    nodes.Choice: Evaluator._choice,
+    nodes.RangeChoice: Evaluator._range_choice,
+    nodes.Call: Evaluator._call,
+    nodes.Concat: _concat,
+    nodes.Label: _label,
+    nodes.For: _loop,
+    nodes.Optional: _optional,
+}
+
+
+def deeper(call: nodes.Call, context: Context) -> None:
+    """Refuse a call where too many are nested."""
+    if context.depth >= MAX_DEPTH:
+        raise context.error(
+            "size", f"calls are nested more than {MAX_DEPTH} deep", call.span,
+            help=f"does {call.name} ever stop calling itself?",
+        )  # fmt: skip

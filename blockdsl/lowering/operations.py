@@ -1,0 +1,60 @@
+"""Operations that are called: their arguments evaluated, their layers added."""
+
+from __future__ import annotations
+
+from blockdsl.ir import Segment
+from blockdsl.lowering.binding import assign, declared
+from blockdsl.lowering.builder import GraphBuilder
+from blockdsl.lowering.context import Context, Naming
+from blockdsl.lowering.evaluator import Evaluator
+from blockdsl.lowering.values import Evaluated, Tensors
+from blockdsl.ops import Operation
+from blockdsl.ops.shape import Identity
+from blockdsl.syntax import tree as nodes
+
+
+class OperationCalls:
+    """Applies operations.
+
+    Args:
+        builder: gets the layers.
+        evaluator: evaluates the arguments.
+    """
+
+    def __init__(self, builder: GraphBuilder, evaluator: Evaluator) -> None:
+        self.builder, self.evaluator = builder, evaluator
+        self._plain: dict[type[Operation], Operation] = {}
+        """Operations that were written without arguments."""
+
+    def apply(
+        self,
+        operation: type[Operation],
+        call: nodes.Call,
+        stream: Tensors,
+        context: Context,
+        path: tuple[Segment, ...] | None,
+    ) -> Tensors:
+        """Let tensors flow through an operation, whose layer gets `path` as its name, or the next one."""
+        if operation is Identity:
+            assign(call, [], context)
+            return stream
+        path = path or context.naming.next(call.name.lower())
+        made = self._made(operation, call, context, path)
+        return self.builder.layer(made, stream.values, call.span, context, stream.sides, path, call)
+
+    def _made(
+        self, operation: type[Operation], call: nodes.Call, context: Context, path: tuple[Segment, ...]
+    ) -> Operation:
+        if not call.args and operation in self._plain:
+            return self._plain[operation]
+        same = context.choosing is context.naming
+        choices = Naming(path if same else context.choosing.next(call.name.lower()))
+        arguments = context.but(choosing=choices, hint="", at=None)
+
+        def evaluate(expr: nodes.Expr, name: str) -> Evaluated:
+            return self.evaluator.argument(expr, arguments.hinted(name))
+
+        made = declared(call, operation, operation.arguments, context, evaluate)
+        if not call.args:
+            self._plain[operation] = made
+        return made
