@@ -20,9 +20,9 @@ from blockdsl.syntax.parser.errors import MAX_NESTING, too_deep
 from blockdsl.visible import visible
 
 _KEPT = {
-    "NAME", "CALLED", "INDEXED", "LONE_NAME", "NUMBER", "LONE_NUMBER", "STRING", "DIMS", "YES", "TRUE", "NO", "FALSE", "IN", "LOG",
-    "TITLE", "AUTHORS", "PAPER", "DATASET", "NOTE", "YEAR", "ERROR", "MAXIMIZE", "MINIMIZE",
-    "COMPARISON", "DIVISION", "POWER", "AND", "OR",
+    "NAME", "CALLED", "INDEXED", "LONE_NAME", "NUMBER", "LONE_NUMBER", "STRING", "DIMS", "YES", "TRUE", "NO",
+    "FALSE", "IN", "LOG", "TITLE", "AUTHORS", "PAPER", "DATASET", "NOTE", "YEAR", "ERROR", "MAXIMIZE",
+    "MINIMIZE", "COMPARISON", "DIVISION", "POWER", "AND", "OR",
 }  # fmt: skip
 RESERVED = frozenset({"in", "if", "then", "else", "not", "and", "or", "for", "yes", "no", "true", "false"})
 """Words that no block, parameter, label or `let` can be called."""

@@ -9,6 +9,7 @@ from lark import Token
 from lark.exceptions import UnexpectedCharacters, UnexpectedInput, UnexpectedToken
 
 from blockdsl.diagnostics import ArchError, Mark, did_you_mean, error, nearest
+from blockdsl.recipe import Recipe
 from blockdsl.resources import MAX_BYTES
 from blockdsl.source import Source, Span
 from blockdsl.syntax.parser.recovery import BRACKETS, KEYWORDS, statement_start
@@ -199,9 +200,17 @@ def _bracket_error(source: Source, token: Token, place: Span) -> ArchError | Non
         if _PAIRS[opened.text] != token:
             marks = (Mark(place, f"found `{token}`"), Mark(opened, f"closed by `{_PAIRS[opened.text]}`"))
             return error("syntax", f"`{token}` does not close `{opened.text}`", *marks)
-    elif opened and token in KEYWORDS and _begins_line(source, place.start):
+    elif opened and _begins_line(source, place.start) and (token in KEYWORDS or _is_next_item(source, place)):
         return error("syntax", f"this `{opened.text}` is never closed", opened)
     return None
+
+
+def _is_next_item(source: Source, place: Span) -> bool:
+    """Whether a word begins a setting of `train`, or a line of `search`."""
+    after = source.text[place.end : place.end + 100]
+    if place.text in _SEARCH_WORDS:
+        return after[:1] in (" ", "\t")
+    return place.text in Recipe.arguments and re.match(r"[ \t]*=(?!=)", after) is not None
 
 
 def _nothing_before_statement(source: Source, token: Token, place: Span) -> ArchError | None:
