@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from difflib import SequenceMatcher
 from typing import TypeVar
 
-from blockdsl.analysis.sides import Item
+from blockdsl.analysis.costed_tree import Item
 from blockdsl.blocktree.tree import Block, Node
 from blockdsl.ir import Layer
 

@@ -16,7 +16,7 @@ from blockdsl.analysis.alignment import (
 )
 from blockdsl.analysis.canonical import canonical_hash
 from blockdsl.analysis.changes import MOST, Change, Delta, Frame, gathered
-from blockdsl.analysis.sides import Item, Side, names_of, says
+from blockdsl.analysis.costed_tree import CostedTree, Item, names_of, says
 from blockdsl.blocktree.tree import Block, Node
 from blockdsl.formatting import shape_text
 from blockdsl.ir import Graph, path_text
@@ -40,13 +40,13 @@ def every_change(first: Graph, second: Graph) -> list[Change]:
     if canonical_hash(first) == canonical_hash(second):
         return []
     known: dict[object, int] = {}
-    return _Comparison(Side(first, known), Side(second, known)).run()
+    return _Comparison(CostedTree(first, known), CostedTree(second, known)).run()
 
 
 class _Comparison:
     """Aligns two sides and collects what differs."""
 
-    def __init__(self, one: Side, two: Side) -> None:
+    def __init__(self, one: CostedTree, two: CostedTree) -> None:
         self.one, self.two = one, two
         self.same: dict[Node, Node] = {}
         self.changes: list[Change] = []

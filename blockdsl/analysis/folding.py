@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from blockdsl.blocktree.nesting import Nest, nest
 from blockdsl.blocktree.runs import runs
 from blockdsl.ir import Segment, module_name
 from blockdsl.ops import Shape
@@ -111,34 +112,22 @@ def _last(group: _Group) -> LayerCost:
 def _grouped(layers: Sequence[LayerCost]) -> _Group:
     """The tree of blocks; a chain of blocks that hold nothing but the next one is one block."""
     known: dict[Any, int] = {}
-    open_groups = [_Group(())]
 
-    def close() -> None:
-        done = open_groups.pop()
-        item: _Group | LayerCost = done
-        kind = known.setdefault((done.path[-1].name, *done.kinds), len(known))
-        if len(done.items) == 1 and isinstance(done.items[0], _Group):
-            item = done.items[0]
-        parent = open_groups[-1]
-        parent.items.append(item)
-        parent.kinds.append(kind)
-        parent.params += done.params
-        parent.macs += done.macs
-        parent.memory += done.memory
+    def group(block: Nest[LayerCost]) -> _Group:
+        made = _Group(block.path)
+        for part in block.items:
+            item: _Group | LayerCost = part if isinstance(part, LayerCost) else group(part)
+            made.params += item.params
+            made.macs += item.macs
+            made.memory += item.memory
+            if isinstance(item, LayerCost):
+                key: Any = (item.text, item.shape, item.params, item.macs, item.wiring)
+            else:
+                key = (item.path[-1].name, *item.kinds)
+                if len(item.items) == 1 and isinstance(item.items[0], _Group):
+                    item = item.items[0]
+            made.items.append(item)
+            made.kinds.append(known.setdefault(key, len(known)))
+        return made
 
-    for layer in layers:
-        around = layer.path[:-1]
-        while open_groups[-1].path != around[: len(open_groups[-1].path)]:
-            close()
-        for length in range(len(open_groups[-1].path) + 1, len(around) + 1):
-            open_groups.append(_Group(around[:length]))
-        group = open_groups[-1]
-        group.items.append(layer)
-        key = (layer.text, layer.shape, layer.params, layer.macs, layer.wiring)
-        group.kinds.append(known.setdefault(key, len(known)))
-        group.params += layer.params
-        group.macs += layer.macs
-        group.memory += layer.memory
-    while len(open_groups) > 1:
-        close()
-    return open_groups[0]
+    return group(nest(layers, lambda layer: layer.path))

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from blockdsl.blocktree.nesting import Nest, nest
 from blockdsl.ir import BlockCall, Graph, Layer, Segment, Value, module_name
 from blockdsl.ops import Shape
 
@@ -112,19 +113,20 @@ class Block:
 
 def tree(graph: Graph, choices: Mapping[str, str]) -> Block:
     """The boxes as the paths of the layers have them, every layer a node."""
-    root = Block(())
-    known: dict[tuple[Segment, ...], Block] = {(): root}
-    for layer in graph.layers():
-        around = layer.path[:-1]
-        for length in range(1, len(around) + 1):
-            if around[:length] not in known:
-                name = module_name(around[:length])
-                block = Block(around[:length], graph.blocks.get(name), choice=choices.get(name, ""))
-                known[block.path] = block
-                known[around[: length - 1]].items.append(block)
-        last = layer.path[-1]
-        known[around].items.append(Node([layer], last.name if last.index is None and layer.inputs else ""))
-    return root
+
+    def item(part: Layer | Nest[Layer]) -> Block | Node:
+        if isinstance(part, Layer):
+            last = part.path[-1]
+            return Node([part], last.name if last.index is None and part.inputs else "")
+        return block(part)
+
+    def block(part: Nest[Layer]) -> Block:
+        name = module_name(part.path)
+        return Block(
+            part.path, graph.blocks.get(name), [item(i) for i in part.items], choice=choices.get(name, "")
+        )
+
+    return block(nest(graph.layers(), lambda layer: layer.path))
 
 
 def outside_inputs(node: Node) -> Iterator[Value]:

@@ -8,6 +8,7 @@ from functools import cache
 from keyword import iskeyword
 from unicodedata import normalize
 
+from blockdsl.blocktree.nesting import Nest, nest
 from blockdsl.codegen.containers import Block, Chain, Network, Program, Step
 from blockdsl.ir import Graph, Layer, Segment, Value
 
@@ -115,21 +116,17 @@ def tree(graph: Graph, joins: frozenset[int] = frozenset()) -> Node:
     Linear in the number of edges times the depth of the blocks.
 
     Raises:
-        AssertionError: a block is not contiguous in execution order, or a name is both a block's and
-            a layer's, which is a defect of lowering.
+        AssertionError: a block is not contiguous in execution order, or a name is taken twice, which is a
+            defect of lowering.
     """
     root = Node(())
-    names = {layer.id: attributes(layer.path) for layer in graph.layers() if layer.id}
-    previous: tuple[str, ...] = ()
-    for layer in graph.layers():
-        if layer.id:
-            _place(root, layer, names[layer.id], previous)
-            previous = names[layer.id]
-    for layer in graph.layers():
-        if layer.id:
-            draw = (DRAW,) if layer.id in joins else ()
-            for value in dict.fromkeys((*layer.inputs, *draw)):
-                _connect(root, value, names.get(value.node, ()), names[layer.id], layer.training_only)
+    layers = [layer for layer in graph.layers() if layer.id]
+    names = {layer.id: attributes(layer.path) for layer in layers}
+    _place(root, nest(layers, lambda layer: layer.path), names)
+    for layer in layers:
+        draw = (DRAW,) if layer.id in joins else ()
+        for value in dict.fromkeys((*layer.inputs, *draw)):
+            _connect(root, value, names.get(value.node, ()), names[layer.id], layer.training_only)
     for value in dict.fromkeys([graph.output, *(a.value for a in graph.auxiliaries)]):
         _connect(root, value, names.get(value.node, ()), (), value != graph.output)
     root.inputs = {Value(0): None} | ({DRAW: None} if joins else {})
@@ -138,22 +135,23 @@ def tree(graph: Graph, joins: frozenset[int] = frozenset()) -> Node:
     return root
 
 
-def _place(root: Node, layer: Layer, names: tuple[str, ...], previous: tuple[str, ...]) -> None:
-    node = root
-    for depth, name in enumerate(names):
-        node.optional = node.optional and layer.training_only
-        known = node.children.get(name)
-        leaf = depth == len(names) - 1
-        if known is None:
-            known = node.children[name] = Node(names[: depth + 1])
+def _place(node: Node, block: Nest[Layer], names: dict[int, tuple[str, ...]]) -> None:
+    """Put what stands in a block into a container."""
+    for item in block.items:
+        if isinstance(item, Layer):
+            child = Node(names[item.id], item, optional=item.training_only)
+            child.outputs = {Value(item.id, port): None for port in range(len(item.shapes))}
+        elif len(item.path) < MAX_DEPTH:
+            child = Node(attributes(item.path))
+            _place(child, item, names)
         else:
-            # Dicts keep their order, so a block that is left and entered again would move its layers.
-            assert not leaf and known.layer is None, f"the name {'.'.join(names)} is taken twice"
-            assert previous[: depth + 1] == names[: depth + 1], f"{layer.name} stands outside its block"
-        node = known
-    node.layer, node.optional = layer, layer.training_only
-    for port in range(len(layer.shapes)):
-        node.outputs[Value(layer.id, port)] = None
+            _place(node, item, names)
+            continue
+        # Dicts keep their order, so a block that is left and entered again would move its layers.
+        is_new = child.names[-1] not in node.children
+        assert is_new, f"{'.'.join(child.names)} is taken twice, or a block left and entered again"
+        node.children[child.names[-1]] = child
+        node.optional = node.optional and child.optional
 
 
 def _connect(

@@ -254,7 +254,7 @@ def by_hand(*paths: str) -> Graph:
 
 
 def test_a_block_that_is_left_and_entered_again_is_a_defect_of_lowering() -> None:
-    with pytest.raises(AssertionError, match="outside its block"):
+    with pytest.raises(AssertionError, match="left and entered again"):
         tree(by_hand("a.x", "b.x", "a.y"))
     with pytest.raises(AssertionError, match="taken twice"):
         tree(by_hand("a.x", "a.y", "a.x"))

@@ -15,7 +15,7 @@ from blockdsl.ir import Graph, Layer, path_text
 Item = Block | Node
 
 
-class Side:
+class CostedTree:
     """One network as a tree, with costs, and a number for the content of each item.
 
     `known` is shared by both sides, so that equal content has equal numbers.
