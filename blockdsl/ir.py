@@ -41,7 +41,7 @@ def path_text(path: tuple[Segment, ...]) -> str:
 
 def module_name(path: tuple[Segment, ...]) -> str:
     """`stage2.unit1`, as in modules and `state_dict` keys."""
-    return ".".join(f"{s.name}{'' if s.index is None else s.index}" for s in path)
+    return ".".join([s.name if s.index is None else f"{s.name}{s.index}" for s in path])
 
 
 def find_part(name: str, names: Iterable[str]) -> str | None:

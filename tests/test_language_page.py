@@ -8,7 +8,7 @@ import pytest
 
 from blockdsl.analysis import run_checks
 from blockdsl.diagnostics import ArchError
-from blockdsl.lowering import ChoicePoint, Options, arithmetic, budget, builder, evaluator, lower
+from blockdsl.lowering import ChoicePoint, Options, arithmetic, budget, builder, calls, evaluator, lower
 from blockdsl.source import Source
 from blockdsl.syntax.parser import parse
 from blockdsl.syntax.parser.errors import MAX_NESTING
@@ -90,9 +90,9 @@ def test_the_limits_are_those_of_the_code():
     limits = TEXT[TEXT.index("## Limits") :]
     for number in (
         builder.MAX_LAYERS,
-        evaluator.MAX_ITEMS,
+        budget.MAX_ITEMS,
         budget.MAX_STEPS,
-        evaluator.MAX_DEPTH,
+        calls.MAX_DEPTH,
         MAX_NESTING,
     ):
         assert f" {number:,}" in limits

@@ -7,36 +7,31 @@ from typing import Any
 
 from blockdsl import ops
 from blockdsl.diagnostics import ArchError, already_told
-from blockdsl.frozen import FrozenDict
-from blockdsl.ir import BlockCall, Segment, Value, module_name
+from blockdsl.ir import Segment, Value, module_name
 from blockdsl.lowering.binding import assign, missing
-from blockdsl.lowering.budget import Budget
+from blockdsl.lowering.blocks import BlockCalls
+from blockdsl.lowering.budget import MAX_ITEMS, Budget
 from blockdsl.lowering.builder import GraphBuilder
+from blockdsl.lowering.calls import deeper, head_name, is_tag, no_branch, without_arguments
 from blockdsl.lowering.choices import Chooser
-from blockdsl.lowering.context import Context, Naming
+from blockdsl.lowering.context import Context, Naming, label_path
 from blockdsl.lowering.decisions import Decisions
-from blockdsl.lowering.evaluator import MAX_ITEMS, Evaluator, deeper
-from blockdsl.lowering.kinds import AUX
+from blockdsl.lowering.evaluator import ExpressionEvaluator
+from blockdsl.lowering.expression_kinds import AUX
 from blockdsl.lowering.lookup import unknown
 from blockdsl.lowering.operations import OperationCalls
-from blockdsl.lowering.parameters import given_arguments, is_tag
-from blockdsl.lowering.replay import Record, Recordings, key_of
+from blockdsl.lowering.recordings import Recordings
 from blockdsl.lowering.values import (
     UNKNOWN_TENSOR,
     BlockValue,
     Broken,
     Closure,
-    Evaluated,
     Kind,
-    Scope,
     Tensors,
-    Trace,
-    argument_text,
     is_known,
     place,
     shown,
 )
-from blockdsl.ops import Argument
 from blockdsl.source import Span
 from blockdsl.syntax import tree as nodes
 
@@ -60,9 +55,10 @@ class Applier:
 
     def __init__(self, choose: Chooser) -> None:
         self.builder, self.decisions, self.budget = GraphBuilder(), Decisions(choose), Budget()
-        self.evaluator = Evaluator(self.builder.graph, self.decisions, self.budget, self.apply)
+        self.evaluator = ExpressionEvaluator(self.builder.graph, self.decisions, self.budget, self.apply)
         self.operations = OperationCalls(self.builder, self.evaluator)
         self.recordings = Recordings(self.builder, self.decisions, self.budget)
+        self.blocks = BlockCalls(self.builder, self.evaluator, self.recordings, self.body)
 
     def apply(self, expr: nodes.Expr, stream: Tensors, context: Context) -> Tensors:
         """Let tensors flow through a network, or take the tensors that an expression already is.
@@ -122,7 +118,7 @@ class Applier:
         context = context.but(within=parts[0].span.to(parts[-1].span))
         for index, part in enumerate(parts):
             if index:
-                part = self._side(part, context)
+                part = self.evaluator.taken(part, context)
                 context = context if context.linked else context.but(linked=True)
             kind = self._kind(part, context)
             if kind is Kind.TENSOR and index > 0:
@@ -139,12 +135,6 @@ class Applier:
         with context.errors.gathering():
             raise self.evaluator.no_network(part, context, help)
         return UNKNOWN_TENSOR
-
-    def _side(self, part: nodes.Expr, context: Context) -> nodes.Expr:
-        """What a link of a chain is once its `if` has chosen."""
-        while isinstance(part, nodes.Group | nodes.If):
-            part = part.body if isinstance(part, nodes.Group) else self.evaluator.branch(part, context)
-        return part
 
     def _product(self, expr: nodes.Product, stream: Tensors, context: Context) -> Tensors:
         """A repetition, or tensors multiplied."""
@@ -169,8 +159,7 @@ class Applier:
                 help="is the number larger than meant?",
             )  # fmt: skip
         self.budget.spend(2 * times, expr, context)
-        frames = [Trace(context.scope) for _ in range(times)]
-        context.trace.rounds[place(expr.span)] = [(frame, 0) for frame in frames]
+        frames = context.trace.begin_rounds(place(expr.span), [context.scope] * times, [0] * times)
         for frame in frames:
             stream = self.apply(body, stream, context.but(repeated=True, hint="", trace=frame))
         return stream
@@ -251,7 +240,7 @@ class Applier:
         body = label.body
         while isinstance(body, nodes.Group):
             body = body.body
-        path = self._path_of(label, body, context)
+        path = label_path(label, body, context)
         context.trace.labels[place(label.span)] = module_name(path[-1:])
         if isinstance(body, nodes.Path) and len(body.steps) == 1 and body.steps[0].index is None:
             body = nodes.Call(body.span, body.steps[0].name, ())
@@ -267,23 +256,6 @@ class Applier:
         if len(result.values) == 1:
             self.builder.point(module_name(path), result.values[0])
         return result
-
-    def _path_of(self, label: nodes.Label, body: nodes.Expr, context: Context) -> tuple[Segment, ...]:
-        """The path of what a label names: numbered in a repetition, else the label as it is."""
-        naming = context.naming
-        if context.repeated:
-            return naming.next(label.name)
-        if path := naming.claim(label.name):
-            return path
-        if isinstance(body, nodes.Path):
-            value = context.scope.find(body.steps[0].name)
-            if isinstance(value, Closure) and naming.claim_value(label.name, value.path):
-                return value.path
-        raise context.error(
-            "name", f"the name {label.name} is taken here",
-            Span(label.span.source, label.span.start, label.span.start + len(label.name)),
-            help="give it another one; layers without a label have numbers: conv1, conv2, …",
-        )  # fmt: skip
 
     # --- names
 
@@ -304,11 +276,11 @@ class Applier:
         if value is None:
             return self._operation(call, stream, context, path)
         if isinstance(value, BlockValue):
-            return self._block(value, call, stream, context, path)
+            return self.blocks.apply(value, call, stream, context, path)
         if isinstance(value, Closure):
             return self._closure(value, call, stream, context, path)
         if isinstance(value, Tensors):
-            _without_arguments(call, "a tensor", context)
+            without_arguments(call, "a tensor", context)
             return value
         if isinstance(value, Broken):
             raise already_told()
@@ -341,7 +313,7 @@ class Applier:
         for arg in networks:
             if not isinstance(arg.value, nodes.For) and self._kind(arg.value, context) is Kind.DATA:
                 value = self.evaluator.evaluate(arg.value, context)
-                raise _no_branch(call, arg, value, context)
+                raise no_branch(call, arg, value, context)
         if not networks:
             return call, stream
         rest = tuple(a for a in call.args if a not in networks)
@@ -356,7 +328,7 @@ class Applier:
         context: Context,
         path: tuple[Segment, ...] | None,
     ) -> Tensors:
-        _without_arguments(call, f"the network {shown(closure)}", context)
+        without_arguments(call, f"the network {shown(closure)}", context)
         deeper(call, context)
         naming = Naming(path) if path else context.naming
         inner = context.but(
@@ -366,57 +338,10 @@ class Applier:
         )  # fmt: skip
         return self.apply(closure.expr, stream, inner)
 
-    def _block(
-        self,
-        value: BlockValue,
-        call: nodes.Call,
-        stream: Tensors,
-        context: Context,
-        path: tuple[Segment, ...] | None,
-    ) -> Tensors:
-        deeper(call, context)
-        block, frames = value.block, context.trace.calls
-        naming = Naming(path or context.naming.next(call.name))
-        same = context.choosing is context.naming
-        choosing = naming if same else Naming(context.choosing.next(call.name))
-        given = given_arguments(block.params, call, context)
-        scope = Scope({"in": stream}, value.scope)
-        trace = frames[place(call.span)] = Trace(scope)
-        asked = self.decisions.asked
-        outside = context.but(choosing=choosing, at=None)
-        self.evaluator.parameters(block.params, given, outside.but(scope=scope, trace=trace), outside)
-        texts = FrozenDict({name: argument_text(scope.names[name]) for name in given})
-        block_call = BlockCall(block.name, texts, naming.path, call.span, context.call)
-        self.builder.block(block_call)
-        alike = same and asked == self.decisions.asked
-        key = key_of(value, scope.names, given, self.builder.graph, context) if alike else None
-        if record := self.recordings.find(key):
-            frames[place(call.span)] = record.trace
-            result = self.recordings.replay(record, block_call, stream)
-        else:
-            inner = Context(
-                scope, naming, choosing, trace, context.errors, block_call, context.depth + 1,
-                training_only=context.training_only,
-            )  # fmt: skip
-            start = self.recordings.extent()
-            result = self.body(block.body, stream, inner)
-            record = Record(block_call, stream, result, trace, start, self.recordings.extent())
-            if key and record.depends_on_arguments_alone(value):
-                self.recordings.keep(key, record)
-        if len(result.values) == 1:
-            self.builder.point(module_name(naming.path), result.values[0])
-        return result
-
     def _auxiliary(self, call: nodes.Call, stream: Tensors, context: Context) -> Tensors:
         given = assign(call, ["name", "head", "weight"], context, tags=False)
         missing(call, ("name", "head"), given, ["name", "head", "weight"], context)
-        word = given["name"].value
-        name = word.value if isinstance(word, nodes.String) else word.span.text
-        if not name.isidentifier():
-            raise context.error(
-                "argument", f"the name of an auxiliary output is a word, not {name}", word.span,
-                help="AUX(name, head, weight=0.3): the name is that of its module and of its output",
-            )  # fmt: skip
+        name, word = head_name(given["name"], context), given["name"].value
         weight: int | float = 1.0
         if "weight" in given:
             weight = self.evaluator.number(given["weight"].value, context, "a weight")
@@ -462,35 +387,8 @@ _RULES: dict[type, Callable[[Applier, Any, Tensors, Context], Tensors]] = {
 """Expressions of other classes are data."""
 
 
-def _without_arguments(call: nodes.Call, what: str, context: Context) -> None:
-    if call.args:
-        raise context.error(
-            "argument", f"{call.name} is {what}, and takes no arguments", call.args[0].span,
-            help=f"a network that takes arguments is a block: `block {call.name}(…) = …`",
-        )  # fmt: skip
-
-
 def _loses_stream(part: nodes.Expr, context: Context) -> ArchError:
     return context.error(
         "value", "a tensor can only begin a chain", part.span,
         help="what came before it would be lost; join them with +, | or [ , ]",
     )  # fmt: skip
-
-
-def _no_branch(call: nodes.Call, arg: nodes.Arg, value: Evaluated, context: Context) -> ArchError:
-    """The error for `MEAN(0.1)`: what stands in a join's brackets without a name is a network."""
-    operation = ops.find(call.name)
-    arguments = operation.arguments.values() if operation else ()
-    name = next((argument.name for argument in arguments if _takes(argument, value)), "")
-    return context.error(
-        "argument", f"{call.name} joins networks, not {shown(value)}", arg.span,
-        help=f"what else it takes stands by its name: {name}={arg.span.text}" if name else "",
-    )  # fmt: skip
-
-
-def _takes(argument: Argument, value: Evaluated) -> bool:
-    try:
-        argument.convert(value)
-    except ValueError:
-        return False
-    return True

@@ -10,6 +10,9 @@ from blockdsl.syntax import tree as nodes
 MAX_STEPS = 1_000_000
 """Expressions that are looked at for one network."""
 
+MAX_ITEMS = 100_000
+"""Items of a list, rounds of a loop, repetitions: more is a slip of the pen."""
+
 
 @dataclass
 class Budget:

@@ -53,6 +53,11 @@ class GraphBuilder:
         """Add an output that exists in training only."""
         self.graph.auxiliaries.append(Auxiliary(name, value, weight))
 
+    def check_room(self, layers: int, span: Span, context: Context) -> None:
+        """Refuse so many more layers where there would be too many."""
+        if len(self.graph) + layers > MAX_LAYERS:
+            raise context.error("size", f"the network has more than {MAX_LAYERS:,} layers", span)
+
     def layer(
         self,
         operation: Operation,
@@ -92,8 +97,7 @@ class GraphBuilder:
             raise context.error(
                 "size", f"{operation.name} makes a tensor of more than {MAX_NUMBERS:,} numbers", span
             )
-        if len(self.graph) > MAX_LAYERS:
-            raise context.error("size", f"the network has more than {MAX_LAYERS:,} layers", span)
+        self.check_room(0, span, context)
         layer = Layer(
             len(self.graph), operation, inputs, outputs, path, span, context.call, context.training_only
         )

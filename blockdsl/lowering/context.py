@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 
 from blockdsl.diagnostics import ArchError, Errors, Mark, error
 from blockdsl.ir import BlockCall, Segment
-from blockdsl.lowering.values import Evaluated, Scope, Trace
+from blockdsl.lowering.values import Closure, Evaluated, Scope, Trace
 from blockdsl.source import Span
 from blockdsl.speedups import copied
+from blockdsl.syntax import tree as nodes
 
 
 @dataclass(eq=False)
@@ -95,3 +96,21 @@ class Context:
     def error(self, kind: str, message: str, *marks: Mark | Span | None, help: str = "") -> ArchError:
         """An error with the chain of block calls that led here."""
         return error(kind, message, *marks, calls=self.call.chain() if self.call else (), help=help)
+
+
+def label_path(label: nodes.Label, body: nodes.Expr, context: Context) -> tuple[Segment, ...]:
+    """The path of what a label names: numbered in a repetition, else the label as it is."""
+    naming = context.naming
+    if context.repeated:
+        return naming.next(label.name)
+    if path := naming.claim(label.name):
+        return path
+    if isinstance(body, nodes.Path):
+        value = context.scope.find(body.steps[0].name)
+        if isinstance(value, Closure) and naming.claim_value(label.name, value.path):
+            return value.path
+    raise context.error(
+        "name", f"the name {label.name} is taken here",
+        Span(label.span.source, label.span.start, label.span.start + len(label.name)),
+        help="give it another one; layers without a label have numbers: conv1, conv2, …",
+    )  # fmt: skip

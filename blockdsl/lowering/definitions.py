@@ -7,9 +7,9 @@ from typing import Any
 
 from blockdsl.diagnostics import ArchError, did_you_mean, error
 from blockdsl.lowering.arithmetic import LIMIT
+from blockdsl.lowering.calls import free_name
 from blockdsl.lowering.context import Context
-from blockdsl.lowering.evaluator import Evaluator
-from blockdsl.lowering.parameters import free_name
+from blockdsl.lowering.evaluator import ExpressionEvaluator
 from blockdsl.lowering.values import BROKEN, BlockValue, Broken, Function, Scope, Trace
 from blockdsl.resources import find_used
 from blockdsl.source import Source, Span
@@ -22,7 +22,7 @@ MAX_USES = 50
 
 
 def define(
-    evaluator: Evaluator,
+    evaluator: ExpressionEvaluator,
     file: nodes.File,
     context: Context,
     settings: dict[str, Any],
@@ -106,7 +106,7 @@ def _new(item: nodes.Block | nodes.Let | nodes.Param, context: Context, places: 
 
 
 def _parameter(
-    evaluator: Evaluator,
+    evaluator: ExpressionEvaluator,
     item: nodes.Param,
     context: Context,
     settings: dict[str, Any],
@@ -123,7 +123,7 @@ def _parameter(
     return evaluator.evaluate(item.default, context.hinted(item.name))
 
 
-def given_value(evaluator: Evaluator, name: str, value: Any, context: Context) -> Any:
+def given_value(evaluator: ExpressionEvaluator, name: str, value: Any, context: Context) -> Any:
     """A setting from outside: Python data as it is, a text as an expression of the language.
 
     A lone word that is no name is that word: `--set norm=batch`.
@@ -146,7 +146,7 @@ def given_value(evaluator: Evaluator, name: str, value: Any, context: Context) -
 
 
 def _use(
-    evaluator: Evaluator,
+    evaluator: ExpressionEvaluator,
     use: nodes.Use,
     context: Context,
     places: dict[str, Span],

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
 from itertools import chain
 from typing import Any, NoReturn
 
 from blockdsl.diagnostics import ArchError, already_told
 from blockdsl.formatting import shape_text
 from blockdsl.ir import Graph
-from blockdsl.lowering import arithmetic
-from blockdsl.lowering.budget import Budget
+from blockdsl.lowering.budget import MAX_ITEMS, Budget
+from blockdsl.lowering.calls import free_name
 from blockdsl.lowering.context import Context
 from blockdsl.lowering.decisions import Decisions
-from blockdsl.lowering.kinds import kind_of
+from blockdsl.lowering.expression_kinds import kind_of
+from blockdsl.lowering.functions import FunctionCalls
 from blockdsl.lowering.lookup import (
     index_of_nothing,
     is_known_name,
@@ -23,7 +23,7 @@ from blockdsl.lowering.lookup import (
     refuse_unknown_word,
     unknown,
 )
-from blockdsl.lowering.parameters import free_name, given_arguments, parameter_values
+from blockdsl.lowering.operators import BUNDLE, combine, is_same
 from blockdsl.lowering.values import (
     BROKEN,
     BlockValue,
@@ -36,7 +36,6 @@ from blockdsl.lowering.values import (
     NoData,
     Scope,
     Tensors,
-    Trace,
     extent,
     is_known,
     place,
@@ -44,16 +43,8 @@ from blockdsl.lowering.values import (
 )
 from blockdsl.syntax import tree as nodes
 
-MAX_ITEMS = 100_000
-"""Items of a list, rounds of a loop, repetitions: more is a slip of the pen."""
-
 MAX_LIST_DEPTH = 8
 """Lists inside lists."""
-
-MAX_DEPTH = 200
-"""Calls inside calls."""
-
-BUNDLE = "a bundle of networks stands in square brackets: [A, B]"
 
 _AXES = {1: "c", 2: "lc", 3: "chw"}
 
@@ -61,16 +52,7 @@ Apply = Callable[[nodes.Expr, Tensors, Context], Tensors]
 """Lets tensors flow through a network."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Returned:
-    """What a function yielded for numbers: the value, how it came about, and the steps that it took."""
-
-    value: Data
-    trace: Trace
-    steps: int
-
-
-class Evaluator:
+class ExpressionEvaluator:
     """Evaluates expressions.
 
     Args:
@@ -83,7 +65,7 @@ class Evaluator:
     def __init__(self, graph: Graph, decisions: Decisions, budget: Budget, apply: Apply) -> None:
         self.graph, self.decisions, self.budget, self.apply = graph, decisions, budget, apply
         self._closures = 0
-        self._returned: dict[tuple[Any, ...], _Returned] = {}
+        self.functions = FunctionCalls(self.evaluate, budget, self._side_effects)
 
     def kind(self, expr: nodes.Expr, context: Context) -> Kind:
         """What an expression will yield."""
@@ -155,8 +137,14 @@ class Evaluator:
     def branch(self, expr: nodes.If, context: Context) -> nodes.Expr:
         """The side of an `if` that its condition chooses."""
         chosen = self.truth(expr.condition, context.hinted(""))
-        context.trace.branches[place(expr.span)] = chosen
+        context.trace.add_branch(place(expr.span), chosen)
         return expr.then if chosen else expr.otherwise
+
+    def taken(self, expr: nodes.Expr, context: Context) -> nodes.Expr:
+        """What an expression is once its `if`s have chosen, without its brackets."""
+        while isinstance(expr, nodes.Group | nodes.If):
+            expr = expr.body if isinstance(expr, nodes.Group) else self.branch(expr, context)
+        return expr
 
     def rounds(self, loop: nodes.For, context: Context) -> list[Context]:
         """One context for each round of a comprehension, its variable bound."""
@@ -176,8 +164,8 @@ class Evaluator:
                 )
             values = range(low, high + 1)
         repeated = context.but(repeated=True)
-        frames = [Trace(Scope({loop.variable: value}, context.scope)) for value in values]
-        context.trace.rounds[place(loop.span)] = list(zip(frames, values, strict=True))
+        scopes = [Scope({loop.variable: value}, context.scope) for value in values]
+        frames = context.trace.begin_rounds(place(loop.span), scopes, values)
         return [repeated.but(scope=frame.scope, trace=frame) for frame in frames]
 
     def bind(self, let: nodes.Let, context: Context) -> None:
@@ -192,16 +180,6 @@ class Evaluator:
             else:
                 value = self.word_or_value(let.value, context.hinted(let.name))
         context.scope.names[let.name] = value
-
-    def parameters(
-        self,
-        params: tuple[nodes.Param, ...],
-        given: Mapping[str, nodes.Arg],
-        inside: Context,
-        outside: Context,
-    ) -> None:
-        """Bind the parameters of a block or a function: see `parameter_values`."""
-        parameter_values(params, given, inside, outside, self.evaluate)
 
     def no_network(self, expr: nodes.Expr, context: Context, help: str = "") -> ArchError:
         """The error for data where a network should stand."""
@@ -320,7 +298,7 @@ class Evaluator:
         op, parts = _SIGNS[type(expr)], expr.parts
         result, *others = self._each(parts, context)
         for part, value in zip(parts[1:], others, strict=True):
-            result = self._combine(op, result, value, parts[0], part, context)
+            result = combine(op, result, value, parts[0], part, context)
         return result  # type: ignore[return-value]
 
     def _unary(self, expr: nodes.Unary, context: Context) -> Data:
@@ -336,154 +314,72 @@ class Evaluator:
             left, right = context.errors.every(
                 lambda side: self.word_or_value(side, context), (expr.left, expr.right)
             )
-            return self._same(left, right, expr, context) == (expr.op == "==")
+            return is_same(left, right, expr, context, self.budget) == (expr.op == "==")
         left, right = self._each((expr.left, expr.right), context)
-        return self._combine(expr.op, left, right, expr.left, expr.right, context)
+        return combine(expr.op, left, right, expr.left, expr.right, context)
 
-    def _same(self, left: Evaluated, right: Evaluated, expr: nodes.Binary, context: Context) -> bool:
-        for value, side in ((left, expr.left), (right, expr.right)):
-            if isinstance(value, NoData):
-                raise context.error(
-                    "value", f"{expr.op} compares numbers, words and lists, not {shown(value)}", side.span
-                )
-        if isinstance(left, tuple):
-            self.budget.spend(extent(left, MAX_ITEMS)[0], expr, context)
-        return left == right
-
-    def _combine(
-        self, op: str, left: Any, right: Any, left_at: nodes.Expr, right_at: nodes.Expr, context: Context
-    ) -> Data:
-        for value, at in ((left, left_at), (right, right_at)):
-            if isinstance(value, bool) or not isinstance(value, int | float):
-                bundle = isinstance(value, tuple) and any(isinstance(v, NoData) for v in value)
-                raise context.error(
-                    "value", f"{op} takes numbers here, not {shown(value)}", at.span,
-                    help=BUNDLE if bundle else "",
-                )  # fmt: skip
-        try:
-            result: Data = arithmetic.bounded(arithmetic.BINARY[op](left, right))
-        except (ArithmeticError, ValueError) as failed:
-            where = left_at.span.to(right_at.span)
-            raise context.error("value", f"this {arithmetic.reason(failed)}", where) from None
-        return result
-
-    # --- functions
+    # --- functions, and what they may do beside yielding a value
 
     def _call(self, call: nodes.Call, context: Context) -> Evaluated:
-        function = context.scope.find(call.name)
-        if isinstance(function, Broken):
-            raise already_told()
-        if isinstance(function, Function):
-            return self._function(function, call, context)
-        if callable(function) and len(call.args) == 1:
-            value: Evaluated = function(call.args[0].value)
-            return value
-        by_name = next((a for a in call.args if a.name is not None), None)
-        if by_name is not None:
-            raise context.error("argument", f"{call.name} takes no named arguments", by_name.span)
-        values = tuple(self._each((arg.value for arg in call.args), context))
-        named = arithmetic.FUNCTIONS.get(call.name)
-        if named is None:
-            raise unknown(call.name, call.span, context)
-        self.budget.spend(extent(values, MAX_ITEMS)[0], call, context)
-        try:
-            result: Data = arithmetic.bounded(named(values))
-        except (ArithmeticError, ValueError) as failed:
-            raise context.error(
-                "value", f"{call.name} {arithmetic.reason(failed)}", call.span, help=named.written
-            ) from None
-        return result
-
-    def _function(self, function: Function, call: nodes.Call, context: Context) -> Evaluated:
-        """The value of `width(3)` for `let width(i) = …`.
-
-        The same numbers yield the same value, unless a choice is made meanwhile: it is kept.
-        """
-        deeper(call, context)
-        let, scope = function.let, Scope({}, function.scope)
-        before = self._side_effects()
-        given = given_arguments(let.params or (), call, context)
-        trace = context.trace.calls[place(call.span)] = Trace(scope)
-        inside = context.but(scope=scope, trace=trace)
-        self.parameters(let.params or (), given, inside.but(at=None), context.but(at=None))
-        numbers = scope.names.values()
-        key = (id(let), id(function.scope), len(function.scope.names), *given, *map(type, numbers), *numbers)
-        is_pure = self._side_effects() == before and not any(isinstance(v, _NO_NUMBER) for v in numbers)
-        if is_pure and (known := self._returned.get(key)):
-            context.trace.calls[place(call.span)] = known.trace
-            self.budget.spend(known.steps, call, context)
-            return known.value
-        steps = self.budget.steps
-        value = self.evaluate(let.value, inside.but(depth=context.depth + 1))
-        if is_pure and self._side_effects() == before and not isinstance(value, _NO_NUMBER):
-            self._returned[key] = _Returned(value, trace, self.budget.steps - steps)
-        return value
+        return self.functions.call(call, context)
 
     def _side_effects(self) -> tuple[int, int, int]:
         """How many choices were made, closures named and layers added so far."""
         return self.decisions.asked, self._closures, len(self.graph)
 
 
-_NO_NUMBER = (Tensors, Closure, Function, BlockValue, Broken, tuple)
 _SIGNS = {nodes.Chain: "-", nodes.Sum: "+", nodes.Product: "*"}
 
 
-def _literal(_: Evaluator, expr: nodes.Number | nodes.String | nodes.Bool, context: Context) -> Data:
+def _literal(
+    _: ExpressionEvaluator, expr: nodes.Number | nodes.String | nodes.Bool, context: Context
+) -> Data:
     return expr.value
 
 
-def _concat(_: Evaluator, expr: nodes.Concat, context: Context) -> NoReturn:
+def _concat(_: ExpressionEvaluator, expr: nodes.Concat, context: Context) -> NoReturn:
     raise context.error("value", "| joins networks, here are none", expr.span)
 
 
-def _label(evaluator: Evaluator, expr: nodes.Label, context: Context) -> NoReturn:
+def _label(evaluator: ExpressionEvaluator, expr: nodes.Label, context: Context) -> NoReturn:
     value = shown(evaluator.evaluate(expr.body, context))
     raise context.error("value", f"a label names a network, not {value}", expr.span)
 
 
-def _loop(_: Evaluator, expr: nodes.For, context: Context) -> NoReturn:
+def _loop(_: ExpressionEvaluator, expr: nodes.For, context: Context) -> NoReturn:
     raise context.error(
         "value", "a loop in round brackets repeats a network", expr.span,
         help="a list of numbers stands in square brackets: [2*i for i in 1..4]",
     )  # fmt: skip
 
 
-def _optional(_: Evaluator, expr: nodes.Optional, context: Context) -> NoReturn:
+def _optional(_: ExpressionEvaluator, expr: nodes.Optional, context: Context) -> NoReturn:
     raise context.error(
         "value", "? makes a network optional, here is none", expr.span,
         help="a choice of values stands in braces: {8, 16}",
     )  # fmt: skip
 
 
-_RULES: dict[type, Callable[[Evaluator, Any, Context], Evaluated]] = {
+_RULES: dict[type, Callable[[ExpressionEvaluator, Any, Context], Evaluated]] = {
     nodes.Number: _literal,
     nodes.String: _literal,
     nodes.Bool: _literal,
     nodes.Dims: lambda _, expr, context: expr.values,
-    nodes.Path: Evaluator._path,
+    nodes.Path: ExpressionEvaluator._path,
     nodes.Group: lambda evaluator, expr, context: evaluator.evaluate(expr.body, context),
-    nodes.TupleOf: Evaluator._list,
-    nodes.ListOf: Evaluator._list,
-    nodes.Chain: Evaluator._fold,
-    nodes.Sum: Evaluator._fold,
-    nodes.Product: Evaluator._fold,
-    nodes.Unary: Evaluator._unary,
-    nodes.Binary: Evaluator._binary,
+    nodes.TupleOf: ExpressionEvaluator._list,
+    nodes.ListOf: ExpressionEvaluator._list,
+    nodes.Chain: ExpressionEvaluator._fold,
+    nodes.Sum: ExpressionEvaluator._fold,
+    nodes.Product: ExpressionEvaluator._fold,
+    nodes.Unary: ExpressionEvaluator._unary,
+    nodes.Binary: ExpressionEvaluator._binary,
     nodes.If: lambda evaluator, expr, context: evaluator.evaluate(evaluator.branch(expr, context), context),
-    nodes.Choice: Evaluator._choice,
-    nodes.RangeChoice: Evaluator._range_choice,
-    nodes.Call: Evaluator._call,
+    nodes.Choice: ExpressionEvaluator._choice,
+    nodes.RangeChoice: ExpressionEvaluator._range_choice,
+    nodes.Call: ExpressionEvaluator._call,
     nodes.Concat: _concat,
     nodes.Label: _label,
     nodes.For: _loop,
     nodes.Optional: _optional,
 }
-
-
-def deeper(call: nodes.Call, context: Context) -> None:
-    """Refuse a call where too many are nested."""
-    if context.depth >= MAX_DEPTH:
-        raise context.error(
-            "size", f"calls are nested more than {MAX_DEPTH} deep", call.span,
-            help=f"does {call.name} ever stop calling itself?",
-        )  # fmt: skip

@@ -7,7 +7,7 @@ from blockdsl.diagnostics import ArchError, already_told, did_you_mean
 from blockdsl.lowering import arithmetic
 from blockdsl.lowering.binding import signature, size_in_brackets
 from blockdsl.lowering.context import Context
-from blockdsl.lowering.kinds import AUX
+from blockdsl.lowering.expression_kinds import AUX
 from blockdsl.lowering.values import BlockValue, Closure, Evaluated, Scope, Tensors, cut
 from blockdsl.ops import TAGS, foreign
 from blockdsl.ops.registry import failures_of_packages

@@ -6,7 +6,7 @@ from blockdsl.ir import Segment
 from blockdsl.lowering.binding import assign, declared
 from blockdsl.lowering.builder import GraphBuilder
 from blockdsl.lowering.context import Context, Naming
-from blockdsl.lowering.evaluator import Evaluator
+from blockdsl.lowering.evaluator import ExpressionEvaluator
 from blockdsl.lowering.values import Evaluated, Tensors
 from blockdsl.ops import Operation
 from blockdsl.ops.shape import Identity
@@ -21,7 +21,7 @@ class OperationCalls:
         evaluator: evaluates the arguments.
     """
 
-    def __init__(self, builder: GraphBuilder, evaluator: Evaluator) -> None:
+    def __init__(self, builder: GraphBuilder, evaluator: ExpressionEvaluator) -> None:
         self.builder, self.evaluator = builder, evaluator
         self._plain: dict[type[Operation], Operation] = {}
         """Operations that were written without arguments."""

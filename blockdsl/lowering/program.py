@@ -16,7 +16,7 @@ from blockdsl.lowering.choices import ChoicePoint, Chooser, refuse
 from blockdsl.lowering.context import Context, Naming
 from blockdsl.lowering.decisions import Decisions
 from blockdsl.lowering.definitions import define
-from blockdsl.lowering.evaluator import Evaluator
+from blockdsl.lowering.evaluator import ExpressionEvaluator
 from blockdsl.lowering.training import recipe_of
 from blockdsl.lowering.values import UNKNOWN_TENSOR, Broken, Data, NoData, Scope, Tensors, Trace, shown
 from blockdsl.ops import Shape
@@ -106,9 +106,9 @@ class Program:
         return Context(self.trace.scope, naming, naming, Trace(), Errors(first_only=True))
 
 
-def _evaluator(graph: Graph) -> Evaluator:
+def _evaluator(graph: Graph) -> ExpressionEvaluator:
     """One for conditions, which neither add to a network nor make choices."""
-    return Evaluator(graph, Decisions(refuse), Budget(), _refuse_network)
+    return ExpressionEvaluator(graph, Decisions(refuse), Budget(), _refuse_network)
 
 
 def _refuse_network(expr: nodes.Expr, *_: object) -> NoReturn:
@@ -228,7 +228,9 @@ def _refuse_choices(condition: nodes.Expr) -> None:
             )  # fmt: skip
 
 
-def _input_shape(evaluator: Evaluator, file: nodes.File, context: Context, given: Shape | None) -> Shape:
+def _input_shape(
+    evaluator: ExpressionEvaluator, file: nodes.File, context: Context, given: Shape | None
+) -> Shape:
     stated = _only(file, nodes.Input, "input", "a network has one input")
     if given is None and stated is None:
         raise error(

@@ -10,7 +10,7 @@ from blockdsl.diagnostics import already_told, did_you_mean, error
 from blockdsl.ir import Segment
 from blockdsl.lowering.binding import declared
 from blockdsl.lowering.context import Context, Naming
-from blockdsl.lowering.evaluator import Evaluator
+from blockdsl.lowering.evaluator import ExpressionEvaluator
 from blockdsl.lowering.values import Evaluated, cut, shown
 from blockdsl.ops import foreign
 from blockdsl.recipe import Recipe, RecipeError, find_term, terms_of
@@ -19,7 +19,7 @@ from blockdsl.recipe.term import Term
 from blockdsl.syntax import tree as nodes
 
 
-def recipe_of(evaluator: Evaluator, file: nodes.File, context: Context) -> Recipe:
+def recipe_of(evaluator: ExpressionEvaluator, file: nodes.File, context: Context) -> Recipe:
     """The recipe that a file states, with defaults for what it does not.
 
     Raises:
@@ -47,7 +47,10 @@ def recipe_of(evaluator: Evaluator, file: nodes.File, context: Context) -> Recip
 
 
 def _value(
-    evaluator: Evaluator, setting: nodes.Setting, settings: dict[str, nodes.Setting], context: Context
+    evaluator: ExpressionEvaluator,
+    setting: nodes.Setting,
+    settings: dict[str, nodes.Setting],
+    context: Context,
 ) -> Any:
     """The value of a setting, held against what it takes."""
     name = setting.name
@@ -95,7 +98,7 @@ def _shown(value: Any) -> str:
     return str(value) if isinstance(value, Term) else shown(value)
 
 
-def _setting(evaluator: Evaluator, setting: nodes.Setting, context: Context) -> Any:
+def _setting(evaluator: ExpressionEvaluator, setting: nodes.Setting, context: Context) -> Any:
     role = Recipe.roles.get(setting.name)
     if role is None:
         return evaluator.argument(setting.value, context.hinted(setting.name))
@@ -103,7 +106,7 @@ def _setting(evaluator: Evaluator, setting: nodes.Setting, context: Context) -> 
     return terms[0] if len(terms) == 1 else tuple(terms)
 
 
-def _terms(evaluator: Evaluator, expr: nodes.Expr, role: str, context: Context) -> list[Any]:
+def _terms(evaluator: ExpressionEvaluator, expr: nodes.Expr, role: str, context: Context) -> list[Any]:
     """The terms of a sum; what an optional or a choice leaves out is left out."""
     match expr:
         case nodes.Group(body=body):
@@ -128,7 +131,7 @@ def _terms(evaluator: Evaluator, expr: nodes.Expr, role: str, context: Context) 
     raise error("setting", f"{role} is a term such as name(…), not {shown(value)}", expr.span)
 
 
-def _term(evaluator: Evaluator, call: nodes.Call, role: str, context: Context) -> Any:
+def _term(evaluator: ExpressionEvaluator, call: nodes.Call, role: str, context: Context) -> Any:
     choosing = Naming((*context.choosing.path, Segment(context.hint or call.name)))
 
     def evaluate(expr: nodes.Expr, name: str) -> Evaluated:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Set
+from collections.abc import Callable, Iterable, Sequence, Set
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Any
@@ -124,16 +124,51 @@ class Trace:
     `calls` the frames of the blocks and functions called, `rounds` those of repetitions and loops with
     the loop's value, `labels` what the labels of this frame became, `defaults` the parameters that the
     call left out.
+
+    A network that a name is bound to may be applied several times in one frame, to different tensors. Its
+    choices are made once; an `if` on a tensor's size may go both ways, and is None in `branches` then.
     """
 
     scope: Scope = field(default_factory=Scope)
 
     choices: dict[Place, int | float] = field(default_factory=dict)
-    branches: dict[Place, bool] = field(default_factory=dict)
+    branches: dict[Place, bool | None] = field(default_factory=dict)
     calls: dict[Place, Trace] = field(default_factory=dict)
     rounds: dict[Place, list[tuple[Trace, Evaluated]]] = field(default_factory=dict)
     labels: dict[Place, str] = field(default_factory=dict)
     defaults: set[str] = field(default_factory=set)
+
+    def add_branch(self, at: Place, chosen: bool | None) -> None:
+        """Note which way an `if` went."""
+        self.branches[at] = chosen if self.branches.get(at, chosen) == chosen else None
+
+    def add_call(self, at: Place, frame: Trace) -> None:
+        """Note the frame of a call; with what an earlier call at the same place decided."""
+        before = self.calls.get(at)
+        self.calls[at] = frame if before is None or before is frame else before._joined(frame)
+
+    def begin_rounds(self, at: Place, scopes: Iterable[Scope], values: Sequence[Evaluated]) -> list[Trace]:
+        """The frames of a repetition's rounds; those of an earlier one at the same place, if it was alike."""
+        if at not in self.rounds or [value for _, value in self.rounds[at]] != list(values):
+            self.rounds[at] = [(Trace(scope), value) for scope, value in zip(scopes, values, strict=True)]
+        return [frame for frame, _ in self.rounds[at]]
+
+    def _joined(self, later: Trace) -> Trace:
+        """A frame with what two of the same place decided."""
+        made = Trace(later.scope, {**self.choices, **later.choices}, dict(self.branches))
+        made.calls, made.rounds = dict(self.calls), dict(self.rounds)
+        made.labels, made.defaults = {**self.labels, **later.labels}, self.defaults | later.defaults
+        for at, chosen in later.branches.items():
+            made.add_branch(at, chosen)
+        for at, frame in later.calls.items():
+            made.add_call(at, frame)
+        for at, rounds in later.rounds.items():
+            before = made.rounds.get(at, [])
+            if [value for _, value in before] == [value for _, value in rounds]:
+                pairs = zip(before, rounds, strict=True)
+                rounds = [(old._joined(new), value) for (old, _), (new, value) in pairs]
+            made.rounds[at] = rounds
+        return made
 
 
 _KINDS = {Tensors: Kind.TENSOR, Closure: Kind.NET, BlockValue: Kind.NET}

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from blockdsl.lowering import Program
 from blockdsl.lowering.budget import Budget
-from blockdsl.lowering.kinds import kind_of
+from blockdsl.lowering.expression_kinds import kind_of
 from blockdsl.lowering.values import Kind, Trace, place
 from blockdsl.ops import Shape
 from blockdsl.passes.trees import chain, grouped, inline, literal, path, substitute
@@ -23,7 +23,7 @@ from blockdsl.syntax import tree as nodes
 from blockdsl.syntax.forms import bare, is_choice, is_identity
 from blockdsl.syntax.names import Names
 from blockdsl.syntax.printer import format_expr
-from blockdsl.syntax.traversal import Rewriter, map_children
+from blockdsl.syntax.traversal import Rewriter, map_children, walk
 
 _N = TypeVar("_N", bound=nodes.Node)
 
@@ -157,9 +157,17 @@ class _FrameRewriter(Rewriter):
 
     def rewrite(self, node: nodes.Node) -> Any:
         """The node with its choices bound; an expression without any stays the same object."""
-        if isinstance(node, nodes.Expr) and not self.variants.is_open(node, self.trace):
+        if isinstance(node, nodes.Expr) and not (
+            self.variants.is_open(node, self.trace) or self._renames(node)
+        ):
             return node
         return super().rewrite(node)
+
+    def _renames(self, node: nodes.Expr) -> bool:
+        """Whether labels in an expression get names of their own."""
+        if self.trace not in self.freezer.single:
+            return False
+        return any(isinstance(n, nodes.Label) and place(n.span) in self.trace.labels for n in walk(node))
 
     def rewrite_children(self, node: _N) -> _N:
         """The node with its children rewritten, each without brackets where it stands alone."""

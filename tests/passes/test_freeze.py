@@ -11,22 +11,21 @@ from blockdsl.analysis import run_checks
 from blockdsl.analysis.canonical import canonical_hash
 from blockdsl.diagnostics import ArchError
 from blockdsl.lowering import Program, lower
+from blockdsl.nas.space import Candidate, Space
+from blockdsl.nas.space import frozen as checked
 from blockdsl.passes.freeze import freeze
 from blockdsl.resources import find_source, names
-from blockdsl.search import frozen as checked
-from blockdsl.search.frozen import frozen_program, frozen_text
-from blockdsl.search.space import Candidate, Space
 from blockdsl.source import Source
 from blockdsl.syntax.forms import has_choice
 from blockdsl.syntax.parser import parse
 from blockdsl.syntax.printer import format_file
-from tests.search.random_spaces import random_space
-from tests.search.spaces import ENDLESS, SPACES, space
+from tests.nas.random_spaces import random_space
+from tests.nas.spaces import ENDLESS, SPACES, space
 
 
 def holds(space: Space, candidate: Candidate) -> str:
     """Hold a candidate's frozen file to all that is promised of one; its text."""
-    text = frozen_text(space, candidate)
+    text = candidate.text()
     file = parse(Source("frozen.arch", text, space.source.folder))
     assert format_file(file) == text
     assert not has_choice(file)
@@ -154,7 +153,7 @@ def test_any_draw_of_any_space(seed: int) -> None:
         candidate = whole.sample(generator)
     except ArchError:
         return  # what was drawn does not go together
-    program = frozen_program(whole, candidate)
+    program = candidate.frozen_program()
     assert layers(program) == layers(candidate.program)
     assert program.recipe == candidate.program.recipe
 
@@ -209,10 +208,10 @@ def test_a_wrong_file_is_never_returned(wrong: str, reason: str, monkeypatch: py
     bad = parse(Source("wrong", f"input 3x16x16\n{wrong}"))
     monkeypatch.setattr(checked, "freeze", lambda *args, **options: bad)
     with pytest.raises(ArchError, match=reason) as refused:
-        frozen_text(whole, whole.first())
+        whole.first().text()
     assert "t.arch:2:5" in str(refused.value)
     with pytest.raises(ArchError):
-        frozen_program(whole, whole.first())
+        whole.first().frozen_program()
 
 
 def frozen(text: str, **chosen: int | float) -> str:
@@ -255,6 +254,18 @@ def _reach(whole: Space, chosen: dict[str, int | float]) -> Program:
             "net RELU",
         ),
         (
+            "net (CONV(i*{1,2},1)-l:RELU for i in 1..2)",
+            {"conv[2].channels": 1},
+            "net CONV(1*1,1)-l1:RELU-CONV(2*2,1)-l2:RELU",
+        ),
+        (  # a network with a name is applied twice, to tensors that an `if` tells apart
+            "block wide(c) = if in.c == 4 then CONV(c,{1,3},pad=same) else {RELU,TANH}\n"
+            "block twice(net) = net-ABS-net\nnet CONV(4,1)-twice(wide(2))",
+            {"twice[1].net.wide[1].conv[1].kernel": 1},
+            "block wide(c) = if in.c == 4 then CONV(c,3,pad=same) else RELU\n"
+            "block twice(net) = net-ABS-net\nnet CONV(4,1)-twice(wide(2))",
+        ),
+        (
             "net GAP\ntrain\n augment = crop? + flip?",
             {"train.augment": 1, "train.augment[2]": 1},
             "net GAP\n\ntrain\n    augment = no",
@@ -267,7 +278,7 @@ def test_what_a_person_would_have_written(text: str, chosen: dict[str, int | flo
 
 def test_what_the_command_line_gave_is_in_the_file() -> None:
     whole = space("param w = 8\nparam c = 2\nnet CONV(w,1)-GAP-FC(c)", settings={"w": "{16,32}", "c": 5})
-    text = frozen_text(whole, whole.bind({"w": 1}))
+    text = whole.bind({"w": 1}).text()
     assert "param w = 32\nparam c = 5\n" in text
     larger = space("net CONV({2,4},1)", input=(1, 8, 8))
     assert "input 1x8x8" in holds(larger, larger.first())
@@ -281,7 +292,7 @@ def test_a_file_beside_stays_in_reach_of_another_folder(tmp_path: Path) -> None:
     whole = Space(find_source(tmp_path / "net.arch"))
     folder = tmp_path / "winners"
     folder.mkdir()
-    text = frozen_text(whole, whole.first(), folder=folder)
+    text = whole.first().text(folder=folder)
     assert 'use "../my.arch"\nuse "blocks/residual.arch"\n' in text
     (folder / "one.arch").write_text(text)
     program = lower(parse(find_source(folder / "one.arch")))

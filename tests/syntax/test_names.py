@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 
 from blockdsl.diagnostics import ArchError
-from blockdsl.lowering import kinds, lower
+from blockdsl.lowering import expression_kinds, lower
 from blockdsl.lowering.budget import Budget
 from blockdsl.lowering.values import BlockValue, Function, Kind, Scope
 from blockdsl.ops import Operation
@@ -195,7 +195,7 @@ def test_lowering_finds_the_same(name: str, monkeypatch: pytest.MonkeyPatch) -> 
         return compared
 
     for node in (nodes.Path, nodes.Call):
-        monkeypatch.setitem(kinds._RULES, node, comparing(kinds._RULES[node]))
+        monkeypatch.setitem(expression_kinds._RULES, node, comparing(expression_kinds._RULES[node]))
     try:
         lower(file, choose=lambda point: getattr(point.domain, "low", 0))
     except ArchError as refused:  # the first options of a space need not go together

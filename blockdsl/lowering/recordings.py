@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from blockdsl.ir import BlockCall, Graph, Layer, Value, module_name
-from blockdsl.lowering.budget import MAX_STEPS, Budget
-from blockdsl.lowering.builder import MAX_LAYERS, GraphBuilder
+from blockdsl.lowering.budget import Budget
+from blockdsl.lowering.builder import GraphBuilder
 from blockdsl.lowering.context import Context
 from blockdsl.lowering.decisions import Decisions
 from blockdsl.lowering.values import BlockValue, Broken, Evaluated, NoData, Tensors, Trace, is_known
+from blockdsl.syntax import tree as nodes
 
 Key = tuple[Any, ...]
 
@@ -29,7 +30,7 @@ class Extent:
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class Recording:
     """A call of a block: what flowed in and out, and what was there before and after it."""
 
     call: BlockCall
@@ -74,7 +75,7 @@ class Recordings:
 
     def __init__(self, builder: GraphBuilder, decisions: Decisions, budget: Budget) -> None:
         self.builder, self.decisions, self.budget = builder, decisions, budget
-        self.records: dict[Key, Record] = {}
+        self.records: dict[Key, Recording] = {}
 
     def extent(self) -> Extent:
         """How far lowering has come."""
@@ -84,23 +85,25 @@ class Recordings:
             len(graph.auxiliaries),
         )  # fmt: skip
 
-    def keep(self, key: Key, record: Record) -> None:
+    def keep(self, key: Key, record: Recording) -> None:
         """Keep a record for later calls."""
         self.records[key] = record
 
-    def find(self, key: Key | None) -> Record | None:
-        """The record of an earlier call, if what it added still fits in."""
-        record = self.records.get(key) if key else None
-        if record is None:
-            return None
-        layers, steps = record.end.layers - record.start.layers, record.end.steps - record.start.steps
-        fits = len(self.builder.graph) + layers <= MAX_LAYERS and self.budget.steps + steps <= MAX_STEPS
-        return record if fits else None
+    def find(self, key: Key | None) -> Recording | None:
+        """The record of an earlier call, if there is one."""
+        return self.records.get(key) if key else None
 
-    def replay(self, record: Record, call: BlockCall, stream: Tensors) -> Tensors:
-        """Add what a call added for another one, `call`; what flows out of it."""
+    def replay(
+        self, record: Recording, call: BlockCall, stream: Tensors, written: nodes.Call, context: Context
+    ) -> Tensors:
+        """Add what a call added for another one, `call`; what flows out of it.
+
+        Raises:
+            ArchError: the network takes too many steps, or has too many layers. The place is the call's.
+        """
         built, graph = self.builder, self.builder.graph
-        self.budget.steps += record.end.steps - record.start.steps
+        self.budget.spend(record.end.steps - record.start.steps, written, context)
+        built.check_room(record.end.layers - record.start.layers, written.span, context)
         copy = _Copy(record, call, stream, len(graph))
         for inner in built.calls[record.start.calls : record.end.calls]:
             built.block(copy.call(inner))
@@ -115,7 +118,7 @@ class Recordings:
 class _Copy:
     """What stands in one call for what stood in the one recorded."""
 
-    def __init__(self, record: Record, call: BlockCall, stream: Tensors, layers: int) -> None:
+    def __init__(self, record: Recording, call: BlockCall, stream: Tensors, layers: int) -> None:
         self.path, self.before = call.path, len(record.call.path)
         self.calls = {id(record.call): call}
         self.first, self.shift = record.start.layers, layers - record.start.layers

@@ -1,4 +1,4 @@
-"""Values for the parameters of blocks and functions: what a call gives, and defaults."""
+"""What calls of blocks and functions share: arguments, defaults, and how deep they are nested."""
 
 from __future__ import annotations
 
@@ -8,11 +8,15 @@ from blockdsl import ops
 from blockdsl.diagnostics import ArchError, already_told
 from blockdsl.lowering.binding import assign, missing, tag_of
 from blockdsl.lowering.context import Context
-from blockdsl.lowering.kinds import AUX
+from blockdsl.lowering.expression_kinds import AUX
 from blockdsl.lowering.lookup import refuse_unknown_word
-from blockdsl.lowering.values import BROKEN, Evaluated
+from blockdsl.lowering.values import BROKEN, Evaluated, shown
+from blockdsl.ops import Argument
 from blockdsl.source import Span
 from blockdsl.syntax import tree as nodes
+
+MAX_DEPTH = 200
+"""Calls inside calls."""
 
 Evaluate = Callable[[nodes.Expr, Context], Evaluated]
 
@@ -79,3 +83,52 @@ def free_name(name: str, span: Span, context: Context) -> None:
             "name", f"{name} is an operation", span,
             help="operations are UPPERCASE; give it a name in lower case",
         )  # fmt: skip
+
+
+def deeper(call: nodes.Call, context: Context) -> None:
+    """Refuse a call where too many are nested."""
+    if context.depth >= MAX_DEPTH:
+        raise context.error(
+            "size", f"calls are nested more than {MAX_DEPTH} deep", call.span,
+            help=f"does {call.name} ever stop calling itself?",
+        )  # fmt: skip
+
+
+def without_arguments(call: nodes.Call, what: str, context: Context) -> None:
+    """Refuse arguments of what takes none."""
+    if call.args:
+        raise context.error(
+            "argument", f"{call.name} is {what}, and takes no arguments", call.args[0].span,
+            help=f"a network that takes arguments is a block: `block {call.name}(…) = …`",
+        )  # fmt: skip
+
+
+def no_branch(call: nodes.Call, arg: nodes.Arg, value: Evaluated, context: Context) -> ArchError:
+    """The error for `MEAN(0.1)`: what stands in a join's brackets without a name is a network."""
+    operation = ops.find(call.name)
+    arguments = operation.arguments.values() if operation else ()
+    name = next((argument.name for argument in arguments if _takes(argument, value)), "")
+    return context.error(
+        "argument", f"{call.name} joins networks, not {shown(value)}", arg.span,
+        help=f"what else it takes stands by its name: {name}={arg.span.text}" if name else "",
+    )  # fmt: skip
+
+
+def _takes(argument: Argument, value: Evaluated) -> bool:
+    try:
+        argument.convert(value)
+    except ValueError:
+        return False
+    return True
+
+
+def head_name(arg: nodes.Arg, context: Context) -> str:
+    """The name of an auxiliary output (raises `ArchError` where it is no word)."""
+    word = arg.value
+    name: str = word.value if isinstance(word, nodes.String) else word.span.text
+    if not name.isidentifier():
+        raise context.error(
+            "argument", f"the name of an auxiliary output is a word, not {name}", word.span,
+            help="AUX(name, head, weight=0.3): the name is that of its module and of its output",
+        )  # fmt: skip
+    return name

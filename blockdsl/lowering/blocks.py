@@ -1,0 +1,79 @@
+"""Blocks that are called: their parameters bound, their bodies applied."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from blockdsl.frozen import FrozenDict
+from blockdsl.ir import BlockCall, Segment, module_name
+from blockdsl.lowering.builder import GraphBuilder
+from blockdsl.lowering.calls import deeper, given_arguments, parameter_values
+from blockdsl.lowering.context import Context, Naming
+from blockdsl.lowering.evaluator import ExpressionEvaluator
+from blockdsl.lowering.recordings import Recording, Recordings, key_of
+from blockdsl.lowering.values import BlockValue, Scope, Tensors, Trace, argument_text, place
+from blockdsl.syntax import tree as nodes
+
+
+class BlockCalls:
+    """Applies blocks.
+
+    Args:
+        builder: gets the instances.
+        evaluator: evaluates the arguments.
+        recordings: what calls of blocks added, to be added again by calls that are alike.
+        body: applies the body of a block.
+    """
+
+    def __init__(
+        self,
+        builder: GraphBuilder,
+        evaluator: ExpressionEvaluator,
+        recordings: Recordings,
+        body: Callable[[nodes.Body, Tensors, Context], Tensors],
+    ) -> None:
+        self.builder, self.evaluator, self.recordings, self.body = builder, evaluator, recordings, body
+
+    def apply(
+        self,
+        value: BlockValue,
+        call: nodes.Call,
+        stream: Tensors,
+        context: Context,
+        path: tuple[Segment, ...] | None,
+    ) -> Tensors:
+        """Let tensors flow through a block, whose instance gets `path` as its name, or the next one."""
+        deeper(call, context)
+        block = value.block
+        naming = Naming(path or context.naming.next(call.name))
+        same = context.choosing is context.naming
+        choosing = naming if same else Naming(context.choosing.next(call.name))
+        given = given_arguments(block.params, call, context)
+        scope = Scope({"in": stream}, value.scope)
+        trace = Trace(scope)
+        asked = self.evaluator.decisions.asked
+        outside = context.but(choosing=choosing, at=None)
+        inside = outside.but(scope=scope, trace=trace)
+        parameter_values(block.params, given, inside, outside, self.evaluator.evaluate)
+        texts = FrozenDict({name: argument_text(scope.names[name]) for name in given})
+        block_call = BlockCall(block.name, texts, naming.path, call.span, context.call)
+        self.builder.block(block_call)
+        alike = same and asked == self.evaluator.decisions.asked
+        key = key_of(value, scope.names, given, self.builder.graph, context) if alike else None
+        if record := self.recordings.find(key):
+            trace = record.trace
+            result = self.recordings.replay(record, block_call, stream, call, context)
+        else:
+            inner = Context(
+                scope, naming, choosing, trace, context.errors, block_call, context.depth + 1,
+                training_only=context.training_only,
+            )  # fmt: skip
+            start = self.recordings.extent()
+            result = self.body(block.body, stream, inner)
+            record = Recording(block_call, stream, result, trace, start, self.recordings.extent())
+            if key and record.depends_on_arguments_alone(value):
+                self.recordings.keep(key, record)
+        context.trace.add_call(place(call.span), trace)
+        if len(result.values) == 1:
+            self.builder.point(module_name(naming.path), result.values[0])
+        return result

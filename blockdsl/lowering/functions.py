@@ -1,0 +1,107 @@
+"""Calls of functions of numbers: those that a file defines, and the built-in ones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from blockdsl.diagnostics import already_told
+from blockdsl.lowering import arithmetic
+from blockdsl.lowering.budget import MAX_ITEMS, Budget
+from blockdsl.lowering.calls import Evaluate, deeper, given_arguments, parameter_values
+from blockdsl.lowering.context import Context
+from blockdsl.lowering.lookup import unknown
+from blockdsl.lowering.values import (
+    BlockValue,
+    Broken,
+    Closure,
+    Data,
+    Evaluated,
+    Function,
+    Scope,
+    Tensors,
+    Trace,
+    extent,
+    place,
+)
+from blockdsl.syntax import tree as nodes
+
+_NO_NUMBER = (Tensors, Closure, Function, BlockValue, Broken, tuple)
+
+
+@dataclass(frozen=True, slots=True)
+class _Returned:
+    """What a function yielded for numbers: the value, how it came about, and the steps that it took."""
+
+    value: Data
+    trace: Trace
+    steps: int
+
+
+class FunctionCalls:
+    """Calls functions.
+
+    Args:
+        evaluate: yields the value of an expression.
+        budget: counts the steps.
+        side_effects: what an evaluation may do beside yielding a value, counted: equal before and after one
+            that did nothing of it.
+    """
+
+    def __init__(self, evaluate: Evaluate, budget: Budget, side_effects: Callable[[], object]) -> None:
+        self.evaluate, self.budget, self.side_effects = evaluate, budget, side_effects
+        self._returned: dict[tuple[Any, ...], _Returned] = {}
+
+    def call(self, call: nodes.Call, context: Context) -> Evaluated:
+        """The value of a call of a file's function, a built-in one, or one that a condition was given."""
+        function = context.scope.find(call.name)
+        if isinstance(function, Broken):
+            raise already_told()
+        if isinstance(function, Function):
+            return self._of_file(function, call, context)
+        if callable(function) and len(call.args) == 1:
+            value: Evaluated = function(call.args[0].value)
+            return value
+        by_name = next((a for a in call.args if a.name is not None), None)
+        if by_name is not None:
+            raise context.error("argument", f"{call.name} takes no named arguments", by_name.span)
+        values = tuple(context.errors.every(lambda arg: self.evaluate(arg.value, context), call.args))
+        named = arithmetic.FUNCTIONS.get(call.name)
+        if named is None:
+            raise unknown(call.name, call.span, context)
+        self.budget.spend(extent(values, MAX_ITEMS)[0], call, context)
+        try:
+            result: Data = arithmetic.bounded(named(values))
+        except (ArithmeticError, ValueError) as failed:
+            raise context.error(
+                "value", f"{call.name} {arithmetic.reason(failed)}", call.span, help=named.written
+            ) from None
+        return result
+
+    def _of_file(self, function: Function, call: nodes.Call, context: Context) -> Evaluated:
+        """The value of `width(3)` for `let width(i) = …`.
+
+        The same numbers yield the same value, unless a choice is made meanwhile: it is kept.
+        """
+        deeper(call, context)
+        let, scope = function.let, Scope({}, function.scope)
+        before = self.side_effects()
+        given = given_arguments(let.params or (), call, context)
+        trace = Trace(scope)
+        inside = context.but(scope=scope, trace=trace)
+        outside = context.but(at=None)
+        parameter_values(let.params or (), given, inside.but(at=None), outside, self.evaluate)
+        numbers = scope.names.values()
+        key = (id(let), id(function.scope), len(function.scope.names), *given, *map(type, numbers), *numbers)
+        is_pure = self.side_effects() == before and not any(isinstance(v, _NO_NUMBER) for v in numbers)
+        if is_pure and (known := self._returned.get(key)):
+            context.trace.add_call(place(call.span), known.trace)
+            self.budget.spend(known.steps, call, context)
+            return known.value
+        steps = self.budget.steps
+        value = self.evaluate(let.value, inside.but(depth=context.depth + 1))
+        if is_pure and self.side_effects() == before and not isinstance(value, _NO_NUMBER):
+            self._returned[key] = _Returned(value, trace, self.budget.steps - steps)
+        context.trace.add_call(place(call.span), trace)
+        return value

@@ -1,0 +1,44 @@
+"""Operators between numbers, with errors that mark the side that is wrong."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from blockdsl.lowering import arithmetic
+from blockdsl.lowering.budget import MAX_ITEMS, Budget
+from blockdsl.lowering.context import Context
+from blockdsl.lowering.values import Data, Evaluated, NoData, extent, shown
+from blockdsl.syntax import tree as nodes
+
+BUNDLE = "a bundle of networks stands in square brackets: [A, B]"
+
+
+def is_same(left: Evaluated, right: Evaluated, expr: nodes.Binary, context: Context, budget: Budget) -> bool:
+    """Whether the two sides of a `==` or `!=` are equal (raises `ArchError` where one is no data)."""
+    for value, side in ((left, expr.left), (right, expr.right)):
+        if isinstance(value, NoData):
+            raise context.error(
+                "value", f"{expr.op} compares numbers, words and lists, not {shown(value)}", side.span
+            )
+    if isinstance(left, tuple):
+        budget.spend(extent(left, MAX_ITEMS)[0], expr, context)
+    return left == right
+
+
+def combine(
+    op: str, left: Any, right: Any, left_at: nodes.Expr, right_at: nodes.Expr, context: Context
+) -> Data:
+    """The result of an operator on two numbers (raises `ArchError` where it has none)."""
+    for value, at in ((left, left_at), (right, right_at)):
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            bundle = isinstance(value, tuple) and any(isinstance(v, NoData) for v in value)
+            raise context.error(
+                "value", f"{op} takes numbers here, not {shown(value)}", at.span,
+                help=BUNDLE if bundle else "",
+            )  # fmt: skip
+    try:
+        result: Data = arithmetic.bounded(arithmetic.BINARY[op](left, right))
+    except (ArithmeticError, ValueError) as failed:
+        where = left_at.span.to(right_at.span)
+        raise context.error("value", f"this {arithmetic.reason(failed)}", where) from None
+    return result
