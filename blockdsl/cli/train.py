@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -25,13 +25,9 @@ from blockdsl.cli.streams import say
 from blockdsl.diagnostics import ArchError, error
 
 if TYPE_CHECKING:
-    from torch import nn
-
-    from blockdsl.api import Architecture
-    from blockdsl.recipe import Recipe
-    from blockdsl.training import Data, Epoch
-
-    Make = Callable[..., nn.Module]
+    from blockdsl.architecture import Architecture
+    from blockdsl.training import Epoch, Job
+    from blockdsl.training.start import Start
 
 
 def command(
@@ -110,54 +106,32 @@ def command(
     from blockdsl import training
 
     architecture = open_architecture(file, expression, shape, settings)
-    training.check_device(device, devices, strategy)
-    recipe = training.overridden(architecture.program.recipe, epochs, precision, seed)
-    images = training.load(
-        data, architecture.input_shape, validation=recipe.validation, resize=recipe.resize, share=share
-    )
-    output = architecture.ir.layer(architecture.ir.output.node)
-    training.check_outputs(architecture.output_shape, images, output.span)
-    frozen = training.layers_until(architecture.ir, freeze_until) if freeze_until else ()
     folder = out or Path("runs") / _name(architecture)
     done: list[Epoch] = []
-    options: dict[str, Any] = {
-        "seed": recipe.seed,
-        "device": device,
-        "devices": devices,
-        "strategy": strategy,
-        "auxiliaries": {a.name: a.weight for a in architecture.ir.auxiliaries},
-        "frozen": frozen,
-        "out": folder,
-        "resume": resume,
-        "on_epoch": partial(_report, done),
-    }
+    job = training.job(
+        architecture.program, data, epochs=epochs, precision=precision, seed=seed, share=share,
+        weights=weights, freeze_until=freeze_until, device=device, devices=devices, strategy=strategy,
+        out=folder, resume=resume, on_epoch=partial(_report, done),
+    )  # fmt: skip
     architecture.check()
     _say(repr(architecture).strip("<>"))
-    _say(
-        f"{data}: {len(images.train.labels):,} images to train, {len(images.validation.labels):,} to validate"
-    )
+    train, validation = job.data.train.labels, job.data.validation.labels
+    _say(f"{data}: {len(train):,} images to train, {len(validation):,} to validate")
     if freeze_until:
-        _say(_frozen_words(architecture, frozen, freeze_until))
-    make = partial(_make, architecture, weights)
-    run = _one if ensemble == 1 else partial(_several, ensemble)
+        _say(_frozen_words(architecture, job.frozen, freeze_until))
     with _told(folder, done, resume=resume), progress("training") as on_batch:
-        accuracy, test = run(make, images, recipe, {**options, "on_batch": on_batch})
+        job = replace(job, options={**job.options, "on_batch": on_batch})
+        accuracy, test = _one(job) if ensemble == 1 else _several(job, ensemble)
     _say(f"validation accuracy {accuracy:.2%}" + (f", test accuracy {test:.2%}" if test is not None else ""))
     _say(f"wrote {folder}")
     if accuracy < at_least:
         raise error("train", f"validation accuracy {accuracy:.2%} is below the {at_least:.2%} asked for")
 
 
-def _make(architecture: Architecture, weights: Path | None, seed: int | None = None) -> nn.Module:
-    """The module to begin with."""
-    from blockdsl import training
-
-    module = architecture.module(seed=seed)
-    if weights:
-        start = training.carry_weights(module, architecture.ir, weights)
+def _say_start(weights: Path | None, start: Start | None) -> None:
+    if start is not None:
         new = f"; new: {', '.join(start.new)}" if start.new else ""
         _say(f"weights of {len(start.carried)} layers from {weights}{new}")
-    return module
 
 
 def _frozen_words(architecture: Architecture, frozen: Collection[str], name: str) -> str:
@@ -174,28 +148,22 @@ def _frozen_words(architecture: Architecture, frozen: Collection[str], name: str
     )
 
 
-def _one(make: Make, data: Data, recipe: Recipe, options: dict[str, Any]) -> tuple[float, float | None]:
+def _one(job: Job) -> tuple[float, float | None]:
     """Train one network; its validation and test accuracy."""
-    from blockdsl import training
-
-    result = training.fit(make(seed=options["seed"]), data, recipe, **options)
+    _, result = job.fit(partial(_say_start, job.weights))
     _say(f"{result.outcome} after {len(result.history)} epochs")
     return result.accuracy, result.test_accuracy
 
 
-def _several(
-    count: int, make: Make, data: Data, recipe: Recipe, options: dict[str, Any]
-) -> tuple[float, float | None]:
+def _several(job: Job, count: int) -> tuple[float, float | None]:
     """Train an ensemble; the accuracies of its averaged answers."""
-    from blockdsl import training
-
     numbers = iter(range(1, count + 1))
 
-    def member() -> nn.Module:
+    def begin(start: Start | None) -> None:
         _say(f"member {next(numbers)} of {count}")
-        return make()
+        _say_start(job.weights, start)
 
-    result = training.fit_ensemble(member, count, data, recipe, **options)
+    _, result = job.fit_ensemble(count, begin)
     rows: list[tuple[str, ...]] = [
         (str(number), str(len(m.history)), m.outcome, f"{m.accuracy:.2%}", _percent(m.test_accuracy))
         for number, m in enumerate(result.members, 1)

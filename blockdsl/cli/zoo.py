@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from pathlib import PurePath
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -13,26 +11,8 @@ from blockdsl.cli.display import show_table
 from blockdsl.cli.streams import say, say_file
 from blockdsl.diagnostics import error
 
-if TYPE_CHECKING:
-    from blockdsl.syntax import tree as nodes
-
 _YEARS = re.compile(r"(?P<only>\d{4})|(?P<first>\d{4})?-(?P<last>\d{4})?")
 _UNITS = {"k": 10**3, "m": 10**6, "g": 10**9}
-
-
-@dataclass(frozen=True)
-class Entry:
-    """What a file of the zoo says at its head; `blocks` are the files whose blocks it uses."""
-
-    name: str
-    year: str
-    title: str
-    paper: str
-    blocks: tuple[str, ...]
-
-    def is_of(self, family: str) -> bool:
-        """Whether its name begins like that, or it is built from the blocks of that file."""
-        return self.name.startswith(family) or family in self.blocks
 
 
 def command(
@@ -58,22 +38,17 @@ def command(
     if name is not None:
         _show(name)
         return
-    from blockdsl.resources import names
+    from blockdsl.catalogue import zoo
 
-    years, limit = _years(year), _amount(max_params)
+    limit = _amount(max_params)
     rows: list[tuple[str, ...]] = []
-    for entry in map(_entry, names("zoo")):
-        if (family and not entry.is_of(family)) or int(entry.year) not in years:
-            continue
-        row = (entry.name, entry.year, entry.title, entry.paper)
-        if limit is None:
-            rows.append(row)
-        elif (params := _params(entry.name)) <= limit:
-            rows.append((*row[:2], f"{params:,}", *row[2:]))
+    for entry in zoo(years=_years(year), family=family or "", max_params=limit):
+        count = () if limit is None else (f"{entry.load().summary().params:,}",)
+        rows.append((entry.name, str(entry.year), *count, entry.title, entry.paper))
     if not rows:
         raise error("zoo", "no network of the zoo is such", help="`blockdsl zoo` lists all")
-    count: tuple[str, ...] = () if limit is None else ("parameters",)
-    show_table(("name", "year", *count, "title", "paper"), rows)
+    counted = () if limit is None else ("parameters",)
+    show_table(("name", "year", *counted, "title", "paper"), rows)
 
 
 def _show(name: str) -> None:
@@ -89,27 +64,6 @@ def _show(name: str) -> None:
     say(f"# {summaries.title_line(summary)}", indent="#   ")
     for what, words in [*summaries.totals(summary), ("checks", f"{network.check()} hold")]:
         say(f"# {what:<12}{words}", indent=f"# {'':<12}")
-
-
-def _entry(name: str) -> Entry:
-    from blockdsl.resources import data_dir, read_source
-    from blockdsl.syntax import tree as nodes
-    from blockdsl.syntax.parser import parse
-
-    file = parse(read_source(data_dir("zoo") / f"{name}.arch", f"{name}.arch"))
-    facts = {s.key: _text(s) for s in reversed(file.statements) if isinstance(s, nodes.Meta)}
-    blocks = tuple(PurePath(s.path.value).stem for s in file.statements if isinstance(s, nodes.Use))
-    return Entry(name, facts.get("year", ""), facts.get("title", ""), facts.get("paper", ""), blocks)
-
-
-def _text(statement: nodes.Meta) -> str:
-    return str(getattr(statement.values[0], "value", ""))
-
-
-def _params(name: str) -> int:
-    from blockdsl.api import load
-
-    return load(name).summary().params
 
 
 def _years(text: str | None) -> range:

@@ -3,6 +3,7 @@
 from blockdsl.training.data import DATASETS, Data, load
 from blockdsl.training.ensemble import EnsembleResult, fit_ensemble
 from blockdsl.training.evaluate import check_outputs, predict
+from blockdsl.training.job import Job, job
 from blockdsl.training.loop import fit, overridden
 from blockdsl.training.results import Epoch, Result
 from blockdsl.training.runtime import check_device
@@ -13,6 +14,7 @@ __all__ = [
     "Data",
     "EnsembleResult",
     "Epoch",
+    "Job",
     "Result",
     "Start",
     "carry_weights",
@@ -20,6 +22,7 @@ __all__ = [
     "check_outputs",
     "fit",
     "fit_ensemble",
+    "job",
     "layers_until",
     "load",
     "overridden",

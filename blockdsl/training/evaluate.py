@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
 
-class Evaluator:
+class Validation:
     """Runs modules in eval mode on prepared batches, shared out among the devices of a run."""
 
     def __init__(self, fabric: Fabric, data: Data, recipe: Recipe, preparation: Preparation) -> None:
@@ -91,7 +91,7 @@ def summed(fabric: Fabric, values: Tensor) -> Tensor:
 def predict(module: nn.Module, data: Data, recipe: Recipe, split: Split, *, device: str = "auto") -> Tensor:
     """Class probabilities (N, K) of a split, on the CPU; the module is moved to the device."""
     fabric = make_fabric(device, 1, "auto", recipe.precision)
-    evaluator = Evaluator(fabric, data, recipe, Preparation(data))
+    evaluator = Validation(fabric, data, recipe, Preparation(data))
     module.to(None if is_placed(module) else fabric.device, evaluator.dtype)
     evaluator.check(module)
     return evaluator.probabilities(module, split)

@@ -19,7 +19,7 @@ from blockdsl.output import Outputs
 from blockdsl.recipe import Recipe
 from blockdsl.training.checkpoint import load_state, load_weights, save_state, save_weights
 from blockdsl.training.data import Data, batches
-from blockdsl.training.evaluate import Evaluator, summed
+from blockdsl.training.evaluate import Validation, summed
 from blockdsl.training.optim import Schedule, limit_filters, make_average, make_optimizer
 from blockdsl.training.prepare import Preparation
 from blockdsl.training.results import Epoch
@@ -49,7 +49,7 @@ class Run:
         for name in self.frozen:
             module.get_submodule(name).requires_grad_(False)
         self.preparation = Preparation(data, recipe.augment)
-        self.evaluator = Evaluator(fabric, data, recipe, self.preparation)
+        self.evaluator = Validation(fabric, data, recipe, self.preparation)
         module.to(self.evaluator.dtype)
         choose_layout(module)
         optimizer = make_optimizer(module, recipe)
