@@ -19,10 +19,10 @@ from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 from torch import Tensor, nn
 
+from blockdsl import Space
 from blockdsl.codegen import build
 from blockdsl.diagnostics import ArchError
 from blockdsl.ir import Graph
-from blockdsl.search import Space
 
 SPACE = "residual_stages"
 IMAGES, EPOCHS, BATCH, RATE, SEEDS = 600, 6, 50, 0.1, (0, 1, 2)

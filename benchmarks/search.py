@@ -25,8 +25,8 @@ import torch
 from optuna.samplers import BaseSampler, GPSampler, NSGAIISampler, RandomSampler, TPESampler
 from tables import Table
 
-from blockdsl.search import ArchSampler
-from blockdsl.search.distributions import suggested
+from blockdsl import ArchSampler
+from blockdsl.nas.distributions import suggested
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)
 torch.set_num_threads(1)
@@ -54,7 +54,7 @@ def _ours(method: str = "gp") -> Make:
 
 
 def _whole(table: Table, goals: Sequence[str], seed: int) -> BaseSampler:
-    return ArchSampler(source=table, goals=goals, seed=seed, book=table.book, complete=True)  # type: ignore[arg-type]
+    return ArchSampler(source=table, goals=goals, seed=seed, archive=table.archive, complete=True)  # type: ignore[arg-type]
 
 
 SAMPLERS = (

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import numpy as np
 
+from blockdsl import Space
 from blockdsl.lowering import ChoicePoint
-from blockdsl.search import Space
-from blockdsl.search.sampling.book import Book, Entry
-from blockdsl.search.sampling.pool import Pool
-from blockdsl.search.sampling.sources import Choose
+from blockdsl.nas.samplers.archive import Archive, Entry
+from blockdsl.nas.samplers.pool import Pool
+from blockdsl.nas.samplers.sources import Choose
 from blockdsl.source import Source, Span
 
 
@@ -49,7 +49,7 @@ class Table:
         return self.index[self._key(chosen)]
 
     def entry(self, choose: Choose) -> Entry:
-        """As `blockdsl.search.sampling.sources.Source`."""
+        """As `blockdsl.nas.samplers.sources.Source`."""
         return self.entries[self.reach(choose)]
 
     def count(self) -> int:
@@ -61,13 +61,13 @@ class Table:
         return self.entries
 
     @cached_property
-    def book(self) -> Book:
+    def archive(self) -> Archive:
         """All networks, equal ones as one."""
-        book = Book()
-        pool = Pool(self, book, random.Random(0))  # type: ignore[arg-type]
+        archive = Archive()
+        pool = Pool(self, archive, random.Random(0))  # type: ignore[arg-type]
         for entry in self.entries:
             pool.enter(entry)
-        return book
+        return archive
 
 
 def read(path: Path) -> Table:

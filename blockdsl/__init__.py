@@ -13,40 +13,64 @@ from typing import TYPE_CHECKING, Any
 from blockdsl.version import __version__ as __version__
 
 if TYPE_CHECKING:
-    from blockdsl.api import Architecture, dense, load, parse
+    from blockdsl.api import dense, format, load, parse
+    from blockdsl.architecture import Architecture
+    from blockdsl.catalogue import ZooEntry, zoo
     from blockdsl.codegen import multiscale, place
     from blockdsl.comparison import Comparison, compare
     from blockdsl.diagnostics import ArchError
+    from blockdsl.nas.result import StudyResult, load_study
+    from blockdsl.nas.samplers.sampler import ArchSampler
+    from blockdsl.nas.search import search
+    from blockdsl.nas.space import Candidate, Space
     from blockdsl.ops import ModuleSpec, Operation, operation
 
 __all__ = [
     "ArchError",
+    "ArchSampler",
     "Architecture",
+    "Candidate",
     "Comparison",
     "ModuleSpec",
     "Operation",
+    "Space",
+    "StudyResult",
+    "ZooEntry",
     "compare",
     "dense",
+    "format",
     "load",
+    "load_study",
     "multiscale",
     "operation",
     "parse",
     "place",
+    "search",
+    "zoo",
 ]
 
 _HOMES = {
     "ArchError": "blockdsl.diagnostics",
-    "Architecture": "blockdsl.api",
+    "ArchSampler": "blockdsl.nas.samplers.sampler",
+    "Architecture": "blockdsl.architecture",
+    "Candidate": "blockdsl.nas.space",
     "Comparison": "blockdsl.comparison",
     "ModuleSpec": "blockdsl.ops",
     "Operation": "blockdsl.ops",
+    "Space": "blockdsl.nas.space",
+    "StudyResult": "blockdsl.nas.result",
+    "ZooEntry": "blockdsl.catalogue",
     "compare": "blockdsl.comparison",
     "dense": "blockdsl.api",
+    "format": "blockdsl.api",
     "load": "blockdsl.api",
+    "load_study": "blockdsl.nas.result",
     "multiscale": "blockdsl.codegen",
     "operation": "blockdsl.ops",
     "parse": "blockdsl.api",
     "place": "blockdsl.codegen",
+    "search": "blockdsl.nas.search",
+    "zoo": "blockdsl.catalogue",
 }
 
 

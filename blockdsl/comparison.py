@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any, overload
 
 from blockdsl.analysis.compare import METRICS, Entry, common_metric, distinct, entry, metrics, table
-from blockdsl.api import Architecture, load
+from blockdsl.api import load
+from blockdsl.architecture import Architecture
 from blockdsl.diagnostics import did_you_mean, error
 
 STUDY = "study:"
@@ -170,7 +171,7 @@ def _is_study(network: str | Path | Architecture) -> bool:
 def _entries(network: str | Path | Architecture, best: int | None, storage: str | None) -> list[Entry]:
     """A network, or the trials of a study."""
     if isinstance(network, str) and network.startswith(STUDY):
-        from blockdsl.search.compared import trials
+        from blockdsl.nas.study.compared import trials
 
         return trials(network.removeprefix(STUDY), storage, best)
     if isinstance(network, Architecture):

@@ -10,7 +10,7 @@ from collections import defaultdict
 from pathlib import Path
 
 import blockdsl
-from blockdsl.api import Architecture
+from blockdsl.architecture import Architecture
 from blockdsl.formatting import count_text, shape_text
 from blockdsl.resources import names
 

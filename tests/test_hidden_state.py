@@ -13,10 +13,10 @@ from torch import nn
 from blockdsl.cli import run
 from blockdsl.codegen.leaves import twin
 from blockdsl.importing import importable
+from blockdsl.nas.engine.run_config import Deadline
 from blockdsl.ops.registry import import_operations
-from blockdsl.search.worker import Order
 from blockdsl.speedups import copied
-from tests.search.searching import by_outcome, search
+from tests.nas.searching import by_outcome, search
 
 PACKAGE = Path(__file__).parents[1] / "blockdsl"
 HOMES = {
@@ -25,11 +25,11 @@ HOMES = {
     "gc.disable": "speedups.py",
     "gc.set_threshold": "speedups.py",
     "object.__new__": "speedups.py",
-    "._storage": "search/optuna_private.py",
-    "._trial_id": "search/optuna_private.py",
-    "._study_id": "search/optuna_private.py",
-    "._file_path": "search/optuna_private.py",
-    "optuna private": "search/optuna_private.py",
+    "._storage": "nas/optuna_private.py",
+    "._trial_id": "nas/optuna_private.py",
+    "._study_id": "nas/optuna_private.py",
+    "._file_path": "nas/optuna_private.py",
+    "optuna private": "nas/optuna_private.py",
 }
 """What changes or reaches behind the back of others, and the one module that may."""
 
@@ -80,7 +80,7 @@ def test_importing_and_searching_leave_the_path_as_it_was(
     import_operations(["hidden_a"], folder=tmp_path)
     assert run(["check", "-e", "input 3 net FC(4)", "--import", "hidden_a"]) == 0
     text = "input 1x8x8\nnet FLATTEN-FC({10,11})\nsearch\n maximize hidden_c:score\n"
-    found = by_outcome(search(text, 1, setup={"trusted": ("hidden_c:score",)}))
+    found = by_outcome(search(text, 1, measured={"trusted": ("hidden_c:score",)}))
     assert [record.measured["hidden_c:score"] for record in found["done"]] == [3.0]
     assert sys.path == before
 
@@ -98,7 +98,7 @@ def test_a_training_that_the_time_cuts_short_is_left_running(
     )
     looks = iter([False, False, True])  # before the trial, after its first epoch and its second
     with monkeypatch.context() as patch:
-        patch.setattr(Order, "over", lambda self: next(looks))
+        patch.setattr(Deadline, "is_over", lambda self: next(looks))
         study = search(text, 2)
     assert [trial.state for trial in study.trials] == [TrialState.RUNNING]
     assert next(looks, None) is None

@@ -76,7 +76,7 @@ def test_an_installed_wheel_is_typed(tmp_path: Path) -> None:
     told = [line.partition(": ")[2] for line in done.stdout.splitlines()]
     assert told == [
         'note: Revealed type is "bytes"',
-        'note: Revealed type is "blockdsl.api.Architecture"',
+        'note: Revealed type is "blockdsl.architecture.Architecture"',
         'error: Incompatible types in assignment (expression has type "int", variable has type "str")'
         "  [assignment]",
         'error: Argument 1 to "load" has incompatible type "int"; expected "str | Path"  [arg-type]',

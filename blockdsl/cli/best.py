@@ -27,11 +27,8 @@ def command(
 
     `blockdsl best residual-digits --pareto -o winners/`
     """
-    from blockdsl.search.storage import folder_of
-    from blockdsl.search.studies import find
-    from blockdsl.search.winners import winners, write
+    from blockdsl.nas.result import load_study
 
-    found = winners(find(study, storage), folder_of(study), count, pareto=pareto, out=out)
-    for winner in found:
-        files = " and ".join(str(path) for path in write(winner, out))
+    for winner in load_study(study, storage).best(count, pareto=pareto, folder=out):
+        files = " and ".join(str(path) for path in winner.write(out))
         say(f"trial {winner.trial.number}: {winner.scores}; wrote {files}")

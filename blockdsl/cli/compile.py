@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import torch
     from torch import nn
 
-    from blockdsl.api import Architecture
+    from blockdsl.architecture import Architecture
 
 
 def command(

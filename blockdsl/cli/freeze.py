@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import random
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -20,11 +19,7 @@ from blockdsl.cli.options import (
     read,
 )
 from blockdsl.cli.streams import say, say_file
-from blockdsl.diagnostics import did_you_mean, error
 from blockdsl.output import check_outputs, replacing
-
-if TYPE_CHECKING:
-    from blockdsl.search.space import Candidate, Space
 
 
 def command(
@@ -56,49 +51,16 @@ def command(
 
     `blockdsl freeze residual --choose width=16 --first -o net.arch`
     """
-    from blockdsl.search.frozen import frozen_text
-    from blockdsl.search.space import Space
+    from blockdsl.nas.space import Space
 
     space = Space(read(file, expression), input=dims(shape), settings=assignments(settings))
     if output:
         check_outputs([output], input_files(file, space.file))
-    candidate = _candidate(space, named_values(choose, "--choose", "choice", "width=32"), first, seed)
-    text = frozen_text(space, candidate, folder=output.parent if output else Path())
+    choices = named_values(choose, "--choose", "choice", "width=32")
+    text = space.freeze(choices, first=first, seed=seed, folder=output.parent if output else Path())
     if output is None:
         say_file(text)
         return
     with replacing(output) as part:
         part.write_text(text, encoding="utf-8", newline="\n")
     say(f"wrote {output}")
-
-
-def _candidate(space: Space, pairs: dict[str, str], first: bool, seed: int | None) -> Candidate:
-    """The network that is meant; every choice that is reached must be bound, every one named reached."""
-    from blockdsl.lowering import ChoicePoint
-    from blockdsl.search.choosing import decided, described
-    from blockdsl.search.domains import Value, draw, first_value
-
-    generator = random.Random(seed)
-    reached: list[str] = []
-
-    def choose(point: ChoicePoint) -> Value:
-        reached.append(point.path)
-        if point.path in pairs:
-            return decided(point, pairs[point.path])
-        if first:
-            return first_value(point.domain)
-        if seed is not None:
-            return draw(point.domain, generator)
-        raise error(
-            "open",
-            f"the choice {point.path} is not bound",
-            point.span,
-            help=f"--choose '{point.path}=…', one of {described(point.domain)}; or --first for the rest",
-        )
-
-    candidate = space.reach(choose)
-    for path in pairs:
-        if path not in reached:
-            fix = did_you_mean(path, reached, "`blockdsl space` lists the paths")
-            raise error("choice", f"no choice {path} is reached", help=fix)
-    return candidate

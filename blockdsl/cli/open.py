@@ -12,7 +12,7 @@ from blockdsl.cli.streams import say, say_file
 from blockdsl.output import check_outputs, replacing
 
 if TYPE_CHECKING:
-    from blockdsl.search.opened import Tried
+    from blockdsl.nas.space.opened import OpenedSpace
 
 
 def command(
@@ -49,24 +49,18 @@ def command(
 
     `blockdsl open resnet20 --width 0.5..2 --depth 1..5 --shortcut -o space.arch`
     """
-    from blockdsl.passes.opening import Opening, counts, kernels, multipliers
-    from blockdsl.search.opened import open_network, text_in
+    from blockdsl.nas.space.opened import open_network
+    from blockdsl.passes.opening import opening_of
     from blockdsl.syntax.parser import parse
 
     if not (width or depth or kernel or shortcut):
         raise typer.BadParameter("say what to open: --width, --depth, --kernel, --shortcut")
-    opening = Opening(
-        multipliers(width) if width else None,
-        counts("--depth", depth) if depth else None,
-        kernels(kernel) if kernel else None,
-        shortcut,
-        each,
-    )
+    opening = opening_of(width=width, depth=depth, kernel=kernel, shortcut=shortcut, each=each)
     source = read(file, expression)
     if output:
         check_outputs([output], input_files(file, parse(source)))
     tried = open_network(source, opening, input=dims(shape))
-    text = text_in(tried, output.parent if output else Path())
+    text = tried.text(output.parent if output else Path())
     if output is None:
         say_file(text)
         _tell(tried)
@@ -77,9 +71,9 @@ def command(
     say(f"wrote {output}", to_stderr=True)
 
 
-def _tell(tried: Tried) -> None:
+def _tell(tried: OpenedSpace) -> None:
     """What was opened and what was not, on standard error, beside the text."""
-    from blockdsl.search.opened import DRAWS
+    from blockdsl.nas.space.opened import DRAWS
 
     def tell(text: str) -> None:
         say(text, to_stderr=True)

@@ -15,7 +15,7 @@ from blockdsl.diagnostics import error
 from blockdsl.source import Source
 
 if TYPE_CHECKING:
-    from blockdsl.api import Architecture
+    from blockdsl.architecture import Architecture
     from blockdsl.syntax import tree as nodes
 
 FileArgument = Annotated[

@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 
 from blockdsl.cli.streams import say
-from blockdsl.output import check_writable, replacing
 
 
 def command(
@@ -31,20 +30,12 @@ def command(
 
     `blockdsl report residual-digits -o report.html`
     """
-    from blockdsl.diagnostics import error
-    from blockdsl.search.records import traceback_of
-    from blockdsl.search.report import check_installed, report
-    from blockdsl.search.storage import folder_of
-    from blockdsl.search.studies import find
+    from blockdsl.nas.report import check_report
+    from blockdsl.nas.result import load_study
 
     if traceback is not None:
-        say(traceback_of(find(study, storage), traceback), whole=True)
+        say(load_study(study, storage).traceback(traceback), whole=True)
         return
-    if output.suffix != ".html":
-        raise error("output", f"cannot write {output}: a report is a page", help="end it in .html")
-    check_installed()
-    check_writable(output)
-    page = report(find(study, storage), folder_of(study))
-    with replacing(output) as part:
-        part.write_text(page, encoding="utf-8", newline="\n")
+    check_report(output)
+    load_study(study, storage).report(output)
     say(f"wrote {output}")

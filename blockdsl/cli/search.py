@@ -22,18 +22,15 @@ from blockdsl.cli.options import (
     read,
 )
 from blockdsl.cli.streams import say
-from blockdsl.diagnostics import did_you_mean, error
 from blockdsl.visible import visible
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from blockdsl.search.objectives import Objective
-    from blockdsl.search.runner import Plan
-    from blockdsl.search.setup import Setup
-    from blockdsl.search.space import Space
-    from blockdsl.search.status import Status
-    from blockdsl.search.studies import Continued
+    from blockdsl.nas.objectives import Objective
+    from blockdsl.nas.study.status import Status
+    from blockdsl.nas.study.storage import StudyLocation
+    from blockdsl.nas.study.studies import Continued
 
 
 def command(
@@ -102,77 +99,25 @@ def command(
 
     `blockdsl best residual-digits -o winners/` writes them.
     """
-    from blockdsl.search.filters import Filter
-    from blockdsl.search.runner import Plan
-    from blockdsl.search.setup import Setup
-    from blockdsl.search.storage import accessible, alone, folder_of
+    from blockdsl.nas.objectives import objectives_of
+    from blockdsl.nas.search import search
+    from blockdsl.nas.space import Space
 
-    source = read(file, expression)
-    setup = Setup(
-        source.name, source.text, source.folder, input=dims(shape), settings=assignments(settings),
-        data=data, epochs=epochs, share=share, size=size, seeds=seeds, folds=folds,
-        table=str(table.resolve()) if table else None, trusted=tuple(trust or ()), device=device,
-    )  # fmt: skip
-    plan = Plan(
-        sampler, pruner, prune_on, trials, jobs, seed, _seconds(timeout),
-        Filter.read(filter) if filter else None,
-    )  # fmt: skip
-    space = setup.space()
-    _check(setup, space, plan)
-    name = study or f"{source.stem or 'network'}-{table.stem if table else data.partition(':')[0]}"
-    folder = folder_of(name)
-    with alone(folder), accessible(storage, folder):
-        _search(setup, space, plan, name, storage, folder, enqueue or [])
-
-
-def _check(setup: Setup, space: Space, plan: Plan) -> None:
-    """Refuse at once what cannot work."""
-    from blockdsl.search.feasibility import feasible
-    from blockdsl.search.limits import wanted
-    from blockdsl.search.pruning import RULES
-    from blockdsl.search.samplers import check_sampler
-    from blockdsl.search.table import Table
-
-    if plan.pruner not in RULES:
-        listed = "pruners are " + ", ".join(RULES)
-        raise error(
-            "search", f"there is no pruner {plan.pruner}", help=did_you_mean(plan.pruner, RULES, listed)
-        )
-    if plan.prune_on not in ("accuracy", "loss"):
-        raise error("search", f"cannot prune on {plan.prune_on}", help="on accuracy or loss")
-    check_sampler(plan.sampler, space)
-    measured = [o for o in wanted(space, setup.objectives(space)) if o.kind != "static"]
-    candidate = feasible(space)
-    if setup.table is not None:
-        Table(Path(setup.table)).check(space, [o.name for o in measured])
-    elif measured or plan.filter:
-        from blockdsl.search.evaluation import Evaluator
-        from blockdsl.search.frozen import frozen_program
-
-        scores = [plan.filter.objective] if plan.filter else []
-        Evaluator(setup, [*measured, *scores]).check(frozen_program(space, candidate))
-
-
-def _search(
-    setup: Setup, space: Space, plan: Plan, name: str, storage: str | None, folder: Path, enqueue: list[str]
-) -> None:
-    from blockdsl.search.enqueue import assignment_of
-    from blockdsl.search.runner import run
-    from blockdsl.search.storage import connect
-    from blockdsl.search.studies import begin
-
-    continued = begin(connect(storage, folder), name, setup, space)
-    _say(continued)
-    for word in enqueue:
-        continued.study.enqueue_trial(assignment_of(space, read(word, None)), skip_if_exists=True)
-    objectives = setup.objectives(space)
+    space = Space(read(file, expression), input=dims(shape), settings=assignments(settings))
+    objectives, seconds = objectives_of(space, trust or []), _seconds(timeout)
     try:
         with _display(objectives) as show:
-            end = run(setup, space, plan, continued.study, storage, folder, show)
+            result = search(
+                space, data, trials=trials, jobs=jobs, study=study, storage=storage, timeout=seconds,
+                sampler=sampler, pruner=pruner, prune_on=prune_on, epochs=epochs, share=share, size=size,
+                seeds=seeds, folds=folds, filter=filter, enqueue=[read(name, None) for name in enqueue or []],
+                table=table, trust=trust or [], device=device, seed=seed, on_begin=_say, on_status=show,
+            )  # fmt: skip
     except KeyboardInterrupt:
         say("stopped; the same command goes on", to_stderr=True)
         raise
-    _summary(end, plan, name, objectives, storage)
+    assert result.status is not None, "it was searched"
+    _summary(result.status, result.location, objectives, trials, seconds)
 
 
 def _say(continued: Continued) -> None:
@@ -186,8 +131,8 @@ def _say(continued: Continued) -> None:
 @contextmanager
 def _display(objectives: Sequence[Objective]) -> Iterator[Callable[[Status], None]]:
     """A line that changes on a terminal; a line for each trial elsewhere."""
-    from blockdsl.search.records import MEASURED
-    from blockdsl.search.status import trial_text
+    from blockdsl.nas.study.records import MEASURED
+    from blockdsl.nas.study.status import trial_text
 
     shown: set[int] | None = None
 
@@ -221,7 +166,7 @@ def _display(objectives: Sequence[Objective]) -> Iterator[Callable[[Status], Non
 
 
 def _line(status: Status, objectives: Sequence[Objective]) -> str:
-    from blockdsl.search.status import values_text
+    from blockdsl.nas.study.status import values_text
 
     left = status.seconds_left
     parts = [f"{status.measured}/{status.target} trials"]
@@ -234,19 +179,23 @@ def _line(status: Status, objectives: Sequence[Objective]) -> str:
 
 
 def _summary(
-    status: Status, plan: Plan, name: str, objectives: Sequence[Objective], storage: str | None
+    status: Status,
+    location: StudyLocation,
+    objectives: Sequence[Objective],
+    trials: int,
+    seconds: float | None,
 ) -> None:
-    from blockdsl.search.status import values_text
+    from blockdsl.nas.study.status import values_text
 
     say(f"{status.measured} trials: {status.words()}")
-    if status.measured < plan.trials:
-        say(_why_early(status, timeout=plan.seconds is not None and status.spent >= plan.seconds))
+    if status.measured < trials:
+        say(_why_early(status, timeout=seconds is not None and status.spent >= seconds))
     for trial in status.best[:5]:
         say(f"best    trial {trial.number}: {values_text(objectives, trial.values)}")
-    where = f" --storage {storage}" if storage else ""
+    study = f"{location.name} --storage {location.storage}" if location.storage else location.name
     if status.crashed:
-        say(_crashed(status.crashed, f"blockdsl report {name}{where}"))
-    say(f"next    blockdsl best {name}{where} -o winners/", whole=True)
+        say(_crashed(status.crashed, f"blockdsl report {study}"))
+    say(f"next    blockdsl best {study} -o winners/", whole=True)
 
 
 def _crashed(numbers: Sequence[int], report: str) -> str:

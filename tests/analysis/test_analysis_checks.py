@@ -4,7 +4,7 @@ import pytest
 
 import blockdsl
 from blockdsl import ArchError
-from blockdsl.search.space import Space
+from blockdsl.nas.space import Space
 from blockdsl.source import Source
 
 NET = (

@@ -42,14 +42,14 @@ for width, commands in json.loads(sys.argv[1]):
 
 REPLAY = """
 import optuna
-from blockdsl.search import runner
-from blockdsl.search.status import status
-def replay(setup, space, plan, study, storage, folder, show):
+from blockdsl.nas import search
+from blockdsl.nas.study.status import status
+def replay(config, space, location, how, study, show):
     before = optuna.create_study(directions=study.directions)
-    show(status(before, plan.trials))
-    show(status(study, plan.trials))
-    return status(study, plan.trials)
-runner.run = replay
+    show(status(before, how.trials))
+    show(status(study, how.trials))
+    return status(study, how.trials)
+search.run = replay
 """
 """Makes `search` tell the trials that a study has as if they ended now, and measure nothing."""
 

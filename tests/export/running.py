@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 import blockdsl
-from blockdsl.api import Architecture
+from blockdsl.architecture import Architecture
 from blockdsl.codegen import build
 from blockdsl.export.python import python_source
 from tests.export import alone

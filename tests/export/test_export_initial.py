@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 import blockdsl
-from blockdsl.api import Architecture
+from blockdsl.architecture import Architecture
 from blockdsl.export.python import python_source
 from blockdsl.ops import ModuleSpec
 from blockdsl.ops.core import Drawn, Operation, Shape

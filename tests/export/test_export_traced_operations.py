@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 import blockdsl
-from blockdsl.api import Architecture
+from blockdsl.architecture import Architecture
 from blockdsl.cli import run
 from tests.export.test_export_operations import CASES
 from tests.export.tracing import agree

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 import blockdsl
-from blockdsl.api import Architecture
+from blockdsl.architecture import Architecture
 from blockdsl.resources import data_dir
 from tests.export.running import run_files, smallest
 from tests.families import FIRST

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 import blockdsl
-from blockdsl.api import Architecture
+from blockdsl.architecture import Architecture
 from blockdsl.codegen import build
 from blockdsl.export.traced import write_onnx, write_pt2
 from tests.export import alone, traced_alone

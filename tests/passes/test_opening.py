@@ -8,11 +8,11 @@ import pytest
 from blockdsl.analysis.canonical import canonical_hash
 from blockdsl.diagnostics import ArchError
 from blockdsl.lowering import ChoicePoint, lower
-from blockdsl.passes.opening import Opening, counts, kernels, multipliers
+from blockdsl.nas.space import Space
+from blockdsl.nas.space.counting import count
+from blockdsl.nas.space.opened import OpenedSpace, open_network
+from blockdsl.passes.opening import opening_of
 from blockdsl.resources import find_source, names
-from blockdsl.search.counting import count
-from blockdsl.search.opened import Tried, open_network
-from blockdsl.search.space import Space
 from blockdsl.source import Source
 from blockdsl.syntax.parser import parse
 from blockdsl.syntax.printer import format_file
@@ -26,14 +26,8 @@ def opened(
     kernel: str = "",
     shortcut: bool = False,
     each: bool = False,
-) -> Tried:
-    opening = Opening(
-        multipliers(width) if width else None,
-        counts("--depth", depth) if depth else None,
-        kernels(kernel) if kernel else None,
-        shortcut,
-        each,
-    )
+) -> OpenedSpace:
+    opening = opening_of(width=width, depth=depth, kernel=kernel, shortcut=shortcut, each=each)
     return open_network(name if isinstance(name, Source) else find_source(name), opening)
 
 
@@ -47,7 +41,7 @@ def zoo(name: str) -> str:
     return canonical_hash(lower(parse(find_source(name))).graph)
 
 
-def reached(tried: Tried, choose: Callable[[ChoicePoint], int | float]) -> str:
+def reached(tried: OpenedSpace, choose: Callable[[ChoicePoint], int | float]) -> str:
     return canonical_hash(tried.space.reach(choose).program.graph)
 
 
@@ -294,8 +288,7 @@ def test_what_the_network_does_not_lead_to_is_left_out(tmp_path: Path) -> None:
 
 
 def test_an_opened_space_freezes_to_the_network_again() -> None:
-    from blockdsl.search.frozen import frozen_text
 
     tried = opened("resnet20", width="0.5..2", depth="1..5", shortcut=True)
-    frozen = Space(Source("f.arch", frozen_text(tried.space, tried.start), tried.space.source.folder))
+    frozen = Space(Source("f.arch", tried.start.text(), tried.space.source.folder))
     assert canonical_hash(frozen.first().program.graph) == zoo("resnet20")

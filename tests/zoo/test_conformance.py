@@ -9,7 +9,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 import blockdsl
 from blockdsl.analysis.canonical import canonical_hash
-from blockdsl.api import Architecture
+from blockdsl.architecture import Architecture
 from blockdsl.codegen import build, check_module
 from blockdsl.lowering import lower
 from blockdsl.resources import find_source, names

@@ -10,11 +10,11 @@ from blockdsl.formatting import shape_text
 from blockdsl.lowering import Program
 from blockdsl.lowering.values import place
 from blockdsl.ops import Shape
-from blockdsl.passes.opening.asked import Opening
-from blockdsl.passes.opening.demands import Role, Site
 from blockdsl.passes.opening.edits import Edits, Number
 from blockdsl.passes.opening.flatten import flattened
 from blockdsl.passes.opening.lines import whole_line, with_comment
+from blockdsl.passes.opening.number_origins import Role, Site
+from blockdsl.passes.opening.options import Opening
 from blockdsl.passes.opening.ranges import Values
 from blockdsl.passes.opening.shortcuts import open_shortcuts
 from blockdsl.passes.opening.visits import Found, Kernel, Visitor

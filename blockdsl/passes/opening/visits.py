@@ -9,9 +9,9 @@ from blockdsl.lowering import Program
 from blockdsl.lowering.binding import tag_of
 from blockdsl.lowering.values import Place, place
 from blockdsl.passes.arguments import arguments
-from blockdsl.passes.opening.demands import Demands, Role, Site, is_closed
 from blockdsl.passes.opening.forms import block_named, is_net, may_be_identity
 from blockdsl.passes.opening.frames import TOP, Callee, Frame, Thunk, stands_for
+from blockdsl.passes.opening.number_origins import Demands, Role, Site, is_closed
 from blockdsl.passes.opening.outputs import Chain, output_layers
 from blockdsl.source import Span
 from blockdsl.syntax import tree as nodes

@@ -1,0 +1,1 @@
+"""Neural architecture search: spaces of networks, searched with Optuna."""

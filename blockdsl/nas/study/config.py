@@ -1,0 +1,90 @@
+"""What a study is about: the space and how its networks are measured. Kept with the study."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from blockdsl.nas.objectives import Objective, objectives_of
+from blockdsl.nas.space import Space
+from blockdsl.ops import Shape
+from blockdsl.source import Source
+
+ATTRIBUTE = "blockdsl"
+
+
+@dataclass(frozen=True)
+class StudyConfig:
+    """All that a worker needs, and that two runs of a study must share.
+
+    Attributes:
+        name, text, folder: the space's file.
+        input, settings: what was given in place of the file's.
+        data: the data set.
+        epochs, share, size, seeds, folds: of each training: epochs (None: the file's), share of the
+            images, side of the input (None: the network's), repeats, parts of a cross-validation.
+        table: a file of measurements in place of training.
+        trusted: Python functions that may be called.
+        device: where networks are trained.
+    """
+
+    name: str
+    text: str
+    folder: str | None
+    input: Shape | None = None
+    settings: Mapping[str, str] | None = None
+    data: str = "digits"
+    epochs: int | None = None
+    share: float = 1.0
+    size: int | None = None
+    seeds: int = 1
+    folds: int = 1
+    table: str | None = None
+    trusted: tuple[str, ...] = ()
+    device: str = "auto"
+
+    def space(self) -> Space:
+        """The space (raises `ArchError`)."""
+        return Space(Source(self.name, self.text, self.folder), input=self.input, settings=self.settings)
+
+    def objectives(self, space: Space) -> tuple[Objective, ...]:
+        """What is optimised (raises `ArchError`)."""
+        return objectives_of(space, self.trusted)
+
+    def words(self, epochs: int, seed: int) -> str:
+        """Where figures are from: `on digits, 50% of it; 12 epochs, seed 0`.
+
+        Args:
+            epochs: that were trained in all; 0 for none.
+            seed: the first one.
+        """
+        if self.table is not None:
+            return f"on {self.data}; read from {Path(self.table).name}"
+        where = [f"on {self.data}"]
+        where += [f"{self.share:.0%} of it"] if self.share < 1 else []
+        where += [f"at {self.size}x{self.size}"] if self.size else []
+        how = [f"{epochs} epochs" if self.seeds * self.folds == 1 else f"{epochs} epochs in all"]
+        how += [f"{self.folds} folds"] if self.folds > 1 else []
+        how += [f"seed {seed}" if self.seeds == 1 else f"seeds {seed} to {seed + self.seeds - 1}"]
+        return f"{', '.join(where)}; {', '.join(how)}"
+
+    def written(self) -> dict[str, Any]:
+        """As a study keeps it."""
+        return asdict(self)
+
+    @staticmethod
+    def read(kept: Mapping[str, Any]) -> StudyConfig:
+        """From what a study keeps."""
+        values = {f.name: kept[f.name] for f in fields(StudyConfig) if f.name in kept}
+        values["input"] = tuple(values["input"]) if values.get("input") else None
+        values["trusted"] = tuple(values.get("trusted") or ())
+        return StudyConfig(**values)
+
+
+SAME = {
+    "data": "--data", "epochs": "--epochs", "share": "--share", "size": "--size", "seeds": "--seeds",
+    "folds": "--folds", "table": "--table", "input": "--input", "settings": "--set",
+}  # fmt: skip
+"""What must be the same when a study goes on, with the option that sets it."""

@@ -1,0 +1,112 @@
+"""The best trials of a study as files."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from optuna.study import Study
+from optuna.trial import FrozenTrial
+
+from blockdsl.diagnostics import error
+from blockdsl.nas.objectives import Objective
+from blockdsl.nas.space import Candidate, Space
+from blockdsl.nas.space.choosing import readable
+from blockdsl.nas.study.config import StudyConfig
+from blockdsl.nas.study.enqueue import CHOOSE
+from blockdsl.nas.study.ranking import front, ranked
+from blockdsl.nas.study.records import Record
+from blockdsl.nas.study.status import values_text
+from blockdsl.nas.study.studies import config_of, network_of
+from blockdsl.nas.study.weights import path_of
+from blockdsl.output import Outputs, check_outputs, make_folder
+
+
+@dataclass(frozen=True)
+class Winner:
+    """One of the best networks of a study.
+
+    Attributes:
+        trial: Optuna's.
+        candidate: the network, with the choices that lead to it.
+        scores: what was measured, in words.
+        text: the network as an `.arch` file.
+        weights: the file with its weights, where they were kept.
+    """
+
+    trial: FrozenTrial
+    candidate: Candidate
+    scores: str
+    text: str
+    weights: Path | None
+
+    def write(self, folder: str | Path) -> list[Path]:
+        """Write the network's file, and its weights beside it; their paths.
+
+        Raises:
+            ArchError: the folder cannot be written.
+        """
+        out = Path(folder)
+        path = out / f"trial{self.trial.number}.arch"
+        beside = path.with_suffix(".safetensors")
+        outputs = [path, beside] if self.weights else [path]
+        make_folder(out)
+        check_outputs(outputs, [self.weights])
+        with Outputs() as together:
+            with together.replacing(path) as part:
+                part.write_text(self.text, encoding="utf-8", newline="\n")
+            if self.weights:
+                with together.replacing(beside) as part:
+                    shutil.copyfile(self.weights, part)
+        return outputs
+
+
+def winners(
+    study: Study, folder: Path, count: int, *, pareto: bool = False, out: Path | None = None
+) -> list[Winner]:
+    """The best trials: `count` of them, or the whole Pareto front.
+
+    Args:
+        study: with at least one trial that was measured and meets all limits.
+        folder: the study's, where weights are.
+        count: how many, unless `pareto`.
+        pareto: all trials that no other beats in every objective.
+        out: where their files will lie.
+
+    Raises:
+        ArchError: no trial was measured to the end, or the network of one cannot be made again.
+    """
+    config = config_of(study)
+    space = config.space()
+    objectives = config.objectives(space)
+    trials = front(study) if pareto else ranked(study)[:count]
+    if not trials:
+        raise error("study", f"no trial of {study.study_name} was measured to the end and meets all limits")
+    return [_winner(study, config, space, objectives, trial, folder, out) for trial in trials]
+
+
+def _winner(
+    study: Study,
+    config: StudyConfig,
+    space: Space,
+    objectives: Sequence[Objective],
+    trial: FrozenTrial,
+    folder: Path,
+    out: Path | None,
+) -> Winner:
+    candidate = network_of(space, trial)
+    record = Record.of(trial)
+    assert record is not None, "a ranked trial has a record"
+    scores = values_text(objectives, trial.values)
+    choices = readable(candidate.points, candidate.assignment)
+    comments = [
+        f"Found by blockdsl search in {Path(config.name).name}:",
+        f"study {study.study_name}, trial {trial.number}.",
+        f"{scores} {config.words(record.epochs, candidate.program.recipe.seed)}.",
+        *(f"{CHOOSE.removeprefix('# ')}{path}={' '.join(text.split())}" for path, text in choices.items()),
+    ]
+    text = candidate.text(folder=out, comments=comments)
+    weights = path_of(folder, study, trial.number)
+    return Winner(trial, candidate, scores, text, weights if weights.exists() else None)
