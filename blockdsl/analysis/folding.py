@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from blockdsl.blocktree.nesting import Nest, nest
+from blockdsl.blocktree.nesting import Nest, fold, nest
 from blockdsl.blocktree.runs import runs
 from blockdsl.ir import Segment, module_name
 from blockdsl.ops import Shape
@@ -113,10 +113,9 @@ def _grouped(layers: Sequence[LayerCost]) -> _Group:
     """The tree of blocks; a chain of blocks that hold nothing but the next one is one block."""
     known: dict[Any, int] = {}
 
-    def group(block: Nest[LayerCost]) -> _Group:
+    def group(block: Nest[LayerCost], items: list[LayerCost | _Group]) -> _Group:
         made = _Group(block.path)
-        for part in block.items:
-            item: _Group | LayerCost = part if isinstance(part, LayerCost) else group(part)
+        for item in items:
             made.params += item.params
             made.macs += item.macs
             made.memory += item.memory
@@ -130,4 +129,4 @@ def _grouped(layers: Sequence[LayerCost]) -> _Group:
             made.kinds.append(known.setdefault(key, len(known)))
         return made
 
-    return group(nest(layers, lambda layer: layer.path))
+    return fold(nest(layers, lambda layer: layer.path), group)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from blockdsl.blocktree.nesting import Nest, nest
+from blockdsl.blocktree.nesting import Nest, fold, nest
 from blockdsl.ir import BlockCall, Graph, Layer, Segment, Value, module_name
 from blockdsl.ops import Shape
 
@@ -114,19 +114,17 @@ class Block:
 def tree(graph: Graph, choices: Mapping[str, str]) -> Block:
     """The boxes as the paths of the layers have them, every layer a node."""
 
-    def item(part: Layer | Nest[Layer]) -> Block | Node:
-        if isinstance(part, Layer):
-            last = part.path[-1]
-            return Node([part], last.name if last.index is None and part.inputs else "")
-        return block(part)
+    def block(around: Nest[Layer], items: list[Layer | Block]) -> Block:
+        name = module_name(around.path)
+        made = [_node(item) if isinstance(item, Layer) else item for item in items]
+        return Block(around.path, graph.blocks.get(name), made, choice=choices.get(name, ""))
 
-    def block(part: Nest[Layer]) -> Block:
-        name = module_name(part.path)
-        return Block(
-            part.path, graph.blocks.get(name), [item(i) for i in part.items], choice=choices.get(name, "")
-        )
+    return fold(nest(graph.layers(), lambda layer: layer.path), block)
 
-    return block(nest(graph.layers(), lambda layer: layer.path))
+
+def _node(layer: Layer) -> Node:
+    last = layer.path[-1]
+    return Node([layer], last.name if last.index is None and layer.inputs else "")
 
 
 def outside_inputs(node: Node) -> Iterator[Value]:

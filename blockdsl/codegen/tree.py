@@ -8,7 +8,7 @@ from functools import cache
 from keyword import iskeyword
 from unicodedata import normalize
 
-from blockdsl.blocktree.nesting import Nest, nest
+from blockdsl.blocktree.nesting import Nest, fold, nest
 from blockdsl.codegen.containers import Block, Chain, Network, Program, Step
 from blockdsl.ir import Graph, Layer, Segment, Value
 
@@ -119,10 +119,9 @@ def tree(graph: Graph, joins: frozenset[int] = frozenset()) -> Node:
         AssertionError: a block is not contiguous in execution order, or a name is taken twice, which is a
             defect of lowering.
     """
-    root = Node(())
     layers = [layer for layer in graph.layers() if layer.id]
     names = {layer.id: attributes(layer.path) for layer in layers}
-    _place(root, nest(layers, lambda layer: layer.path), names)
+    (root,) = fold(nest(layers, lambda layer: layer.path), lambda block, items: _placed(block, items, names))
     for layer in layers:
         draw = (DRAW,) if layer.id in joins else ()
         for value in dict.fromkeys((*layer.inputs, *draw)):
@@ -135,23 +134,31 @@ def tree(graph: Graph, joins: frozenset[int] = frozenset()) -> Node:
     return root
 
 
-def _place(node: Node, block: Nest[Layer], names: dict[int, tuple[str, ...]]) -> None:
-    """Put what stands in a block into a container."""
-    for item in block.items:
+def _placed(
+    block: Nest[Layer], items: list[Layer | list[Node]], names: dict[int, tuple[str, ...]]
+) -> list[Node]:
+    """The container of a block; of one that is too deep what it holds."""
+    node = Node(attributes(block.path))
+    held: list[Node] = []
+    for item in items:
         if isinstance(item, Layer):
             child = Node(names[item.id], item, optional=item.training_only)
             child.outputs = {Value(item.id, port): None for port in range(len(item.shapes))}
-        elif len(item.path) < MAX_DEPTH:
-            child = Node(attributes(item.path))
-            _place(child, item, names)
+            held.append(child)
         else:
-            _place(node, item, names)
-            continue
-        # Dicts keep their order, so a block that is left and entered again would move its layers.
-        is_new = child.names[-1] not in node.children
-        assert is_new, f"{'.'.join(child.names)} is taken twice, or a block left and entered again"
-        node.children[child.names[-1]] = child
+            held += item
+    if len(block.path) >= MAX_DEPTH:
+        return held
+    for child in held:
+        name = child.names[-1]
+        if name in node.children:
+            # Dicts keep their order, so a block that is left and entered again would move its layers.
+            is_block = child.layer is None and node.children[name].layer is None
+            what = "left and entered again" if is_block else "taken twice"
+            raise AssertionError(f"the name {'.'.join(child.names)} is {what}")
+        node.children[name] = child
         node.optional = node.optional and child.optional
+    return [node]
 
 
 def _connect(

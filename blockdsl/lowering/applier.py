@@ -50,6 +50,8 @@ class Applier:
         decisions: the choices that were made.
         budget: the steps that were taken.
         evaluator: evaluates what is no network.
+        operations: applies operations.
+        blocks: applies blocks.
         recordings: what calls of blocks added, to be added again by calls that are alike.
     """
 
@@ -118,7 +120,7 @@ class Applier:
         context = context.but(within=parts[0].span.to(parts[-1].span))
         for index, part in enumerate(parts):
             if index:
-                part = self.evaluator.taken(part, context)
+                part = self.evaluator.without_ifs(part, context)
                 context = context if context.linked else context.but(linked=True)
             kind = self._kind(part, context)
             if kind is Kind.TENSOR and index > 0:
@@ -241,7 +243,7 @@ class Applier:
         while isinstance(body, nodes.Group):
             body = body.body
         path = label_path(label, body, context)
-        context.trace.labels[place(label.span)] = module_name(path[-1:])
+        context.trace.add_label(place(label.span), module_name(path[-1:]))
         if isinstance(body, nodes.Path) and len(body.steps) == 1 and body.steps[0].index is None:
             body = nodes.Call(body.span, body.steps[0].name, ())
         if isinstance(body, nodes.Call) and self._kind(body, context) is Kind.NET:
@@ -371,6 +373,7 @@ _RULES: dict[type, Callable[[Applier, Any, Tensors, Context], Tensors]] = {
     nodes.Call: Applier._named,
     nodes.Path: Applier._path,
     nodes.Group: lambda applier, expr, *rest: applier.apply(expr.body, *rest),
+    # Looked up on the applier, since a subclass may apply all options.
     nodes.Choice: lambda applier, *rest: applier.choice(*rest),
     nodes.Optional: lambda applier, *rest: applier.optional(*rest),
     nodes.Chain: Applier._chain,

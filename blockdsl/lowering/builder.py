@@ -54,8 +54,8 @@ class GraphBuilder:
         self.graph.auxiliaries.append(Auxiliary(name, value, weight))
 
     def check_room(self, layers: int, span: Span, context: Context) -> None:
-        """Refuse so many more layers where there would be too many."""
-        if len(self.graph) + layers > MAX_LAYERS:
+        """Refuse so many more layers where there would be too many; the input is no layer here."""
+        if len(self.graph) - 1 + layers > MAX_LAYERS:
             raise context.error("size", f"the network has more than {MAX_LAYERS:,} layers", span)
 
     def layer(
@@ -97,7 +97,7 @@ class GraphBuilder:
             raise context.error(
                 "size", f"{operation.name} makes a tensor of more than {MAX_NUMBERS:,} numbers", span
             )
-        self.check_room(0, span, context)
+        self.check_room(1, span, context)
         layer = Layer(
             len(self.graph), operation, inputs, outputs, path, span, context.call, context.training_only
         )

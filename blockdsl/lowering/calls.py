@@ -1,4 +1,4 @@
-"""What calls of blocks and functions share: arguments, defaults, and how deep they are nested."""
+"""What calls share: arguments, defaults, names, how deep they are nested, and what is wrong with them."""
 
 from __future__ import annotations
 

@@ -140,8 +140,8 @@ class ExpressionEvaluator:
         context.trace.add_branch(place(expr.span), chosen)
         return expr.then if chosen else expr.otherwise
 
-    def taken(self, expr: nodes.Expr, context: Context) -> nodes.Expr:
-        """What an expression is once its `if`s have chosen, without its brackets."""
+    def without_ifs(self, expr: nodes.Expr, context: Context) -> nodes.Expr:
+        """The side that the `if`s around it choose, without brackets."""
         while isinstance(expr, nodes.Group | nodes.If):
             expr = expr.body if isinstance(expr, nodes.Group) else self.branch(expr, context)
         return expr
@@ -324,7 +324,7 @@ class ExpressionEvaluator:
         return self.functions.call(call, context)
 
     def _side_effects(self) -> tuple[int, int, int]:
-        """How many choices were made, closures named and layers added so far."""
+        """How many choices were reached, closures made and layers added so far."""
         return self.decisions.asked, self._closures, len(self.graph)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from blockdsl.diagnostics import already_told
 from blockdsl.lowering import arithmetic
 from blockdsl.lowering.budget import MAX_ITEMS, Budget
-from blockdsl.lowering.calls import Evaluate, deeper, given_arguments, parameter_values
+from blockdsl.lowering.calls import MAX_DEPTH, Evaluate, deeper, given_arguments, parameter_values
 from blockdsl.lowering.context import Context
 from blockdsl.lowering.lookup import unknown
 from blockdsl.lowering.values import (
@@ -32,11 +32,19 @@ _NO_NUMBER = (Tensors, Closure, Function, BlockValue, Broken, tuple)
 
 @dataclass(frozen=True, slots=True)
 class _Returned:
-    """What a function yielded for numbers: the value, how it came about, and the steps that it took."""
+    """What a function yielded.
+
+    Attributes:
+        value: the value.
+        trace: what was decided.
+        steps: how many the evaluation took.
+        height: how many calls were nested in it.
+    """
 
     value: Data
     trace: Trace
     steps: int
+    height: int
 
 
 class FunctionCalls:
@@ -45,13 +53,14 @@ class FunctionCalls:
     Args:
         evaluate: yields the value of an expression.
         budget: counts the steps.
-        side_effects: what an evaluation may do beside yielding a value, counted: equal before and after one
-            that did nothing of it.
+        side_effects: yields counts that differ before and after an evaluation that reached a choice, made a
+            closure or added a layer.
     """
 
     def __init__(self, evaluate: Evaluate, budget: Budget, side_effects: Callable[[], object]) -> None:
         self.evaluate, self.budget, self.side_effects = evaluate, budget, side_effects
         self._returned: dict[tuple[Any, ...], _Returned] = {}
+        self._deepest = 0
 
     def call(self, call: nodes.Call, context: Context) -> Evaluated:
         """The value of a call of a file's function, a built-in one, or one that a condition was given."""
@@ -82,9 +91,11 @@ class FunctionCalls:
     def _of_file(self, function: Function, call: nodes.Call, context: Context) -> Evaluated:
         """The value of `width(3)` for `let width(i) = …`.
 
-        The same numbers yield the same value, unless a choice is made meanwhile: it is kept.
+        The value for the same numbers, words and truth values is kept, unless the evaluation had side
+        effects. Its steps are spent again, so that the limit does not depend on what is kept.
         """
         deeper(call, context)
+        self._deepest = max(self._deepest, context.depth + 1)
         let, scope = function.let, Scope({}, function.scope)
         before = self.side_effects()
         given = given_arguments(let.params or (), call, context)
@@ -95,13 +106,18 @@ class FunctionCalls:
         numbers = scope.names.values()
         key = (id(let), id(function.scope), len(function.scope.names), *given, *map(type, numbers), *numbers)
         is_pure = self.side_effects() == before and not any(isinstance(v, _NO_NUMBER) for v in numbers)
-        if is_pure and (known := self._returned.get(key)):
+        known = self._returned.get(key) if is_pure else None
+        if known is not None and context.depth + known.height <= MAX_DEPTH:
+            self._deepest = max(self._deepest, context.depth + known.height)
             context.trace.add_call(place(call.span), known.trace)
             self.budget.spend(known.steps, call, context)
             return known.value
-        steps = self.budget.steps
+        steps, deepest = self.budget.steps, self._deepest
+        self._deepest = context.depth + 1
         value = self.evaluate(let.value, inside.but(depth=context.depth + 1))
+        height = self._deepest - context.depth
+        self._deepest = max(deepest, self._deepest)
         if is_pure and self.side_effects() == before and not isinstance(value, _NO_NUMBER):
-            self._returned[key] = _Returned(value, trace, self.budget.steps - steps)
+            self._returned[key] = _Returned(value, trace, self.budget.steps - steps, height)
         context.trace.add_call(place(call.span), trace)
         return value

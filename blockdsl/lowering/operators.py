@@ -1,4 +1,4 @@
-"""Operators between numbers, with errors that mark the side that is wrong."""
+"""Operators between values, with errors that mark the side that is wrong."""
 
 from __future__ import annotations
 

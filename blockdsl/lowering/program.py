@@ -76,6 +76,9 @@ class Program:
             ArchError: the expression is wrong, or is no data.
         """
         value = _evaluator(self.graph).data(expr, self._context().with_names(**names))
+        if callable(value):
+            name = expr.span.text
+            raise error("value", f"{name} is a function", expr.span, help=f"call it: {name}(conv[1])")
         if isinstance(value, NoData | Broken):
             raise error(
                 "value", f"a condition compares numbers, words and shapes, not {shown(value)}", expr.span,
@@ -108,7 +111,8 @@ class Program:
 
 def _evaluator(graph: Graph) -> ExpressionEvaluator:
     """One for conditions, which neither add to a network nor make choices."""
-    return ExpressionEvaluator(graph, Decisions(refuse), Budget(), _refuse_network)
+    decisions = Decisions(lambda point: _refuse_choice(point.span))
+    return ExpressionEvaluator(graph, decisions, Budget(), _refuse_network)
 
 
 def _refuse_network(expr: nodes.Expr, *_: object) -> NoReturn:
@@ -222,10 +226,14 @@ def _network(
 def _refuse_choices(condition: nodes.Expr) -> None:
     for node in walk(condition):
         if isinstance(node, nodes.Choice | nodes.RangeChoice):
-            raise error(
-                "open", "a condition leaves nothing open", node.span,
-                help="write one value, or bind the choice to a name before: let width = {8, 16}",
-            )  # fmt: skip
+            _refuse_choice(node.span)
+
+
+def _refuse_choice(place: Span) -> NoReturn:
+    raise error(
+        "value", "a condition leaves nothing open", place,
+        help="write one value, or bind the choice to a name before: let width = {8, 16}",
+    )  # fmt: skip
 
 
 def _input_shape(

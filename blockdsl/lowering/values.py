@@ -126,7 +126,8 @@ class Trace:
     call left out.
 
     A network that a name is bound to may be applied several times in one frame, to different tensors. Its
-    choices are made once; an `if` on a tensor's size may go both ways, and is None in `branches` then.
+    choices are made once. In a block that it calls an `if` may go both ways, and a label may become several
+    names: `branches` and `labels` have None for these.
     """
 
     scope: Scope = field(default_factory=Scope)
@@ -135,12 +136,16 @@ class Trace:
     branches: dict[Place, bool | None] = field(default_factory=dict)
     calls: dict[Place, Trace] = field(default_factory=dict)
     rounds: dict[Place, list[tuple[Trace, Evaluated]]] = field(default_factory=dict)
-    labels: dict[Place, str] = field(default_factory=dict)
+    labels: dict[Place, str | None] = field(default_factory=dict)
     defaults: set[str] = field(default_factory=set)
 
     def add_branch(self, at: Place, chosen: bool | None) -> None:
         """Note which way an `if` went."""
         self.branches[at] = chosen if self.branches.get(at, chosen) == chosen else None
+
+    def add_label(self, at: Place, name: str | None) -> None:
+        """Note what a label became."""
+        self.labels[at] = name if self.labels.get(at, name) == name else None
 
     def add_call(self, at: Place, frame: Trace) -> None:
         """Note the frame of a call; with what an earlier call at the same place decided."""
@@ -157,7 +162,9 @@ class Trace:
         """A frame with what two of the same place decided."""
         made = Trace(later.scope, {**self.choices, **later.choices}, dict(self.branches))
         made.calls, made.rounds = dict(self.calls), dict(self.rounds)
-        made.labels, made.defaults = {**self.labels, **later.labels}, self.defaults | later.defaults
+        made.labels, made.defaults = dict(self.labels), self.defaults | later.defaults
+        for at, name in later.labels.items():
+            made.add_label(at, name)
         for at, chosen in later.branches.items():
             made.add_branch(at, chosen)
         for at, frame in later.calls.items():

@@ -167,7 +167,7 @@ class _FrameRewriter(Rewriter):
         """Whether labels in an expression get names of their own."""
         if self.trace not in self.freezer.single:
             return False
-        return any(isinstance(n, nodes.Label) and place(n.span) in self.trace.labels for n in walk(node))
+        return any(isinstance(n, nodes.Label) and self.trace.labels.get(place(n.span)) for n in walk(node))
 
     def rewrite_children(self, node: _N) -> _N:
         """The node with its children rewritten, each without brackets where it stands alone."""
@@ -242,7 +242,7 @@ class _FrameRewriter(Rewriter):
         made = self.rewrite_children(expr)
         if self.trace not in self.freezer.single:
             return made
-        return replace(made, name=self.trace.labels.get(place(expr.span), expr.name))
+        return replace(made, name=self.trace.labels.get(place(expr.span)) or expr.name)
 
     # --- chains, lists and repetitions
 

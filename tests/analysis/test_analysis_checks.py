@@ -114,6 +114,7 @@ def test_a_file_without_an_input_is_checked_with_the_given_one() -> None:
         ("in == 3", "error[value]: a condition compares numbers, words and shapes, not a tensor"),
         ("3 == in", "error[value]: a condition compares numbers, words and shapes, not a tensor"),
         ("in-CONV(3,3) == 4", "error[value]: - takes numbers here, not a tensor"),
+        ("shape == 3", "error[value]: shape is a function"),
         ("[in-CONV(3,3)] == 4", "error[value]: a condition is about numbers, words and shapes"),
     ],
 )
@@ -132,3 +133,16 @@ def test_a_condition_leaves_nothing_open(line: str) -> None:
         Space(Source("t.arch", text)).first()
     with pytest.raises(ArchError, match="a condition leaves nothing open"):
         blockdsl.parse(text.replace("{4, 8}", "4"))
+
+
+def test_a_condition_reaches_no_choice_through_a_function() -> None:
+    net = blockdsl.parse("input 3x8x8\nlet f(x) = x*{1, 2}\nnet CONV(4,1)\ncheck params == f(8)\n")
+    with pytest.raises(ArchError, match="a condition leaves nothing open"):
+        net.check()
+
+
+def test_all_conditions_that_leave_something_open_are_told() -> None:
+    text = "input 3x8x8\nnet CONV({4, 8},1)\ncheck params == {1, 2}\ncheck macs == {1, 2}\n"
+    with pytest.raises(ArchError) as refused:
+        blockdsl.parse(text)
+    assert [d.marks[0].span.line for d in refused.value.diagnostics] == [2, 3, 4]

@@ -19,6 +19,8 @@ from codegen_nets import (
 )
 from torch import Tensor, nn
 
+import blockdsl
+from blockdsl.blocktree.tree import tree as blocks
 from blockdsl.codegen import build, check_module, module_path, prefers_channels_last
 from blockdsl.codegen.containers import Block, Chain
 from blockdsl.codegen.tree import MAX_DEPTH, attributes, tree
@@ -254,7 +256,7 @@ def by_hand(*paths: str) -> Graph:
 
 
 def test_a_block_that_is_left_and_entered_again_is_a_defect_of_lowering() -> None:
-    with pytest.raises(AssertionError, match="left and entered again"):
+    with pytest.raises(AssertionError, match="the name a is left and entered again"):
         tree(by_hand("a.x", "b.x", "a.y"))
     with pytest.raises(AssertionError, match="taken twice"):
         tree(by_hand("a.x", "a.y", "a.x"))
@@ -314,3 +316,15 @@ def test_narrow_networks_keep_their_layout() -> None:
     """PyTorch 2.13's strided convolutions of 4 channels, channels last, gave other gradients each run."""
     assert not prefers_channels_last(graph_of("input 3x32x32 net CONV(4,3,p1)-CONV(8,1,s2)-GAP-FC(10)"))
     assert not prefers_channels_last(graph_of("input 3x32x32 net CONV(64,3,p1)-CONV(8,3,p1)-CONV(64,3)"))
+
+
+def test_blocks_nested_hundreds_deep() -> None:
+    labels = "".join(f"l{i}:(" for i in range(9))
+    text = (
+        f"block b(n) = {labels}if n == 0 then RELU else RELU-b(n-1){')' * 9}\nnet CONV(4,1)-b(60)-GAP-FC(2)"
+    )
+    net = blockdsl.parse(text, input=(3, 8, 8))
+    assert max(len(layer.path) for layer in net.ir.layers()) > 600
+    assert len(net.summary().layers) == 65 and "conv1" in str(net.summary())
+    assert net.module()(torch.zeros(1, 3, 8, 8)).shape == (1, 2)
+    assert tree.__module__ == "blockdsl.codegen.tree" and len(list(blocks(net.ir, {}).nodes())) == 66

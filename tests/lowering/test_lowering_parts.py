@@ -151,3 +151,29 @@ def test_a_choice_in_a_default_is_made_for_each_call() -> None:
     values = iter([0, 1])
     found = program("let f(i={4, 8}) = 2*i\nnet CONV(f(),1)-CONV(f(),1)", choose=lambda _: next(values))
     assert [layer.shape[0] for layer in found.graph.layers()] == [3, 8, 16]
+
+
+@pytest.mark.parametrize("order", ["[f(150), f(300)]", "[f(300), f(150)]"])
+def test_the_depth_of_calls_does_not_depend_on_what_is_kept(order: str) -> None:
+    with pytest.raises(ArchError, match="calls are nested more than 200 deep"):
+        program(f"let f(n) = if n == 0 then 0 else 1 + f(n-1)\nlet b = {order}\nnet CONV(b[1],1)")
+
+
+def test_depth_counts_through_blocks_and_kept_values() -> None:
+    block = "block b(k) = if k == 0 then CONV(f(120),1) else b(k-1)"
+    text = f"let f(n) = if n == 0 then 1 else f(n-1)\n{block}\nnet "
+    program(text + "CONV(f(120),1)-b(50)")
+    for net in ("CONV(f(120),1)-b(100)", "b(100)-CONV(f(120),1)"):
+        with pytest.raises(ArchError, match="calls are nested more than 200 deep"):
+            program(text + net)
+
+
+@pytest.mark.parametrize("times", [100, 101])
+def test_the_limit_of_layers_is_the_same_for_copies(times: int) -> None:
+    chain = "-".join(["RELU"] * 1000)
+    text = f"block a = {chain}\nnet a*{times}"
+    if times == 100:
+        assert len(program(text).graph) == 100_001
+    else:
+        with pytest.raises(ArchError, match="the network has more than 100,000 layers"):
+            program(text)

@@ -258,6 +258,11 @@ def _reach(whole: Space, chosen: dict[str, int | float]) -> Program:
             {"conv[2].channels": 1},
             "net CONV(1*1,1)-l1:RELU-CONV(2*2,1)-l2:RELU",
         ),
+        (  # a label that became several names keeps its own
+            "let n = (l:RELU)*{1..3}\nblock x = n\nblock y = (l:TANH)*2-n\nnet y-x",
+            {"n": 1},
+            "let n = l:RELU\nblock x = n\nblock y = (l:TANH)*2-n\nnet y-x",
+        ),
         (  # a network with a name is applied twice, to tensors that an `if` tells apart
             "block wide(c) = if in.c == 4 then CONV(c,{1,3},pad=same) else {RELU,TANH}\n"
             "block twice(net) = net-ABS-net\nnet CONV(4,1)-twice(wide(2))",

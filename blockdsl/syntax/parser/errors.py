@@ -25,7 +25,7 @@ _WORDS = {
     "COMMA": "`,`", "COLON": "`:`", "EQUAL": "`=`", "QMARK": "`?`",
 }  # fmt: skip
 _LONE = "LONE_"
-"""Begins the names of terminals that are a number or a name, and all of an argument."""
+"""Begins the names of the terminals for arguments that are one number or one name."""
 _OPERAND = {"NAME", "CALLED", "NUMBER", "LPAR"}
 _STATEMENT = {"NET", "CHECK"}
 _OPERATOR = {"MINUS", "PLUS", "STAR", "VBAR"}
@@ -200,17 +200,38 @@ def _bracket_error(source: Source, token: Token, place: Span) -> ArchError | Non
         if _PAIRS[opened.text] != token:
             marks = (Mark(place, f"found `{token}`"), Mark(opened, f"closed by `{_PAIRS[opened.text]}`"))
             return error("syntax", f"`{token}` does not close `{opened.text}`", *marks)
-    elif opened and _begins_line(source, place.start) and (token in KEYWORDS or _is_next_item(source, place)):
+    elif (
+        opened
+        and _begins_line(source, place.start)
+        and (token in KEYWORDS or (_is_next_item(source, place) and not _closes(source, opened)))
+    ):
         return error("syntax", f"this `{opened.text}` is never closed", opened)
     return None
 
 
 def _is_next_item(source: Source, place: Span) -> bool:
     """Whether a word begins a setting of `train`, or a line of `search`."""
+    section = source.text[statement_start(source.text, place.start) :].split(None, 1)[0]
     after = source.text[place.end : place.end + 100]
-    if place.text in _SEARCH_WORDS:
-        return after[:1] in (" ", "\t")
-    return place.text in Recipe.arguments and re.match(r"[ \t]*=(?!=)", after) is not None
+    if section == "search":
+        return place.text in _SEARCH_WORDS and after[:1] in (" ", "\t")
+    is_setting = section == "train" and place.text in Recipe.arguments
+    return is_setting and re.match(r"[ \t]*=(?!=)", after) is not None
+
+
+def _closes(source: Source, opened: Span) -> bool:
+    """Whether a bracket is closed before the next statement."""
+    depth = 0
+    for match in BRACKETS.finditer(source.text, opened.start):
+        if match.group() in _PAIRS:
+            depth += 1
+        elif match.group() in _PAIRS.values():
+            depth -= 1
+            if depth == 0:
+                return statement_start(source.text, match.start()) == statement_start(
+                    source.text, opened.start
+                )
+    return False
 
 
 def _nothing_before_statement(source: Source, token: Token, place: Span) -> ArchError | None:
