@@ -26,7 +26,7 @@ from optuna.samplers import BaseSampler, GPSampler, NSGAIISampler, RandomSampler
 from tables import Table
 
 from blockdsl import ArchSampler
-from blockdsl.nas.distributions import suggested
+from blockdsl.nas.distributions import suggested_value
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)
 torch.set_num_threads(1)
@@ -92,7 +92,7 @@ def search(path: Path, index: int, goals: tuple[str, ...], seed: int) -> Run:
     for _ in range(min(sampler.queries, QUERIES[goals])):
         start = time.process_time()
         trial = study.ask()
-        found = table.reach(lambda point, trial=trial: suggested(trial, point))  # type: ignore[misc]
+        found = table.reach(lambda point, trial=trial: suggested_value(trial, point))  # type: ignore[misc]
         spent += time.process_time() - start
         queried.append(found)
         values = {"accuracy": noise.choice(table.runs[found]), "macs": table.macs[found]}

@@ -49,7 +49,7 @@ class Table:
         return self.index[self._key(chosen)]
 
     def entry(self, choose: Choose) -> Entry:
-        """As `blockdsl.nas.samplers.sources.Source`."""
+        """As `blockdsl.nas.samplers.sources.CandidateSource`."""
         return self.entries[self.reach(choose)]
 
     def count(self) -> int:

@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any
 from blockdsl.version import __version__ as __version__
 
 if TYPE_CHECKING:
-    from blockdsl.api import dense, format, load, parse
+    from blockdsl.api import dense, format_text, load, parse
     from blockdsl.architecture import Architecture
     from blockdsl.catalogue import ZooEntry, zoo
     from blockdsl.codegen import multiscale, place
     from blockdsl.comparison import Comparison, compare
     from blockdsl.diagnostics import ArchError
+    from blockdsl.nas.distributions import suggest
     from blockdsl.nas.result import StudyResult, load_study
     from blockdsl.nas.samplers.sampler import ArchSampler
     from blockdsl.nas.search import search
@@ -38,7 +39,7 @@ __all__ = [
     "ZooEntry",
     "compare",
     "dense",
-    "format",
+    "format_text",
     "load",
     "load_study",
     "multiscale",
@@ -46,6 +47,7 @@ __all__ = [
     "parse",
     "place",
     "search",
+    "suggest",
     "zoo",
 ]
 
@@ -62,7 +64,7 @@ _HOMES = {
     "ZooEntry": "blockdsl.catalogue",
     "compare": "blockdsl.comparison",
     "dense": "blockdsl.api",
-    "format": "blockdsl.api",
+    "format_text": "blockdsl.api",
     "load": "blockdsl.api",
     "load_study": "blockdsl.nas.result",
     "multiscale": "blockdsl.codegen",
@@ -70,6 +72,7 @@ _HOMES = {
     "parse": "blockdsl.api",
     "place": "blockdsl.codegen",
     "search": "blockdsl.nas.search",
+    "suggest": "blockdsl.nas.distributions",
     "zoo": "blockdsl.catalogue",
 }
 

@@ -45,13 +45,13 @@ def parse(
     return architecture(Source("<text>", text), input=input, settings=settings)
 
 
-def format(text: str) -> str:
+def format_text(text: str) -> str:
     """A text of the language, laid out as `blockdsl fmt` does it: the comments stay, and the network too.
 
     Raises:
         ArchError: the text is not in the language.
 
-    >>> print(format("input 3x8x8 net conv1 : CONV(8,3)-RELU"), end="")
+    >>> print(format_text("input 3x8x8 net conv1 : CONV(8,3)-RELU"), end="")
     input 3x8x8
     net conv1:CONV(8,3)-RELU
     """

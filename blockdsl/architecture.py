@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from blockdsl.analysis.difference import Difference
     from blockdsl.nas.space.opened import OpenedSpace
     from blockdsl.render import Picture
-    from blockdsl.training import Data, Epoch, Result
+    from blockdsl.training import Data, EnsembleResult, Epoch, Result
 
 
 @dataclass(frozen=True)
@@ -155,7 +155,7 @@ class Architecture:
             writer_for(output)
         file = self.program.file
         source = file.span.source
-        own = None if source.folder is None else Path(source.folder) / source.name
+        own = None if source.folder is None else Path(source.folder) / Path(source.name).name
         check_outputs(outputs, [own, *used_files(file)])
         if module is None:
             module = self.module(seed=seed)
@@ -216,6 +216,26 @@ class Architecture:
             out=None if out is None else Path(out), resume=resume, device=device, devices=devices,
             strategy=strategy, on_epoch=on_epoch, on_batch=on_batch,
         ).fit()  # fmt: skip
+
+    def train_ensemble(
+        self, count: int, data: str | Data = "digits", **options: Any
+    ) -> tuple[list[nn.Module], EnsembleResult]:
+        """Train several, which differ by their seeds; their modules, and how the mean of their answers does.
+
+        Args:
+            count: how many.
+            data, options: as for `train`; `out` has a folder for each of them.
+
+        Raises:
+            ArchError: as `train`.
+        """
+        from blockdsl.training import job
+
+        self.check()
+        for name in ("weights", "out"):
+            if options.get(name) is not None:
+                options[name] = Path(options[name])
+        return job(self.program, data, **options).fit_ensemble(count)
 
     def open(
         self,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Container
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import PurePath
 
 from blockdsl.api import load
@@ -30,7 +31,11 @@ class ZooEntry:
     blocks: tuple[str, ...]
 
     def load(self) -> Architecture:
-        """The network."""
+        """The network, lowered once."""
+        return self._network
+
+    @cached_property
+    def _network(self) -> Architecture:
         return load(self.name)
 
     def is_of(self, family: str) -> bool:

@@ -310,3 +310,16 @@ def test_the_package_lists_its_public_names() -> None:
 def test_a_name_that_the_package_does_not_have() -> None:
     with pytest.raises(AttributeError, match="no attribute 'compile'"):
         blockdsl.compile  # type: ignore[attr-defined]  # noqa: B018
+
+
+def test_an_export_does_not_replace_what_the_network_was_read_from(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    text = "input 3x8x8\nnet CONV(4,3)-RELU\n"
+    Path("sub").mkdir()
+    Path("sub/x.arch").write_text(text)
+    Path("net.py").symlink_to("sub/x.arch")
+    with pytest.raises(blockdsl.ArchError, match=r"net\.py"):
+        blockdsl.load("sub/x.arch").export("net.py")
+    assert Path("sub/x.arch").read_text() == text

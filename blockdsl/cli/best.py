@@ -29,6 +29,6 @@ def command(
     """
     from blockdsl.nas.result import load_study
 
-    for winner in load_study(study, storage).best(count, pareto=pareto, folder=out):
+    for winner in load_study(study, storage).best(count, pareto=pareto):
         files = " and ".join(str(path) for path in winner.write(out))
         say(f"trial {winner.trial.number}: {winner.scores}; wrote {files}")

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -99,70 +97,81 @@ def command(
 
     `blockdsl best residual-digits -o winners/` writes them.
     """
-    from blockdsl.nas.objectives import objectives_of
     from blockdsl.nas.search import search
     from blockdsl.nas.space import Space
 
-    space = Space(read(file, expression), input=dims(shape), settings=assignments(settings))
-    objectives, seconds = objectives_of(space, trust or []), _seconds(timeout)
+    seconds = _seconds(timeout)
+    source = read(file, expression)
+    space = Space(source, input=dims(shape), settings=assignments(settings))
+    name = f"{source.stem or 'network'}-{table.stem if table else data.partition(':')[0]}"
+    display = _Display()
     try:
-        with _display(objectives) as show:
+        with display:
             result = search(
-                space, data, trials=trials, jobs=jobs, study=study, storage=storage, timeout=seconds,
-                sampler=sampler, pruner=pruner, prune_on=prune_on, epochs=epochs, share=share, size=size,
-                seeds=seeds, folds=folds, filter=filter, enqueue=[read(name, None) for name in enqueue or []],
-                table=table, trust=trust or [], device=device, seed=seed, on_begin=_say, on_status=show,
+                space, data, trials=trials, jobs=jobs, study=study or name,
+                storage=storage, timeout=seconds, sampler=sampler, pruner=pruner, prune_on=prune_on,
+                epochs=epochs, share=share, size=size, seeds=seeds, folds=folds, filter=filter,
+                enqueue=[read(name, None) for name in enqueue or []], table=table, trust=trust or [],
+                device=device, seed=seed, on_begin=display.begin, on_status=display.show,
             )  # fmt: skip
     except KeyboardInterrupt:
-        say("stopped; the same command goes on", to_stderr=True)
+        if display.objectives:
+            say("stopped; the same command goes on", to_stderr=True)
         raise
     assert result.status is not None, "it was searched"
-    _summary(result.status, result.location, objectives, trials, seconds)
+    _summary(result.status, result.location, display.objectives, trials, seconds)
 
 
-def _say(continued: Continued) -> None:
-    if continued.changed:
-        kept, aside = (
-            ", ".join(map(str, numbers)) or "none" for numbers in (continued.kept, continued.aside)
-        )
-        say(f"the space has changed; trials kept: {kept}; set aside: {aside}")
+class _Display:
+    """A line that changes on a terminal, from the first status on; a line for each trial elsewhere."""
 
+    def __init__(self) -> None:
+        self.objectives: Sequence[Objective] = ()
+        self._shown: set[int] | None = None
+        self._live: Any = None
 
-@contextmanager
-def _display(objectives: Sequence[Objective]) -> Iterator[Callable[[Status], None]]:
-    """A line that changes on a terminal; a line for each trial elsewhere."""
-    from blockdsl.nas.study.records import MEASURED
-    from blockdsl.nas.study.status import trial_text
+    def __enter__(self) -> None:
+        """Nothing is shown before the study has begun."""
 
-    shown: set[int] | None = None
+    def __exit__(self, *_: object) -> None:
+        if self._live is not None:
+            self._live.stop()
 
-    def lines(status: Status) -> list[str]:
-        nonlocal shown
-        ended = {n: (t, r) for n, (t, r) in status.ended.items() if r.outcome in MEASURED}
-        new = [trial_text(objectives, *ended[n]) for n in ended if shown is not None and n not in shown]
-        shown = set(ended) if shown is None or new else shown
-        return new
+    def begin(self, continued: Continued) -> None:
+        """Tell what became of the trials of a study whose space has changed."""
+        self.objectives = continued.objectives
+        if continued.changed:
+            kept, aside = (
+                ", ".join(map(str, numbers)) or "none" for numbers in (continued.kept, continued.aside)
+            )
+            say(f"the space has changed; trials kept: {kept}; set aside: {aside}")
 
-    if not sys.stderr.isatty():
-
-        def plain(status: Status) -> None:
-            for line in lines(status):
+    def show(self, status: Status) -> None:
+        """Tell the trials that have ended since the last time, and on a terminal how far the search is."""
+        new = self._new(status)
+        if not sys.stderr.isatty():
+            for line in new:
                 say(line)
+            return
+        from rich.console import Console
+        from rich.text import Text
 
-        yield plain
-        return
-    from rich.console import Console
-    from rich.text import Text
+        if self._live is None:
+            self._live = Console(stderr=True, highlight=False).status("searching")
+            self._live.start()
+        for line in new:
+            self._live.console.print(Text(visible(line)))
+        self._live.update(Text(visible(_line(status, self.objectives))))
 
-    console = Console(stderr=True, highlight=False)
-    with console.status("searching") as live:
+    def _new(self, status: Status) -> list[str]:
+        from blockdsl.nas.study.records import MEASURED
+        from blockdsl.nas.study.status import trial_text
 
-        def rich(status: Status) -> None:
-            for line in lines(status):
-                console.print(Text(visible(line)))
-            live.update(Text(visible(_line(status, objectives))))
-
-        yield rich
+        ended = {n: (t, r) for n, (t, r) in status.ended.items() if r.outcome in MEASURED}
+        shown = self._shown
+        new = [trial_text(self.objectives, *ended[n]) for n in ended if shown is not None and n not in shown]
+        self._shown = set(ended) if shown is None or new else shown
+        return new
 
 
 def _line(status: Status, objectives: Sequence[Objective]) -> str:

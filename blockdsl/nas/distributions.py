@@ -56,10 +56,10 @@ def suggest(space: Space, trial: Trial) -> Candidate:
     Raises:
         ArchError: what was suggested does not go together.
     """
-    return space.reach(lambda point: _suggested(trial, point))
+    return space.reach(lambda point: suggested_value(trial, point))
 
 
-def _suggested(trial: Trial, point: ChoicePoint) -> Value:
+def suggested_value(trial: Trial, point: ChoicePoint) -> Value:
     """The decision that a trial suggests for a choice."""
     domain = point.domain
     if isinstance(domain, Options):

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+from blockdsl.diagnostics import error
 from blockdsl.nas.engine.checks import check
 from blockdsl.nas.engine.filters import Filter
 from blockdsl.nas.engine.run_config import RunConfig
 from blockdsl.nas.engine.runner import run
 from blockdsl.nas.result import StudyResult
 from blockdsl.nas.space import Space
-from blockdsl.nas.study.config import StudyConfig
+from blockdsl.nas.study.config import StudyConfig, setting_text
 from blockdsl.nas.study.enqueue import assignment_of
 from blockdsl.nas.study.status import Status
-from blockdsl.nas.study.storage import StudyLocation
+from blockdsl.nas.study.storage import StudyLocation, quiet
 from blockdsl.nas.study.studies import Continued, begin
 from blockdsl.resources import find_source
 from blockdsl.source import Source
@@ -28,7 +29,7 @@ def search(
     trials: int = 100,
     jobs: int = 1,
     study: str | None = None,
-    storage: str | None = None,
+    storage: str | Path | None = None,
     timeout: float | None = None,
     sampler: str = "auto",
     pruner: str = "none",
@@ -39,9 +40,9 @@ def search(
     seeds: int = 1,
     folds: int = 1,
     filter: str | None = None,
-    enqueue: Sequence[str | Path | Source] = (),
+    enqueue: str | Path | Source | Sequence[str | Path | Source] = (),
     table: str | Path | None = None,
-    trust: Sequence[str] = (),
+    trust: str | Sequence[str] = (),
     device: str = "auto",
     seed: int = 0,
     on_begin: Callable[[Continued], object] | None = None,
@@ -49,7 +50,7 @@ def search(
 ) -> StudyResult:
     """Search a space for its best networks, as `blockdsl search` does. The same call goes on with a study.
 
-    With more than one network to train this begins processes: in a script, call it under
+    The networks are measured in processes of their own, but for a `table`: in a script, call it under
     `if __name__ == "__main__":`.
 
     Args:
@@ -58,7 +59,8 @@ def search(
         trials: networks to measure in all, those of earlier calls included.
         jobs: processes, which share the cores.
         study: its name; the file's and the data's by default.
-        storage: a file or URL that Optuna takes, in place of `runs/STUDY/study.journal`.
+        storage: a file or URL that Optuna takes, in place of `runs/STUDY/study.journal`. Weights and lock
+            lie in `runs/STUDY` all the same.
         timeout: seconds after which it stops.
         sampler: auto, evolution, local, tpe, nsga2, gp, random or grid.
         pruner, prune_on: none, asha, hyperband or median, on `accuracy` or `loss`.
@@ -67,13 +69,13 @@ def search(
         size: side of the images to train with, smaller than the input.
         seeds, folds: how often each network is trained, and on how many parts it is validated in turn.
         filter: `PROXY:SHARE`, to train the better part by a score only.
-        enqueue: networks to measure first: files of the space's.
+        enqueue: networks to measure first: winners' files, or other files of networks that are in the space.
         table: a file of measurements to read in place of training.
         trust: Python functions that the file may call, `module:function`.
         device: as for `blockdsl train`.
         seed: of the proposals.
-        on_begin: called with the study when it has begun or is continued.
-        on_status: called with the status twice a second and at the end.
+        on_begin: called when the study has begun or is continued, with what became of its trials.
+        on_status: called with the status twice a second (with a `table` after each trial) and at the end.
 
     Raises:
         ArchError: the space, the data or an option is wrong, or no network of the space meets its limits.
@@ -87,27 +89,40 @@ def search(
     """
     space = space if isinstance(space, Space) else Space.load(space)
     source = space.source
-    rows = None if table is None else Path(table).resolve()
+    if study is None and not source.stem:
+        raise error("study", "the space has no file that names the study", help='name it: study="…"')
+    settings = {name: setting_text(name, value) for name, value in space.settings.items()}
     config = StudyConfig(
-        source.name, source.text, source.folder, input=space.input, settings=space.settings, data=data,
+        source.name, source.text, source.folder, input=space.input, settings=settings, data=data,
         epochs=epochs, share=share, size=size, seeds=seeds, folds=folds,
-        table=None if rows is None else str(rows), trusted=tuple(trust), device=device,
+        table=None if table is None else str(Path(table).resolve()), trusted=several(trust), device=device,
     )  # fmt: skip
     how = RunConfig(
         trials, jobs, sampler, pruner, prune_on, Filter.read(filter) if filter else None, timeout, seed
     )
     check(config, space, how)
-    measured_on = data.partition(":")[0] if rows is None else rows.stem
-    location = StudyLocation(study or f"{source.stem or 'network'}-{measured_on}", storage)
-    with location.held(), location.accessible():
+    sources = [file if isinstance(file, Source) else find_source(file) for file in several(enqueue)]
+    first = [assignment_of(space, source) for source in sources]
+    measured_on = data.partition(":")[0] if table is None else Path(table).stem
+    location = StudyLocation(
+        study or f"{source.stem}-{measured_on}", None if storage is None else str(storage)
+    )
+    with quiet(), location.held(), location.accessible():
         continued = begin(location, config, space)
         if on_begin is not None:
             on_begin(continued)
-        for file in enqueue:
-            known = file if isinstance(file, Source) else find_source(file)
-            continued.study.enqueue_trial(assignment_of(space, known), skip_if_exists=True)
+        for assignment in first:
+            continued.study.enqueue_trial(assignment, skip_if_exists=True)
         status = run(config, space, location, how, continued.study, on_status or _nothing)
-    return StudyResult(location, continued.study, status)
+    return StudyResult(location, continued.study, status, continued.kept, continued.aside)
+
+
+_T = TypeVar("_T", str, str | Path | Source)
+
+
+def several(given: _T | Sequence[_T]) -> tuple[_T, ...]:
+    """One or several as several: a lone text is no sequence of letters."""
+    return (given,) if isinstance(given, str | Path | Source) else tuple(given)
 
 
 def _nothing(_: Any) -> None:

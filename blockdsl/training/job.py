@@ -10,6 +10,8 @@ from typing import Any
 from torch import nn
 
 from blockdsl.codegen import build
+from blockdsl.diagnostics import error
+from blockdsl.formatting import shape_text
 from blockdsl.ir import Graph
 from blockdsl.lowering import Program
 from blockdsl.recipe import Recipe
@@ -96,7 +98,7 @@ def job(
 
     Args:
         program: the network.
-        data: a data set, or its name as for `load`.
+        data: a data set, or its name as for `load`. One that was loaded keeps its validation images and size.
         epochs, precision, seed: in place of the file's.
         share: part of the training images.
         weights: a file to begin with; layers of another size begin anew.
@@ -112,6 +114,11 @@ def job(
     if isinstance(data, str):
         validation, resize = recipe.validation, recipe.resize
         data = load(data, graph.input_shape, validation=validation, resize=resize, share=share)
+    elif share != 1:
+        raise error("train", "a data set that was loaded has its share already", help="load(…, share=…)")
+    elif data.input_shape != graph.input_shape:
+        sizes = shape_text(data.input_shape), shape_text(graph.input_shape)
+        raise error("train", f"{data.name} was loaded for {sizes[0]}, the network takes {sizes[1]}")
     check_outputs(graph.output_shape, data, graph.layer(graph.output.node).span)
     frozen = layers_until(graph, freeze_until) if freeze_until else ()
     given = {

@@ -37,6 +37,8 @@ def check_device(device: str, devices: int = 1, strategy: str = "auto") -> None:
     Raises:
         ArchError: there is no such device here, or not so many, or the strategy is not known.
     """
+    if devices < 1:
+        raise error("device", f"devices are 1 or more, not {devices}")
     if strategy not in STRATEGIES:
         raise error(
             "device",

@@ -1,5 +1,6 @@
 """Small searches in this process: a space of a few networks, a moment of training each."""
 
+from pathlib import Path
 from typing import Any
 
 from optuna.study import Study
@@ -11,7 +12,7 @@ from blockdsl.nas.study.records import Record, records
 from blockdsl.nas.study.storage import StudyLocation
 from blockdsl.nas.study.studies import begin
 
-HERE = StudyLocation("s")
+HERE = StudyLocation("s", base=Path())  # wherever a test is
 FOLDER = HERE.folder
 
 

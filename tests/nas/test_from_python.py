@@ -7,11 +7,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import optuna
 import pytest
 
 import blockdsl
 from blockdsl import ArchError
 from blockdsl.cli import run
+from blockdsl.training import load
 
 SPACE = """input 1x8x8
 let width = {4, 8, 12}
@@ -88,15 +90,84 @@ def test_a_space_in_memory_is_searched(here: Path) -> None:
         ({"filter": "zen"}, "zen"),
         ({"enqueue": ["none.arch"]}, "none.arch"),
         ({"table": "none.json"}, "none.json"),
+        ({"trials": 0}, "trials is a whole number, 1 or more, not 0"),
+        ({"jobs": 0}, "jobs is a whole number, 1 or more, not 0"),
+        ({"timeout": -1}, "timeout is a number of seconds above 0, not -1"),
+        ({"seeds": 0}, "seeds is a whole number, 1 or more, not 0"),
+        ({"folds": -1}, "folds is a whole number, 1 or more, not -1"),
+        ({"epochs": 0}, "epochs is a whole number, 1 or more, not 0"),
+        ({"share": 0.0}, "share is above 0 and at most 1, not 0.0"),
+        ({"enqueue": "none.arch"}, "none.arch"),
     ],
     ids=str,
 )
 def test_what_cannot_work_is_refused(here: Path, options: dict[str, object], message: str) -> None:
     with pytest.raises(ArchError, match=re.escape(message)):
-        blockdsl.search("s.arch", trials=1, **options)  # type: ignore[arg-type]
+        blockdsl.search("s.arch", **{"trials": 1, **options})  # type: ignore[arg-type]
+    assert not Path("runs").exists()
+
+
+def test_a_winner_is_written_where_its_blocks_are_found(here: Path) -> None:
+    Path("sub").mkdir()
+    Path("sub/blocks.arch").write_text("block unit(c) = CONV(c,3)-RELU\n")
+    Path("sub/s.arch").write_text(
+        'use "blocks.arch"\ninput 1x8x8\nnet unit({4, 8})-GAP-FC(10)\nsearch\n    minimize params\n'
+    )
+    (best,) = blockdsl.search("sub/s.arch", trials=2, sampler="grid").best()
+    (path,) = best.write("winners")
+    assert blockdsl.load(path).summary().params == best.candidate.summary.params == 90
+    with pytest.raises(ArchError, match="a count is 1 or more, not 0"):
+        blockdsl.load_study("s-digits").best(0)
+
+
+def test_a_study_goes_on_with_settings_of_any_kind(here: Path) -> None:
+    Path("p.arch").write_text(
+        "input 1x8x8\nparam sizes = [4]\nparam extra = 1\nnet CONV(sizes[1],{1, 3})-FC(extra)\n"
+        "search\n    minimize params\n"
+    )
+    for sizes, extra in [((4, 6), 3), ([4, 6], "3")]:
+        space = blockdsl.Space.load("p.arch", settings={"sizes": sizes, "extra": extra})
+        assert blockdsl.search(space, trials=1, study="p").name == "p"
+
+
+def test_a_result_is_read_in_another_folder(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    result = blockdsl.search("s.arch", trials=2, sampler="random")
+    before = [winner.text for winner in result.best(2)]
+    Path("elsewhere").mkdir()
+    monkeypatch.chdir("elsewhere")
+    assert [winner.text for winner in result.best(2)] == before
+
+
+def test_what_became_of_the_trials_of_another_space(here: Path) -> None:
+    blockdsl.search("s.arch", trials=3, sampler="grid")
+    Path("s.arch").write_text(SPACE.replace("{4, 8, 12}", "{4, 8}"))
+    result = blockdsl.search("s.arch", trials=4, sampler="grid")
+    assert result.kept and {*result.kept, *result.aside} == {0, 1, 2}
+
+
+def test_choices_lead_back_to_their_candidate() -> None:
+    space = blockdsl.Space.parse(SPACE)
+    for seed in range(6):
+        drawn = space.choose(seed=seed)
+        again = space.choose(drawn.choices)
+        assert again.identity == drawn.identity and space.bind(drawn.assignment).identity == drawn.identity
+    with pytest.raises(ArchError, match="not both"):
+        space.choose(first=True, seed=1)
+    with pytest.raises(ArchError, match="no file that names the study"):
+        blockdsl.search(space)
+
+
+def test_optuna_tells_what_it_told_before(here: Path) -> None:
+    before = optuna.logging.get_verbosity()
+    blockdsl.search("s.arch", trials=1)
+    blockdsl.load_study("s-digits").best()
+    assert optuna.logging.get_verbosity() == before
 
 
 def test_a_study_that_is_not_there(here: Path) -> None:
+    with pytest.raises(ArchError, match=r"there is no study x in deep/none\.journal"):
+        blockdsl.load_study("x", Path("deep/none.journal"))
+    assert not Path("deep").exists()
     with pytest.raises(ArchError, match="there is no study s-digits"):
         blockdsl.load_study("s-digits")
 
@@ -134,6 +205,15 @@ def test_training(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     )
     assert epochs == [1, 2] and not module.training
     assert f"validation accuracy {result.accuracy:.2%}" in told
+    data = load("digits", (1, 16, 16))
+    with pytest.raises(ArchError, match="digits was loaded for 1x16x16, the network takes 1x8x8"):
+        blockdsl.load("t.arch").train(data)
+    with pytest.raises(ArchError, match="has its share already"):
+        blockdsl.load("t.arch").train(data, share=0.5)
+    with pytest.raises(ArchError, match="devices are 1 or more, not 0"):
+        blockdsl.load("t.arch").train(devices=0)
+    modules, ensemble = blockdsl.load("t.arch").train_ensemble(2, epochs=1, device="cpu")
+    assert len(modules) == len(ensemble.members) == 2
     with pytest.raises(ArchError, match="10 classes"):
         blockdsl.parse("FLATTEN-FC(7)", input=(1, 8, 8)).train()
     with pytest.raises(ArchError, match="params is 650, not 1"):

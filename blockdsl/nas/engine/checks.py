@@ -17,9 +17,11 @@ def check(config: StudyConfig, space: Space, run: RunConfig) -> None:
     """Refuse at once what cannot work.
 
     Raises:
-        ArchError: a sampler, pruner, objective, function or device is not there; no network of the space
-            meets its limits; a first network does not fit the data; a table lacks an objective.
+        ArchError: a number is out of range; a sampler, pruner, objective, function or device is not there; no
+            network of the space meets its limits; a first network does not fit the data; a table lacks an
+            objective.
     """
+    config.check()
     run.check()
     check_sampler(run.sampler, space)
     measured = [o for o in wanted(space, config.objectives(space)) if o.kind != "static"]

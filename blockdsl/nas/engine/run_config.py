@@ -36,7 +36,12 @@ class RunConfig:
     seed: int = 0
 
     def check(self) -> None:
-        """Refuse a pruner that is not there (raises `ArchError`)."""
+        """Refuse numbers out of range, and a pruner or metric that is not there (raises `ArchError`)."""
+        for name, number in {"trials": self.trials, "jobs": self.jobs}.items():
+            if number < 1:
+                raise error("search", f"{name} is a whole number, 1 or more, not {number}")
+        if self.timeout is not None and not self.timeout > 0:
+            raise error("search", f"timeout is a number of seconds above 0, not {self.timeout}")
         if self.pruner not in RULES:
             listed = "pruners are " + ", ".join(RULES)
             raise error(

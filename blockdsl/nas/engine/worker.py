@@ -203,6 +203,7 @@ def work(
         **how: the other arguments of `Worker`.
     """
     try:
+        optuna.logging.set_verbosity(optuna.logging.ERROR)
         import_operations(imports)
         with location.accessible():
             Worker(config, location, run, **how).run()

@@ -14,7 +14,7 @@ from blockdsl.nas.space.domains import Value, draw
 
 
 class Pool:
-    """Draws candidates of a source into a archive; equal requests are looked up once."""
+    """Draws candidates of a source into an archive; equal requests are looked up once."""
 
     def __init__(self, source: CandidateSource, archive: Archive, rng: random.Random) -> None:
         self.source, self.archive, self.rng = source, archive, rng

@@ -1,6 +1,6 @@
 """The proposers as a sampler of Optuna.
 
-    space = blockdsl.nas.Space.load("residual")
+    space = blockdsl.Space.load("residual")
     study = optuna.create_study(direction="maximize", sampler=blockdsl.ArchSampler(space))
     study.optimize(lambda trial: evaluate(suggest(space, trial)), n_trials=50)
 
@@ -9,7 +9,7 @@ Without a space it is a sampler as any other: it models the parameters that a st
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -27,11 +27,12 @@ from blockdsl.nas.optuna_private import trial_id
 from blockdsl.nas.samplers.archive import Archive, Entry
 from blockdsl.nas.samplers.evolution import Evolution, LocalSearch
 from blockdsl.nas.samplers.goals import Goal, Measured
+from blockdsl.nas.samplers.method import Method
 from blockdsl.nas.samplers.proposer import Proposer
 from blockdsl.nas.samplers.sources import CandidateSource, Networks, Parameters
 from blockdsl.nas.space import Space
 
-METHODS: dict[str, type[Proposer] | type[Evolution] | type[LocalSearch]] = {
+METHODS: dict[str, Callable[..., Method]] = {
     "gp": Proposer,
     "evolution": Evolution,
     "local": LocalSearch,
@@ -73,7 +74,7 @@ class ArchSampler(BaseSampler):
         self.repeats, self.archive, self.complete = repeats, archive, complete
         self._random = RandomSampler(seed)
         self._shared = IntersectionSearchSpace()
-        self._proposers: dict[Any, Any] = {}
+        self._proposers: dict[Any, Method] = {}
         self._proposed: dict[int, Entry] = {}
         self._rows: dict[int, int | None] = {}
 
@@ -134,7 +135,7 @@ class ArchSampler(BaseSampler):
 
     # --- what was measured
 
-    def _proposer(self, study: Study, source: CandidateSource, key: Any = None) -> Any:
+    def _proposer(self, study: Study, source: CandidateSource, key: Any = None) -> Method:
         if key not in self._proposers:
             names = self.goal_names or [f"value {i}" for i in range(len(study.directions))]
             goals = [
@@ -151,10 +152,10 @@ class ArchSampler(BaseSampler):
         self._current = self._proposers[key]
         return self._current
 
-    def _proposed_by(self, proposer: Any, records: Sequence[Measured]) -> Entry:
+    def _proposed_by(self, proposer: Method, records: Sequence[Measured]) -> Entry:
         """A proposal on one thread: matrices of some hundred rows gain nothing from more."""
         with _pools().limit(limits=1, user_api="blas"):
-            return proposer.propose(records)  # type: ignore[no-any-return]
+            return proposer.propose(records)
 
     def _records(
         self, study: Study, trial: FrozenTrial, search_space: Mapping[str, BaseDistribution] | None = None

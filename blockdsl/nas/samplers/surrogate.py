@@ -43,7 +43,7 @@ class Prediction:
 
 
 class Surrogate:
-    """A Gaussian process of one quantity over the rows of a archive."""
+    """A Gaussian process of one quantity over the rows of an archive."""
 
     def __init__(self, archive: Archive) -> None:
         self.archive, self.process = archive, GaussianProcess()

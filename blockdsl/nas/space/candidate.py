@@ -12,6 +12,7 @@ from blockdsl.analysis import Summary, summarise
 from blockdsl.analysis.canonical import canonical_hash
 from blockdsl.analysis.checks import figures
 from blockdsl.lowering import ChoicePoint, Program
+from blockdsl.nas.space.choosing import readable
 from blockdsl.nas.space.domains import Value
 from blockdsl.nas.space.frozen import frozen
 from blockdsl.ops import Shape
@@ -35,8 +36,13 @@ class Candidate:
 
     @property
     def assignment(self) -> Assignment:
-        """The value of every choice that was reached, by its path, in the order reached."""
+        """The value of every choice that was reached, by its path, in the order reached; options from 0."""
         return {path: value for path, (_, value) in self.program.decisions.items()}
+
+    @property
+    def choices(self) -> dict[str, str]:
+        """Every choice as a person writes it, by its path; `Space.choose` takes them."""
+        return readable(self.points, self.assignment)
 
     @property
     def points(self) -> dict[str, ChoicePoint]:
@@ -58,7 +64,7 @@ class Candidate:
         """Equal for candidates that are the same network trained the same way."""
         return f"{canonical_hash(self.program.graph)}:{self.program.recipe}"
 
-    def text(self, *, folder: Path | None = None, comments: Sequence[str] = ()) -> str:
+    def text(self, *, folder: str | Path | None = None, comments: Sequence[str] = ()) -> str:
         """The network as an `.arch` file: its choices bound, its parameters and MACs as checks.
 
         The text is lowered before it is returned: it is the same network, with the same recipe.
@@ -70,7 +76,7 @@ class Candidate:
         Raises:
             ArchError: the network cannot be written without a choice.
         """
-        return self._frozen(folder, comments)[0]
+        return self._frozen(None if folder is None else Path(folder), comments)[0]
 
     def frozen_program(self) -> Program:
         """The network's own file, lowered: what is trained, so that weights fit the file.

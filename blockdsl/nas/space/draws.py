@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 
 from blockdsl.diagnostics import ArchError
 from blockdsl.lowering import ChoicePoint
+from blockdsl.nas.space.candidate import Candidate
 from blockdsl.nas.space.domains import Value, draw
-from blockdsl.nas.space.space import Candidate, Space
+from blockdsl.nas.space.space import Space
 from blockdsl.syntax import tree as nodes
 
 

@@ -11,8 +11,9 @@ from blockdsl.analysis.canonical import canonical_hash
 from blockdsl.diagnostics import ArchError, error
 from blockdsl.lowering import Program, lower
 from blockdsl.lowering.values import Place, place
+from blockdsl.nas.space.candidate import Candidate
 from blockdsl.nas.space.counting import in_words
-from blockdsl.nas.space.space import Candidate, Space
+from blockdsl.nas.space.space import Space
 from blockdsl.ops import Shape
 from blockdsl.passes.opening import Opened, Opening, open_choices, refuse_space
 from blockdsl.passes.relocate import relocate

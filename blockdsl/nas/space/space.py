@@ -9,9 +9,9 @@ from typing import Any
 
 from blockdsl.diagnostics import ArchError, did_you_mean, error
 from blockdsl.lowering import ChoicePoint, lower
-from blockdsl.nas.space.candidate import Assignment, Candidate
+from blockdsl.nas.space.candidate import Candidate
 from blockdsl.nas.space.choosing import decided, described
-from blockdsl.nas.space.domains import Domain, Value, draw, first_value, size, value_at, values
+from blockdsl.nas.space.domains import Domain, Value, draw, first_value, size, value_at
 from blockdsl.ops import Shape
 from blockdsl.resources import find_source
 from blockdsl.source import Source
@@ -50,6 +50,17 @@ class Space:
         """The space of a local file, or of one that comes along by its name."""
         return cls(find_source(name), input=input, settings=settings)
 
+    @classmethod
+    def parse(
+        cls, text: str, *, input: Shape | None = None, settings: Mapping[str, Any] | None = None
+    ) -> Space:
+        """The space of a text.
+
+        >>> Space.parse("input 1x8x8 net CONV({4, 8},3)").first().choices
+        {'conv[1].channels': '4'}
+        """
+        return cls(Source("<text>", text), input=input, settings=settings)
+
     def reach(self, choose: Callable[[ChoicePoint], Value]) -> Candidate:
         """The network that a chooser leads to.
 
@@ -60,7 +71,9 @@ class Space:
         return Candidate(program, self.input, self.settings)
 
     def bind(self, assignment: Mapping[str, Value]) -> Candidate:
-        """The network of an assignment. Every choice that is reached must be in it, and all must be reached.
+        """The network of an assignment, as `Candidate.assignment` has it: options by their places from 0.
+
+        Every choice that is reached must be in it, and all must be reached.
 
         Raises:
             ArchError: a choice is open, unknown, not reached, or has no such value.
@@ -98,9 +111,11 @@ class Space:
             ArchError: a choice is open, unknown, not reached, or has no such value.
 
         >>> space = Space(Source("net.arch", "input 1x8x8 let width = {4, 8} net CONV(width,3)-{RELU, TANH}"))
-        >>> space.choose({"width": 8}, first=True).assignment
-        {'width': 1, 'choice[1]': 0}
+        >>> space.choose({"width": 8}, first=True).choices
+        {'width': '8', 'choice[1]': 'RELU'}
         """
+        if first and seed is not None:
+            raise error("choice", "the rest is bound to first options or drawn, not both")
         wanted = {path: str(value) for path, value in (choices or {}).items()}
         generator = random.Random(seed)
         reached: list[str] = []
@@ -228,6 +243,3 @@ def is_static(condition: nodes.Expr) -> bool:
 
 def _listed(known: list[str]) -> str:
     return "it has " + ", ".join(known[:8]) + (", …" if len(known) > 8 else "") if known else "it has none"
-
-
-__all__ = ["Assignment", "Candidate", "Domain", "Space", "Value", "draw", "is_static", "values"]

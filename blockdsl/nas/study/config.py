@@ -7,10 +7,13 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from blockdsl.diagnostics import error
 from blockdsl.nas.objectives import Objective, objectives_of
 from blockdsl.nas.space import Space
 from blockdsl.ops import Shape
-from blockdsl.source import Source
+from blockdsl.passes.trees import literal
+from blockdsl.source import Source, Span
+from blockdsl.syntax.printer import format_expr
 
 ATTRIBUTE = "blockdsl"
 
@@ -44,6 +47,15 @@ class StudyConfig:
     table: str | None = None
     trusted: tuple[str, ...] = ()
     device: str = "auto"
+
+    def check(self) -> None:
+        """Refuse numbers out of range (raises `ArchError`)."""
+        for name in ("epochs", "size", "seeds", "folds"):
+            number = getattr(self, name)
+            if number is not None and number < 1:
+                raise error("search", f"{name} is a whole number, 1 or more, not {number}")
+        if not 0 < self.share <= 1:
+            raise error("search", f"share is above 0 and at most 1, not {self.share}")
 
     def space(self) -> Space:
         """The space (raises `ArchError`)."""
@@ -81,6 +93,21 @@ class StudyConfig:
         values["input"] = tuple(values["input"]) if values.get("input") else None
         values["trusted"] = tuple(values.get("trusted") or ())
         return StudyConfig(**values)
+
+
+def setting_text(name: str, value: Any) -> str:
+    """A setting as the language writes it, so that it stays the same in a storage.
+
+    >>> setting_text("sizes", (4, 6)), setting_text("norm", "batch"), setting_text("bias", True)
+    ('[4, 6]', 'batch', 'yes')
+    """
+    if isinstance(value, str):
+        return value
+    return format_expr(literal(Span(Source(f"--set {name}", ""), 0, 0), _plain(value)))
+
+
+def _plain(value: Any) -> Any:
+    return tuple(map(_plain, value)) if isinstance(value, list | tuple) else value
 
 
 SAME = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import optuna
@@ -30,16 +30,30 @@ class StudyLocation:
         name: the study's.
         storage: a file or URL that Optuna takes; None for the journal in the study's folder.
         root: what study folders lie in.
+        base: where relative paths begin; the current folder when the location is made.
     """
 
     name: str
     storage: str | None = None
     root: Path = Path("runs")
+    base: Path = field(default_factory=Path.cwd)
 
     @property
     def folder(self) -> Path:
         """The study's journal, if it has no other storage, and the weights of its best trials."""
-        return self.root / self.name
+        return self.base / self.root / self.name
+
+    @property
+    def journal(self) -> Path | None:
+        """The journal that the study lies in; None if it lies in a database."""
+        if self.storage is None:
+            return self.folder / JOURNAL
+        return None if "://" in self.storage else self.base / self.storage
+
+    @property
+    def shown(self) -> str:
+        """The storage as messages name it."""
+        return self.storage or str(self.root / self.name)
 
     def connect(self) -> BaseStorage:
         """The storage, opened.
@@ -49,22 +63,20 @@ class StudyLocation:
         """
         from sqlalchemy.exc import SQLAlchemyError
 
-        optuna.logging.set_verbosity(optuna.logging.ERROR)
+        path = self.journal
         try:
-            if self.storage is None or "://" not in self.storage:
-                path = self.folder / JOURNAL if self.storage is None else Path(self.storage)
+            if path is not None:
                 if path.suffix != Path(JOURNAL).suffix:
                     raise error("storage", f"{self.storage} is no storage", help=f"storages are {_KNOWN}")
                 path.parent.mkdir(parents=True, exist_ok=True)
                 return JournalStorage(Journal(str(path)))
+            assert self.storage is not None, "what has no storage has a journal"
             if self.storage.startswith("sqlite"):
                 # A worker waits while another writes, rather than die after the five seconds of the default.
                 return RDBStorage(self.storage, engine_kwargs={"connect_args": {"timeout": 60}})
             return optuna.storages.get_storage(self.storage)
         except OSError as reason:
-            raise error(
-                "storage", f"cannot open {self.storage or self.folder}: {reason.strerror or reason}"
-            ) from None
+            raise error("storage", f"cannot open {self.shown}: {reason.strerror or reason}") from None
         except (ValueError, ImportError, SQLAlchemyError, optuna.exceptions.StorageInternalError) as reason:
             first = str(reason).splitlines()[0]
             raise error(
@@ -84,7 +96,7 @@ class StudyLocation:
             yield
         except (SQLAlchemyError, optuna.exceptions.StorageInternalError) as reason:
             first = str(reason.__cause__ or reason).splitlines()[0]
-            raise error("storage", f"cannot use {self.storage or self.folder}: {first}") from None
+            raise error("storage", f"cannot use {self.shown}: {first}") from None
 
     @contextmanager
     def held(self) -> Iterator[None]:
@@ -100,14 +112,25 @@ class StudyLocation:
             held = FileLock(self.folder / ".lock").acquire(timeout=0)
         except Timeout:
             raise error(
-                "search", f"another command is searching in {self.folder}",
+                "search", f"another command is searching in {self.root / self.name}",
                 help="wait for it, or give this study another name with --study",
             ) from None  # fmt: skip
         except OSError as reason:
-            raise unwritable(self.folder, reason, "cannot write to") from None
+            raise unwritable(self.root / self.name, reason, "cannot write to") from None
         with held:
             _mend(self.folder / JOURNAL)
             yield
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Without what Optuna tells of each study and trial, meanwhile."""
+    before = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    try:
+        yield
+    finally:
+        optuna.logging.set_verbosity(before)
 
 
 def _mend(journal: Path) -> None:

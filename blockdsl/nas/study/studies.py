@@ -18,6 +18,7 @@ from blockdsl.diagnostics import ArchError, did_you_mean, error
 from blockdsl.formatting import shape_text
 from blockdsl.lowering import ChoicePoint
 from blockdsl.nas.distributions import distribution, internal
+from blockdsl.nas.objectives import Objective
 from blockdsl.nas.objectives.limits import broken, excess
 from blockdsl.nas.space import Candidate, Space
 from blockdsl.nas.space.domains import Value
@@ -29,9 +30,17 @@ from blockdsl.nas.study.storage import JOURNAL, StudyLocation
 
 @dataclass(frozen=True)
 class Continued:
-    """A study, with the trials that were kept and set aside because the space has changed."""
+    """A study that was begun, or goes on.
+
+    Attributes:
+        study: Optuna's.
+        objectives: what is optimised.
+        kept, aside: the trials that were kept and set aside because the space has changed.
+        changed: whether it has.
+    """
 
     study: Study
+    objectives: tuple[Objective, ...]
     kept: tuple[int, ...] = ()
     aside: tuple[int, ...] = ()
     changed: bool = False
@@ -54,7 +63,7 @@ def begin(location: StudyLocation, config: StudyConfig, space: Space) -> Continu
         directions = [o.direction for o in objectives]
         study = optuna.create_study(storage=storage, study_name=name, directions=directions)
         _describe(study, config, space)
-        return Continued(study)
+        return Continued(study, objectives)
     study = optuna.load_study(storage=storage, study_name=last)
     old = config_of(study)
     _same_measurements(name, old, config)
@@ -67,7 +76,7 @@ def begin(location: StudyLocation, config: StudyConfig, space: Space) -> Continu
         raise _another(name, f"it has the objectives {', '.join(before)}; here are {', '.join(now)}")
     if old.text == config.text:
         study.set_user_attr(ATTRIBUTE, config.written())
-        return Continued(study)
+        return Continued(study, objectives)
     return _changed(storage, name, study, old, config, space)
 
 
@@ -93,10 +102,12 @@ def find(location: StudyLocation) -> Study:
         ArchError: there is none of that name, or the storage cannot be opened.
     """
     name, root = location.name, location.root
-    if location.storage is None and not (name and (location.folder / JOURNAL).exists()):
-        known = sorted(journal.parent.name for journal in root.glob(f"*/{JOURNAL}"))
+    if not name or (location.journal is not None and not location.journal.exists()):
+        folder = location.base / root
+        known = sorted(journal.parent.name for journal in folder.glob(f"*/{JOURNAL}"))
         listed = f"there is {', '.join(known)}" if known else "`blockdsl search` begins one"
-        what = f"there is no study {name} in {root}" if name else "the study has no name"
+        where = root if location.storage is None else location.storage
+        what = f"there is no study {name} in {where}" if name else "the study has no name"
         raise error("study", what, help=did_you_mean(name, known, listed))
     with location.accessible():
         return load(location.connect(), name)
@@ -170,7 +181,8 @@ def _changed(
     )
     _describe(new, config, space)
     new.add_trials(kept)
-    return Continued(new, tuple(t.number for t in kept), tuple(aside), changed=True)
+    objectives = config.objectives(space)
+    return Continued(new, objectives, tuple(t.number for t in kept), tuple(aside), changed=True)
 
 
 def network_of(space: Space, trial: FrozenTrial) -> Candidate:

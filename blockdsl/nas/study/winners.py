@@ -13,7 +13,6 @@ from optuna.trial import FrozenTrial
 from blockdsl.diagnostics import error
 from blockdsl.nas.objectives import Objective
 from blockdsl.nas.space import Candidate, Space
-from blockdsl.nas.space.choosing import readable
 from blockdsl.nas.study.config import StudyConfig
 from blockdsl.nas.study.enqueue import CHOOSE
 from blockdsl.nas.study.ranking import front, ranked
@@ -32,18 +31,23 @@ class Winner:
         trial: Optuna's.
         candidate: the network, with the choices that lead to it.
         scores: what was measured, in words.
-        text: the network as an `.arch` file.
+        comments: where the network is from, and its choices; they begin its file.
+        text: the network as an `.arch` file beside the space's.
         weights: the file with its weights, where they were kept.
     """
 
     trial: FrozenTrial
     candidate: Candidate
     scores: str
+    comments: tuple[str, ...]
     text: str
     weights: Path | None
 
     def write(self, folder: str | Path) -> list[Path]:
-        """Write the network's file, and its weights beside it; their paths.
+        """Write the network's file, and its weights beside it; what the file uses is found from there.
+
+        Returns:
+            The paths that were written.
 
         Raises:
             ArchError: the folder cannot be written.
@@ -53,19 +57,18 @@ class Winner:
         beside = path.with_suffix(".safetensors")
         outputs = [path, beside] if self.weights else [path]
         make_folder(out)
+        text = self.candidate.text(folder=out, comments=self.comments)
         check_outputs(outputs, [self.weights])
         with Outputs() as together:
             with together.replacing(path) as part:
-                part.write_text(self.text, encoding="utf-8", newline="\n")
+                part.write_text(text, encoding="utf-8", newline="\n")
             if self.weights:
                 with together.replacing(beside) as part:
                     shutil.copyfile(self.weights, part)
         return outputs
 
 
-def winners(
-    study: Study, folder: Path, count: int, *, pareto: bool = False, out: Path | None = None
-) -> list[Winner]:
+def winners(study: Study, folder: Path, count: int, *, pareto: bool = False) -> list[Winner]:
     """The best trials: `count` of them, or the whole Pareto front.
 
     Args:
@@ -73,18 +76,19 @@ def winners(
         folder: the study's, where weights are.
         count: how many, unless `pareto`.
         pareto: all trials that no other beats in every objective.
-        out: where their files will lie.
 
     Raises:
         ArchError: no trial was measured to the end, or the network of one cannot be made again.
     """
+    if count < 1:
+        raise error("study", f"a count is 1 or more, not {count}")
     config = config_of(study)
     space = config.space()
     objectives = config.objectives(space)
     trials = front(study) if pareto else ranked(study)[:count]
     if not trials:
         raise error("study", f"no trial of {study.study_name} was measured to the end and meets all limits")
-    return [_winner(study, config, space, objectives, trial, folder, out) for trial in trials]
+    return [_winner(study, config, space, objectives, trial, folder) for trial in trials]
 
 
 def _winner(
@@ -94,19 +98,18 @@ def _winner(
     objectives: Sequence[Objective],
     trial: FrozenTrial,
     folder: Path,
-    out: Path | None,
 ) -> Winner:
     candidate = network_of(space, trial)
     record = Record.of(trial)
     assert record is not None, "a ranked trial has a record"
     scores = values_text(objectives, trial.values)
-    choices = readable(candidate.points, candidate.assignment)
+    lines = [f"{path}={' '.join(text.split())}" for path, text in candidate.choices.items()]
     comments = [
         f"Found by blockdsl search in {Path(config.name).name}:",
         f"study {study.study_name}, trial {trial.number}.",
         f"{scores} {config.words(record.epochs, candidate.program.recipe.seed)}.",
-        *(f"{CHOOSE.removeprefix('# ')}{path}={' '.join(text.split())}" for path, text in choices.items()),
+        *(f"{CHOOSE.removeprefix('# ')}{line}" for line in lines),
     ]
-    text = candidate.text(folder=out, comments=comments)
+    text = candidate.text(comments=comments)
     weights = path_of(folder, study, trial.number)
-    return Winner(trial, candidate, scores, text, weights if weights.exists() else None)
+    return Winner(trial, candidate, scores, tuple(comments), text, weights if weights.exists() else None)
