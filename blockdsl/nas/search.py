@@ -16,7 +16,7 @@ from blockdsl.nas.space import Space
 from blockdsl.nas.study.config import StudyConfig, setting_text
 from blockdsl.nas.study.enqueue import assignment_of
 from blockdsl.nas.study.status import Status
-from blockdsl.nas.study.storage import StudyLocation, quiet
+from blockdsl.nas.study.storage import StudyLocation
 from blockdsl.nas.study.studies import Continued, begin
 from blockdsl.resources import find_source
 from blockdsl.source import Source
@@ -107,7 +107,7 @@ def search(
     location = StudyLocation(
         study or f"{source.stem}-{measured_on}", None if storage is None else str(storage)
     )
-    with quiet(), location.held(), location.accessible():
+    with location.held(), location.accessible():
         continued = begin(location, config, space)
         if on_begin is not None:
             on_begin(continued)

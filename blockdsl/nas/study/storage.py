@@ -41,14 +41,23 @@ class StudyLocation:
     @property
     def folder(self) -> Path:
         """The study's journal, if it has no other storage, and the weights of its best trials."""
-        return self.base / self.root / self.name
+        folder = self.root / self.name
+        return folder if self.base == Path.cwd() else self.base / folder
 
     @property
     def journal(self) -> Path | None:
-        """The journal that the study lies in; None if it lies in a database."""
+        """The journal that the study lies in; None if it lies in a database.
+
+        Raises:
+            ArchError: the storage is neither.
+        """
         if self.storage is None:
-            return self.folder / JOURNAL
-        return None if "://" in self.storage else self.base / self.storage
+            return self.base / self.root / self.name / JOURNAL
+        if "://" in self.storage:
+            return None
+        if Path(self.storage).suffix != Path(JOURNAL).suffix:
+            raise error("storage", f"{self.storage} is no storage", help=f"storages are {_KNOWN}")
+        return self.base / self.storage
 
     @property
     def shown(self) -> str:
@@ -66,8 +75,6 @@ class StudyLocation:
         path = self.journal
         try:
             if path is not None:
-                if path.suffix != Path(JOURNAL).suffix:
-                    raise error("storage", f"{self.storage} is no storage", help=f"storages are {_KNOWN}")
                 path.parent.mkdir(parents=True, exist_ok=True)
                 return JournalStorage(Journal(str(path)))
             assert self.storage is not None, "what has no storage has a journal"
@@ -87,16 +94,22 @@ class StudyLocation:
     def accessible(self) -> Iterator[None]:
         """Report what a database says while a study is read or written as an error of its storage.
 
+        Optuna does not tell of each study and trial meanwhile.
+
         Raises:
             ArchError: the storage is damaged, full, or another program's.
         """
         from sqlalchemy.exc import SQLAlchemyError
 
+        before = optuna.logging.get_verbosity()
+        optuna.logging.set_verbosity(optuna.logging.ERROR)
         try:
             yield
         except (SQLAlchemyError, optuna.exceptions.StorageInternalError) as reason:
             first = str(reason.__cause__ or reason).splitlines()[0]
             raise error("storage", f"cannot use {self.shown}: {first}") from None
+        finally:
+            optuna.logging.set_verbosity(before)
 
     @contextmanager
     def held(self) -> Iterator[None]:
@@ -120,17 +133,6 @@ class StudyLocation:
         with held:
             _mend(self.folder / JOURNAL)
             yield
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    """Without what Optuna tells of each study and trial, meanwhile."""
-    before = optuna.logging.get_verbosity()
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
-    try:
-        yield
-    finally:
-        optuna.logging.set_verbosity(before)
 
 
 def _mend(journal: Path) -> None:
