@@ -106,18 +106,20 @@ def command(
     name = f"{source.stem or 'network'}-{table.stem if table else data.partition(':')[0]}"
     display = _Display()
     try:
-        with display:
-            result = search(
-                space, data, trials=trials, jobs=jobs, study=study or name,
-                storage=storage, timeout=seconds, sampler=sampler, pruner=pruner, prune_on=prune_on,
-                epochs=epochs, share=share, size=size, seeds=seeds, folds=folds, filter=filter,
-                enqueue=[read(name, None) for name in enqueue or []], table=table, trust=trust or [],
-                device=device, seed=seed, on_begin=display.begin, on_status=display.show,
-            )  # fmt: skip
+        result = search(
+            space, data, trials=trials, jobs=jobs, study=study or name, storage=storage, timeout=seconds,
+            sampler=sampler, pruner=pruner, prune_on=prune_on, epochs=epochs, share=share, size=size,
+            seeds=seeds, folds=folds, filter=filter, enqueue=[read(name, None) for name in enqueue or []],
+            table=table, trust=trust or [], device=device, seed=seed, on_begin=display.begin,
+            on_status=display.show,
+        )  # fmt: skip
     except KeyboardInterrupt:
         if display.objectives:
+            display.close()
             say("stopped; the same command goes on", to_stderr=True)
         raise
+    finally:
+        display.close()
     assert result.status is not None, "it was searched"
     _summary(result.status, result.location, display.objectives, trials, seconds)
 
@@ -130,10 +132,8 @@ class _Display:
         self._shown: set[int] | None = None
         self._live: Any = None
 
-    def __enter__(self) -> None:
-        """Nothing is shown before the study has begun."""
-
-    def __exit__(self, *_: object) -> None:
+    def close(self) -> None:
+        """Take the line away."""
         if self._live is not None:
             self._live.stop()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from blockdsl.frozen import FrozenDict
-from blockdsl.ir import BlockCall, Segment, module_name
+from blockdsl.ir import BlockCall, Segment
 from blockdsl.lowering.builder import GraphBuilder
 from blockdsl.lowering.calls import deeper, given_arguments, parameter_values
 from blockdsl.lowering.context import Context, Naming
@@ -57,7 +57,7 @@ class BlockCalls:
         parameter_values(block.params, given, inside, outside, self.evaluator.evaluate)
         texts = FrozenDict({name: argument_text(scope.names[name]) for name in given})
         block_call = BlockCall(block.name, texts, naming.path, call.span, context.call)
-        self.builder.block(block_call)
+        name = self.builder.block(block_call)
         alike = same and asked == self.evaluator.decisions.asked
         key = key_of(value, scope.names, given, self.builder.graph, context) if alike else None
         if record := self.recordings.find(key):
@@ -75,5 +75,5 @@ class BlockCalls:
                 self.recordings.keep(key, record)
         context.trace.add_call(place(call.span), trace)
         if len(result.values) == 1:
-            self.builder.point(module_name(naming.path), result.values[0])
+            self.builder.point(name, result.values[0])
         return result

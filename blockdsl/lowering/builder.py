@@ -44,10 +44,12 @@ class GraphBuilder:
         self.graph.points[name] = value
         self.points.append(name)
 
-    def block(self, call: BlockCall) -> None:
-        """Add an instance of a block."""
-        self.graph.blocks[module_name(call.path)] = call
+    def block(self, call: BlockCall) -> str:
+        """Add an instance of a block; its module's name."""
+        name = module_name(call.path)
+        self.graph.blocks[name] = call
         self.calls.append(call)
+        return name
 
     def auxiliary(self, name: str, value: Value, weight: float) -> None:
         """Add an output that exists in training only."""

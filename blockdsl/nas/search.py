@@ -95,13 +95,13 @@ def search(
     config = StudyConfig(
         source.name, source.text, source.folder, input=space.input, settings=settings, data=data,
         epochs=epochs, share=share, size=size, seeds=seeds, folds=folds,
-        table=None if table is None else str(Path(table).resolve()), trusted=several(trust), device=device,
+        table=None if table is None else str(Path(table).resolve()), trusted=_several(trust), device=device,
     )  # fmt: skip
     how = RunConfig(
         trials, jobs, sampler, pruner, prune_on, Filter.read(filter) if filter else None, timeout, seed
     )
     check(config, space, how)
-    sources = [file if isinstance(file, Source) else find_source(file) for file in several(enqueue)]
+    sources = [file if isinstance(file, Source) else find_source(file) for file in _several(enqueue)]
     first = [assignment_of(space, source) for source in sources]
     measured_on = data.partition(":")[0] if table is None else Path(table).stem
     location = StudyLocation(
@@ -120,7 +120,7 @@ def search(
 _T = TypeVar("_T", str, str | Path | Source)
 
 
-def several(given: _T | Sequence[_T]) -> tuple[_T, ...]:
+def _several(given: _T | Sequence[_T]) -> tuple[_T, ...]:
     """One or several as several: a lone text is no sequence of letters."""
     return (given,) if isinstance(given, str | Path | Source) else tuple(given)
 

@@ -32,7 +32,6 @@ class Job:
         graph: the network.
         recipe: how it is trained.
         data: what it is trained on.
-        frozen: modules that stay as they are.
         weights: the file with the weights to begin with, if there is one.
         options: further arguments of `fit`.
     """
@@ -40,9 +39,13 @@ class Job:
     graph: Graph
     recipe: Recipe
     data: Data
-    frozen: tuple[str, ...]
     weights: Path | None
     options: dict[str, Any]
+
+    @property
+    def frozen(self) -> tuple[str, ...]:
+        """The modules that stay as they are."""
+        return self.options["frozen"]  # type: ignore[no-any-return]
 
     def fit(self, on_module: Callable[[Start | None], object] | None = None) -> tuple[nn.Module, Result]:
         """Train; the module, in eval mode with the weights of its best epoch, and how it went.
@@ -125,4 +128,4 @@ def job(
         "device": device, "devices": devices, "strategy": strategy, "frozen": frozen,
         "auxiliaries": {a.name: a.weight for a in graph.auxiliaries}, **options,
     }  # fmt: skip
-    return Job(graph, recipe, data, frozen, weights, given)
+    return Job(graph, recipe, data, weights, given)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from blockdsl.diagnostics import did_you_mean, error
 from blockdsl.nas.engine.filters import Filter
 from blockdsl.nas.engine.pruning import RULES
+from blockdsl.nas.study.config import check_counts
 
 
 @dataclass(frozen=True)
@@ -37,9 +38,7 @@ class RunConfig:
 
     def check(self) -> None:
         """Refuse numbers out of range, and a pruner or metric that is not there (raises `ArchError`)."""
-        for name, number in {"trials": self.trials, "jobs": self.jobs}.items():
-            if number < 1:
-                raise error("search", f"{name} is a whole number, 1 or more, not {number}")
+        check_counts(trials=self.trials, jobs=self.jobs)
         if self.timeout is not None and not self.timeout > 0:
             raise error("search", f"timeout is a number of seconds above 0, not {self.timeout}")
         if self.pruner not in RULES:

@@ -76,7 +76,7 @@ class Candidate:
         Raises:
             ArchError: the network cannot be written without a choice.
         """
-        return self._frozen(None if folder is None else Path(folder), comments)[0]
+        return self._frozen(folder, comments)[0]
 
     def frozen_program(self) -> Program:
         """The network's own file, lowered: what is trained, so that weights fit the file.
@@ -86,8 +86,9 @@ class Candidate:
         """
         return self._frozen(None, ())[1]
 
-    def _frozen(self, folder: Path | None, comments: Sequence[str]) -> tuple[str, Program]:
+    def _frozen(self, folder: str | Path | None, comments: Sequence[str]) -> tuple[str, Program]:
         checks = {"params": self.summary.params, "macs": self.summary.macs}
+        where = None if folder is None else Path(folder)
         return frozen(
-            self.program, checks, input=self.input, settings=self.settings, folder=folder, comments=comments
+            self.program, checks, input=self.input, settings=self.settings, folder=where, comments=comments
         )

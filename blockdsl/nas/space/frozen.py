@@ -42,7 +42,7 @@ def frozen(
     Raises:
         ArchError: the network cannot be written without a choice.
     """
-    given = {name: _expression(name, value) for name, value in settings.items()}
+    given = {name: setting_expression(name, value) for name, value in settings.items()}
     whole = _with_own_choices(program, input, settings)
     file = freeze(whole, checks, input=input, settings=given)
     if folder is not None:
@@ -82,12 +82,17 @@ def _with_own_choices(program: Program, input: Shape | None, settings: Mapping[s
     )  # fmt: skip
 
 
-def _expression(name: str, value: object) -> nodes.Expr:
+def setting_expression(name: str, value: object) -> nodes.Expr:
     """A setting as the lowering read it: a text as an expression, data as it is."""
     if not isinstance(value, str):
         nowhere = Span(Source(f"--set {name}", ""), 0, 0)
-        return literal(nowhere, tuple(value) if isinstance(value, list) else value)  # type: ignore
+        return literal(nowhere, _without_lists(value))  # type: ignore[no-any-return]
     net = parse(Source(f"--set {name}", f"({value})")).statements[0]
     if not isinstance(net, nodes.Net):
         raise error("argument", f"{name}={value} is not one expression")
     return net.body.result
+
+
+def _without_lists(value: Any) -> Any:
+    """Data in which each list is a tuple."""
+    return tuple(map(_without_lists, value)) if isinstance(value, list | tuple) else value

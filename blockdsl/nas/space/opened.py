@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from blockdsl.analysis.canonical import canonical_hash
 from blockdsl.diagnostics import ArchError, error
 from blockdsl.lowering import Program, lower
-from blockdsl.lowering.values import Place, place
+from blockdsl.lowering.values import place
 from blockdsl.nas.space.candidate import Candidate
 from blockdsl.nas.space.counting import in_words
 from blockdsl.nas.space.space import Space
@@ -65,8 +64,7 @@ class OpenedSpace:
         where = Path(folder)
         text = format_file(relocate(parse(self.space.source), where))
         space = Space(Source(self.space.source.name, text, str(where)))
-        starts = _starts(space, self.opened)
-        start = space.reach(lambda point: starts[place(point.span)])
+        start = _start(space, self.opened)
         if canonical_hash(start.program.graph) != canonical_hash(self.start.program.graph):
             message = f"{space.source.name} opened so does not hold the network itself in {where}"
             raise error("open", message)
@@ -100,8 +98,7 @@ def _tried(program: Program, opening: Opening, input: Shape | None) -> OpenedSpa
     """The space, unless the network itself is not in it."""
     opened = open_choices(program, opening, input=input)
     space = Space(Source(program.file.span.source.name, opened.text, program.file.span.source.folder))
-    starts = _starts(space, opened)
-    start = space.reach(lambda point: starts[place(point.span)])
+    start = _start(space, opened)
     if canonical_hash(start.program.graph) != canonical_hash(program.graph):
         return None
     refused = []
@@ -113,7 +110,8 @@ def _tried(program: Program, opening: Opening, input: Shape | None) -> OpenedSpa
     return OpenedSpace(opened, space, start, tuple(refused))
 
 
-def _starts(space: Space, opened: Opened) -> Mapping[Place, int | float]:
-    """How to decide each choice, by its place, for the network that was opened."""
+def _start(space: Space, opened: Opened) -> Candidate:
+    """The network that was opened, as one of the space."""
     choices = sorted((n.span for n in walk(space.file) if is_choice(n)), key=lambda span: span.start)
-    return {place(span): start for span, start in zip(choices, opened.starts, strict=True)}
+    starts = {place(span): start for span, start in zip(choices, opened.starts, strict=True)}
+    return space.reach(lambda point: starts[place(point.span)])

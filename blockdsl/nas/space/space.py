@@ -166,8 +166,7 @@ class Space:
         check params == 80
         check macs   == 2_592
         """
-        where = None if folder is None else Path(folder)
-        return self.choose(choices, first=first, seed=seed).text(folder=where)
+        return self.choose(choices, first=first, seed=seed).text(folder=folder)
 
     def sample(self, rng: random.Random) -> Candidate:
         """A network with every choice drawn by itself, uniformly (log ranges in the logarithm).

@@ -10,12 +10,19 @@ from typing import Any
 from blockdsl.diagnostics import error
 from blockdsl.nas.objectives import Objective, objectives_of
 from blockdsl.nas.space import Space
+from blockdsl.nas.space.frozen import setting_expression
 from blockdsl.ops import Shape
-from blockdsl.passes.trees import literal
-from blockdsl.source import Source, Span
+from blockdsl.source import Source
 from blockdsl.syntax.printer import format_expr
 
 ATTRIBUTE = "blockdsl"
+
+
+def check_counts(**counts: int | None) -> None:
+    """Refuse what is given and below 1 (raises `ArchError`)."""
+    for name, count in counts.items():
+        if count is not None and count < 1:
+            raise error("search", f"{name} is a whole number, 1 or more, not {count}")
 
 
 @dataclass(frozen=True)
@@ -50,10 +57,7 @@ class StudyConfig:
 
     def check(self) -> None:
         """Refuse numbers out of range (raises `ArchError`)."""
-        for name in ("epochs", "size", "seeds", "folds"):
-            number = getattr(self, name)
-            if number is not None and number < 1:
-                raise error("search", f"{name} is a whole number, 1 or more, not {number}")
+        check_counts(epochs=self.epochs, size=self.size, seeds=self.seeds, folds=self.folds)
         if not 0 < self.share <= 1:
             raise error("search", f"share is above 0 and at most 1, not {self.share}")
 
@@ -103,11 +107,7 @@ def setting_text(name: str, value: Any) -> str:
     """
     if isinstance(value, str):
         return value
-    return format_expr(literal(Span(Source(f"--set {name}", ""), 0, 0), _plain(value)))
-
-
-def _plain(value: Any) -> Any:
-    return tuple(map(_plain, value)) if isinstance(value, list | tuple) else value
+    return format_expr(setting_expression(name, value))
 
 
 SAME = {
