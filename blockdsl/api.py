@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, overload
 from blockdsl.architecture import Architecture
 from blockdsl.ir import Graph
 from blockdsl.lowering import lower
-from blockdsl.ops import Shape
+from blockdsl.ops import Sizes
 from blockdsl.resources import find_source
 from blockdsl.source import Source
 from blockdsl.syntax.parser import parse as parse_source
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def load(
-    path: str | Path, *, input: Shape | None = None, settings: Mapping[str, Any] | None = None
+    path: str | Path, *, input: Sizes | None = None, settings: Mapping[str, Any] | None = None
 ) -> Architecture:
     """An `.arch` file, or a network of the zoo by its name.
 
@@ -39,7 +39,7 @@ def load(
 
 
 def parse(
-    text: str, *, input: Shape | None = None, settings: Mapping[str, Any] | None = None
+    text: str, *, input: Sizes | None = None, settings: Mapping[str, Any] | None = None
 ) -> Architecture:
     """A text in the language, as `load` does it with a file's."""
     return architecture(Source("<text>", text), input=input, settings=settings)
@@ -61,7 +61,7 @@ def format_text(text: str) -> str:
 
 
 def architecture(
-    source: Source, *, input: Shape | None = None, settings: Mapping[str, Any] | None = None
+    source: Source, *, input: Sizes | None = None, settings: Mapping[str, Any] | None = None
 ) -> Architecture:
     """A source, parsed and lowered."""
     given = dict(settings or {})
@@ -70,11 +70,11 @@ def architecture(
 
 
 @overload
-def dense(network: Architecture, *, input: Shape | None = None, fine: str = "") -> Architecture: ...
+def dense(network: Architecture, *, input: Sizes | None = None, fine: str = "") -> Architecture: ...
 @overload
-def dense(network: nn.Module, *, input: Shape | None = None, fine: str = "") -> nn.Module: ...
+def dense(network: nn.Module, *, input: Sizes | None = None, fine: str = "") -> nn.Module: ...
 def dense(
-    network: Architecture | nn.Module, *, input: Shape | None = None, fine: str = ""
+    network: Architecture | nn.Module, *, input: Sizes | None = None, fine: str = ""
 ) -> Architecture | nn.Module:
     """A classifier of images of one size, slid over larger images in one pass (OverFeat, section 3.5).
 
@@ -100,7 +100,7 @@ def dense(
     return dense_module(network, _dense(graph_of(network), input, fine))
 
 
-def _dense(graph: Graph, input: Shape | None, fine: str) -> Graph:
+def _dense(graph: Graph, input: Sizes | None, fine: str) -> Graph:
     from blockdsl.passes.densify import densify
     from blockdsl.passes.refine import refine
 

@@ -13,7 +13,7 @@ from blockdsl.diagnostics import error
 from blockdsl.formatting import shape_text
 from blockdsl.ir import Graph
 from blockdsl.lowering import Program, lower
-from blockdsl.ops import Shape
+from blockdsl.ops import Shape, Sizes
 from blockdsl.output import check_outputs
 from blockdsl.speedups import collecting_later
 from blockdsl.syntax import tree as nodes
@@ -40,7 +40,7 @@ class Architecture:
     """
 
     program: Program
-    given_input: Shape | None
+    given_input: Sizes | None
     settings: Mapping[str, Any]
 
     @property
@@ -64,12 +64,12 @@ class Architecture:
     @property
     def input_shape(self) -> Shape:
         """Shape of the input, without the batch axis."""
-        return self.program.graph.input_shape
+        return self.program.graph.only_input("input_shape")
 
     @property
     def output_shape(self) -> Shape:
         """Shape of the output, without the batch axis."""
-        return self.program.graph.output_shape
+        return self.program.graph.only_output("output_shape")
 
     @cached_property
     def _summary(self) -> Summary:

@@ -50,13 +50,17 @@ def bytes_text(count: int) -> str:
     return " ".join(_scaled(count, ("B", "kB", "MB", "GB", "TB", "PB")))
 
 
-def shape_text(shape: Iterable[int], times: str = "x") -> str:
+def shape_text(shape: Iterable[int], times: str = "x", *, word: bool = True) -> str:
     """A shape or a size as the language writes it; pictures have `times="×"`. Empty for a single number.
+
+    A layout that the number of sizes does not tell stands before them: `signal 1x16000`.
 
     >>> shape_text((64, 56, 56)), shape_text([3, 3], "×")
     ('64x56x56', '3×3')
     """
-    return times.join(map(str, shape))
+    text = times.join(map(str, shape))
+    layout = getattr(shape, "word", "") if word else ""
+    return f"{layout} {text}" if layout else text
 
 
 def _scaled(count: float, units: tuple[str, ...]) -> tuple[str, str]:

@@ -11,6 +11,7 @@ from blockdsl.diagnostics import did_you_mean, error
 from blockdsl.formatting import rounded_text
 from blockdsl.frozen import FrozenDict
 from blockdsl.ops import Operation, Shape
+from blockdsl.ops.shape import Input
 from blockdsl.source import Span
 
 if TYPE_CHECKING:
@@ -24,6 +25,13 @@ class Value(NamedTuple):
     port: int = 0
 
 
+class Port(NamedTuple):
+    """A tensor that enters or leaves the network, and its name there."""
+
+    name: str
+    value: Value
+
+
 class Segment(NamedTuple):
     """One step of a path: `stage[2]` has the index 2, the label `stem` has none."""
 
@@ -34,12 +42,15 @@ class Segment(NamedTuple):
         return self.name if self.index is None else f"{self.name}[{self.index}]"
 
 
-def path_text(path: tuple[Segment, ...]) -> str:
+Path = tuple[Segment, ...]
+
+
+def path_text(path: Path) -> str:
     """`stage[2].unit[1]`, as in choices and checks."""
     return ".".join(map(str, path))
 
 
-def module_name(path: tuple[Segment, ...]) -> str:
+def module_name(path: Path) -> str:
     """`stage2.unit1`, as in modules and `state_dict` keys."""
     return ".".join([s.name if s.index is None else f"{s.name}{s.index}" for s in path])
 
@@ -110,7 +121,7 @@ class BlockCall:
 
     block: str
     args: Mapping[str, str]
-    path: tuple[Segment, ...]
+    path: Path
     span: Span
     outer: BlockCall | None = None
 
@@ -140,7 +151,7 @@ class Layer:
     operation: Operation
     inputs: tuple[Value, ...]
     shapes: tuple[Shape, ...]
-    path: tuple[Segment, ...]
+    path: Path
     span: Span
     call: BlockCall | None = None
     training_only: bool = False
@@ -155,6 +166,11 @@ class Layer:
         """Shape of the (first) output."""
         return self.shapes[0]
 
+    @property
+    def is_input(self) -> bool:
+        """Whether it is an input of the network, which has no module."""
+        return isinstance(self.operation, Input)
+
 
 @dataclass(frozen=True, slots=True)
 class Auxiliary:
@@ -167,17 +183,27 @@ class Auxiliary:
 
 @dataclass
 class Graph:
-    """A network. Node ids are whole numbers in execution order; node 0 is the input.
+    """A network. Node ids are whole numbers in execution order; the inputs come first.
 
-    `blocks` and `points` map module names to the block instances and to the tensors that blocks,
-    labels and layers yield.
+    Attributes:
+        inputs, outputs: in the order in which the module takes and returns them. An input or output without
+            a name of its own is `x` or `y`.
+        auxiliaries: outputs that exist in training only.
+        blocks: the block instances by their module names.
+        points: the tensors that blocks, labels and layers yield, by module names.
+        shared: networks that are applied several times with one set of weights: the path of each application
+            -> the path of the module that all of them use. A layer inside of an application, or one that is
+            itself an application, has its weights in that module.
     """
 
-    output: Value = field(default_factory=lambda: Value(0))
+    inputs: tuple[Port, ...] = ()
+    outputs: tuple[Port, ...] = ()
     auxiliaries: list[Auxiliary] = field(default_factory=list)
     blocks: dict[str, BlockCall] = field(default_factory=dict)
     points: dict[str, Value] = field(default_factory=dict)
+    shared: dict[Path, Path] = field(default_factory=dict)
     _layers: dict[int, Layer] = field(default_factory=dict)
+    _owners: dict[Path, Layer] | None = None
     _nx: nx.MultiDiGraph | None = None
 
     @property
@@ -194,7 +220,7 @@ class Graph:
     def add(self, layer: Layer) -> Layer:
         """Add a node; its inputs must be there already."""
         self._layers[layer.id] = layer
-        self._nx = None
+        self._nx = self._owners = None
         return layer
 
     def layer(self, node: int) -> Layer:
@@ -202,7 +228,7 @@ class Graph:
         return self._layers[node]
 
     def layers(self) -> Iterator[Layer]:
-        """All layers in execution order, the input first."""
+        """All layers in execution order, the inputs first."""
         return iter(self._layers.values())
 
     def shape_of(self, value: Value) -> Shape:
@@ -213,15 +239,48 @@ class Graph:
         """Shapes of the tensors that flow into a layer."""
         return tuple(self.shape_of(value) for value in layer.inputs)
 
-    @property
-    def input_shape(self) -> Shape:
-        """Shape of the network's input, without the batch axis."""
-        return self.layer(0).shape
+    def results(self) -> list[Value]:
+        """What the network yields in training: the outputs, then the auxiliary ones."""
+        return [*(port.value for port in self.outputs), *(a.value for a in self.auxiliaries)]
 
-    @property
-    def output_shape(self) -> Shape:
-        """Shape of the network's output, without the batch axis."""
-        return self.shape_of(self.output)
+    def only_input(self, purpose: str) -> Shape:
+        """Shape of the input of a network that has one.
+
+        Raises:
+            ArchError: it has several; the message says for which `purpose` there must be one: `training`.
+        """
+        return self.shape_of(self._only(self.inputs, "input", purpose))
+
+    def only_output(self, purpose: str) -> Shape:
+        """Shape of the output of a network that has one, as `only_input`."""
+        return self.shape_of(self._only(self.outputs, "output", purpose))
+
+    def _only(self, ports: tuple[Port, ...], what: str, purpose: str) -> Value:
+        if len(ports) > 1:
+            names = ", ".join(port.name for port in ports)
+            raise error(
+                what, f"{purpose} takes a network with one {what}; this one has {len(ports)}: {names}"
+            )
+        return ports[0].value
+
+    def module_path(self, layer: Layer) -> Path:
+        """The path of the module that computes a layer: its own, or that of the shared network it is in."""
+        path = layer.path
+        if self.shared:
+            for length in range(len(path), 0, -1):
+                if owner := self.shared.get(path[:length]):
+                    return owner + path[length:]
+        return path
+
+    def owner(self, layer: Layer) -> Layer:
+        """The first layer with the same module; the layer itself where its weights are not shared."""
+        if not self.shared:
+            return layer
+        if self._owners is None:
+            self._owners = {}
+            for one in self.layers():
+                self._owners.setdefault(self.module_path(one), one)
+        return self._owners[self.module_path(layer)]
 
     def point(self, name: str, place: Span | None = None) -> Value:
         """The tensor that `conv1`, `stage[2].unit[1]` or `stage2.unit1` names; `stage` is the first one.
@@ -279,8 +338,43 @@ def verify(graph: Graph) -> None:
         assert fits, f"{_where(layer)} has {len(layer.inputs)} inputs"
         shapes = layer.operation.shapes(*graph.input_shapes(layer))
         assert shapes == layer.shapes, f"{_where(layer)} yields {shapes}, the graph says {layer.shapes}"
-    for value in [graph.output, *(a.value for a in graph.auxiliaries)]:
+    inputs = tuple(Value(layer.id) for layer in graph.layers() if layer.is_input)
+    assert inputs == tuple(port.value for port in graph.inputs), f"the inputs are {inputs}"
+    assert all(value.node == place for place, value in enumerate(inputs)), "the inputs do not come first"
+    for value in graph.results():
         assert value.port < len(graph.layer(value.node).shapes), f"there is no {value}"
+    outputs = [*(port.name for port in graph.outputs), *(a.name for a in graph.auxiliaries)]
+    for named in ([port.name for port in graph.inputs], outputs):
+        assert named and len(set(named)) == len(named), f"the names {named} are not different"
+    if graph.shared:
+        _verify_shared(graph)
+
+
+def _verify_shared(graph: Graph) -> None:
+    """All applications of a shared network have the same layers, weights and wiring."""
+    applied: dict[Path, list[Layer]] = {path: [] for path in graph.shared}
+    for layer in graph.layers():
+        for length in range(1, len(layer.path) + 1):
+            if layer.path[:length] in applied:
+                applied[layer.path[:length]].append(layer)
+    first: dict[Path, Path] = {}
+    for path, layers in applied.items():
+        assert layers, f"the application {path_text(path)} of a shared network has no layers"
+        other = first.setdefault(graph.shared[path], path)
+        one, two = (_wiring(graph, place, applied[place]) for place in (other, path))
+        assert one == two, f"{path_text(path)} and {path_text(other)} share weights and differ"
+
+
+def _wiring(graph: Graph, path: Path, layers: list[Layer]) -> list[tuple[object, ...]]:
+    """What two applications of a shared network must have in common, layer by layer."""
+    place = {layer.id: index for index, layer in enumerate(layers)}
+    found: list[tuple[object, ...]] = []
+    for layer in layers:
+        operation, shapes = layer.operation, graph.input_shapes(layer)
+        inner = [(place[v.node], v.port) if v.node in place else None for v in layer.inputs]
+        tensors = operation.weights(*shapes), operation.buffers(*shapes)
+        found.append((layer.path[len(path) :], graph.module_path(layer), operation, tensors, inner))
+    return found
 
 
 def _where(layer: Layer) -> str:

@@ -35,7 +35,7 @@ def canonical_hash(graph: Graph) -> str:
             str(layer.operation).encode(), repr(graph.input_shapes(layer) or layer.shapes).encode(), *inputs
         )
         counted.append(hashes[layer.id])
-    outputs = [_of_value(hashes, graph.output)]
+    outputs = [_of_value(hashes, port.value) for port in graph.outputs]
     for auxiliary in sorted(graph.auxiliaries, key=lambda a: a.name):
         outputs += [auxiliary.name.encode(), repr(auxiliary.weight).encode()]
         outputs.append(_of_value(hashes, auxiliary.value))
@@ -56,7 +56,7 @@ def _digest(*parts: bytes) -> bytes:
 
 def _live(graph: Graph) -> set[int]:
     """The nodes that an output depends on."""
-    waiting = [graph.output.node, *(a.value.node for a in graph.auxiliaries)]
+    waiting = [value.node for value in graph.results()]
     live: set[int] = set()
     while waiting:
         node = waiting.pop()

@@ -68,4 +68,4 @@ def depth(graph: Graph, costs: dict[int, Cost]) -> int:
     for layer in graph.layers():
         before = max((longest[value.node] for value in layer.inputs), default=0)
         longest[layer.id] = before + costs[layer.id].kernels
-    return longest[graph.output.node]
+    return max(longest[port.value.node] for port in graph.outputs)

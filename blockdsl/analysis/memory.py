@@ -42,7 +42,7 @@ def memory_of(graph: Graph, costs: dict[int, Cost]) -> Memory:
     return Memory(
         weights=weights,
         activations=sum(costs[layer.id].activations for layer in running),
-        inference=weights + _peak(running, tensors, graph.output),
+        inference=weights + _peak(running, tensors, [port.value for port in graph.outputs]),
         training=weights + params + _kept(layers, tensors),
     )
 
@@ -68,7 +68,7 @@ class _Tensors:
         return sum(self.bytes.get(Value(layer.id, port), 0) for port in range(len(layer.shapes)))
 
 
-def _peak(layers: list[Layer], tensors: _Tensors, output: Value) -> int:
+def _peak(layers: list[Layer], tensors: _Tensors, outputs: list[Value]) -> int:
     """The most bytes of tensors alive at once, in execution order."""
     last_use: dict[Value, int] = {}
     for layer in layers:
@@ -76,7 +76,7 @@ def _peak(layers: list[Layer], tensors: _Tensors, output: Value) -> int:
             last_use.setdefault(tensors.owner[Value(layer.id, port)], layer.id)
         for value in layer.inputs:
             last_use[tensors.owner[value]] = layer.id
-    last_use[tensors.owner[output]] = layers[-1].id
+    last_use.update({tensors.owner[output]: layers[-1].id for output in outputs})
     dropped: dict[int, int] = {}
     for value, node in last_use.items():
         dropped[node] = dropped.get(node, 0) + tensors.bytes[value]

@@ -90,7 +90,9 @@ def positions(shape: Shape) -> tuple[int, int]:
 
 
 def _whole(graph: Graph, layer: Layer) -> Field:
-    return Field(input_extent(graph.input_shape), True, Axis(), Axis(), positions(layer.shape))
+    return Field(
+        input_extent(graph.shape_of(graph.inputs[0].value)), True, Axis(), Axis(), positions(layer.shape)
+    )
 
 
 def _through(graph: Graph, layer: Layer, inputs: Sequence[Field | None]) -> Field | None:

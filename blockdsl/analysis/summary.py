@@ -115,14 +115,14 @@ def summarise(graph: Graph, title: str = "") -> Summary:
     )
     return Summary(
         title=title,
-        input=graph.input_shape,
-        output=graph.output_shape,
+        input=graph.only_input("a summary"),
+        output=graph.only_output("a summary"),
         params=sum(layer.params for layer in counted),
         params_aux=sum(layer.params for layer in counted if layer.training_only),
         macs=sum(layer.macs for layer in counted if not layer.training_only),
         memory=memory_of(graph, costs),
         depth=depth(graph, costs),
-        receptive_field=_size(fields[graph.output.node]),
+        receptive_field=_size(fields[graph.outputs[0].value.node]),
         layers=counted,
     )
 

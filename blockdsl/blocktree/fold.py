@@ -33,7 +33,7 @@ class _Folding:
         for place, sources in enumerate(self.sources):
             for source, _ in sources:
                 self.furthest[source] = max(self.furthest[source], place)
-        for value in [graph.output, *(a.value for a in graph.auxiliaries)]:
+        for value in graph.results():
             self.furthest[place_of[value.node]] = len(self.nodes)
         self.begin: dict[Block | Node, int] = {}
         self.end: dict[Block | Node, int] = {}

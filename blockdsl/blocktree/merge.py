@@ -23,7 +23,7 @@ class _Uses:
 
     def __init__(self, graph: Graph) -> None:
         self.count = Counter(value.node for layer in graph.layers() for value in layer.inputs)
-        self.count.update([graph.output.node, *(a.value.node for a in graph.auxiliaries)])
+        self.count.update(value.node for value in graph.results())
 
     def follows(self, before: Layer, after: Layer) -> bool:
         """Whether `after` reads `before` alone, and nothing else does."""

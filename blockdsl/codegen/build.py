@@ -59,7 +59,7 @@ def build(
 def _reuse_memory(graph: Graph, leaves: dict[int, nn.Module]) -> None:
     """Let layers that can (ReLUs, sums) write over an input that nothing else reads, as one does by hand."""
     readers = Counter(value for layer in graph.layers() for value in layer.inputs)
-    readers.update([graph.output, *(a.value for a in graph.auxiliaries)])
+    readers.update(graph.results())
     for layer in graph.layers():
         if not layer.operation.overwrites_input:
             continue

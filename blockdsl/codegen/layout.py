@@ -38,5 +38,5 @@ def prefers_channels_last(graph: Graph) -> bool:
 
 def _width(graph: Graph, layer: Layer) -> int:
     """The fewest channels that go in or come out; those of the network's own input do not count."""
-    inner = [graph.shape_of(value)[0] for value in layer.inputs if value.node != 0]
-    return min([layer.shape[0], *inner])
+    inner = [graph.shape_of(value).channels for value in layer.inputs if not graph.layer(value.node).is_input]
+    return min([layer.shape.channels, *inner])

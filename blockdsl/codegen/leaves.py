@@ -27,7 +27,7 @@ def leaves_of(graph: Graph, terms: Sequence[InitTerm], device: torch.device) -> 
     leaves: dict[int, nn.Module] = {}
     with _on(device):
         for layer in graph.layers():
-            if not layer.id:
+            if layer.is_input:
                 continue
             key = layer.operation, graph.input_shapes(layer)
             first = firsts.get(key)

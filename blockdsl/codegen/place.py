@@ -35,9 +35,9 @@ def place(module: nn.Module, devices: Mapping[str, Device]) -> nn.Module:
     """
     graph = graph_of(module)
     parts = {_part(graph, name): _device(device) for name, device in devices.items()}
-    layers = [layer for layer in graph.layers() if layer.id]
+    layers = [layer for layer in graph.layers() if not layer.is_input]
     leaves = {layer.id: module.get_submodule(module_path(layer)) for layer in layers}
-    at: dict[int, torch.device | None] = {0: None}
+    at: dict[int, torch.device | None] = {port.value.node: None for port in graph.inputs}
     for layer in layers:
         leaf = leaves[layer.id]
         device = _placed(layer, parts)
@@ -89,7 +89,7 @@ def _placed(layer: Layer, parts: Mapping[str, torch.device]) -> torch.device | N
 
 def _part(graph: Graph, name: str) -> str:
     """The module name of a part: `stage2.unit1` for `stage[2].unit[1]`, `stem1` for `stem`."""
-    names = [layer.name for layer in graph.layers() if layer.id]
+    names = [layer.name for layer in graph.layers() if not layer.is_input]
     return find_path(name, parts_of(names), "part of the network")
 
 

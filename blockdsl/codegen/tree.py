@@ -119,18 +119,19 @@ def tree(graph: Graph, joins: frozenset[int] = frozenset()) -> Node:
         AssertionError: a block is not contiguous in execution order, or a name is taken twice, which is a
             defect of lowering.
     """
-    layers = [layer for layer in graph.layers() if layer.id]
+    layers = [layer for layer in graph.layers() if not layer.is_input]
     names = {layer.id: attributes(layer.path) for layer in layers}
     (root,) = fold(nest(layers, lambda layer: layer.path), lambda block, items: _placed(block, items, names))
     for layer in layers:
         draw = (DRAW,) if layer.id in joins else ()
         for value in dict.fromkeys((*layer.inputs, *draw)):
             _connect(root, value, names.get(value.node, ()), names[layer.id], layer.training_only)
-    for value in dict.fromkeys([graph.output, *(a.value for a in graph.auxiliaries)]):
-        _connect(root, value, names.get(value.node, ()), (), value != graph.output)
-    root.inputs = {Value(0): None} | ({DRAW: None} if joins else {})
+    outputs = {port.value: None for port in graph.outputs}
+    for value in dict.fromkeys(graph.results()):
+        _connect(root, value, names.get(value.node, ()), (), value not in outputs)
+    root.inputs = {port.value: None for port in graph.inputs} | ({DRAW: None} if joins else {})
     root.optional = False
-    root.outputs, root.heads = {graph.output: None}, {a.value: None for a in graph.auxiliaries}
+    root.outputs, root.heads = outputs, {a.value: None for a in graph.auxiliaries}
     return root
 
 

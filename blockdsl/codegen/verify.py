@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -13,7 +13,7 @@ from blockdsl.codegen.tree import attributes
 from blockdsl.diagnostics import ArchError, error
 from blockdsl.formatting import shape_text
 from blockdsl.ir import Graph, Layer
-from blockdsl.ops import Shape
+from blockdsl.ops import Sizes
 
 BATCH = 2
 """Two samples: one alone would hide a batch axis taken for another, and fails in some norms."""
@@ -44,7 +44,7 @@ def check_module(graph: Graph, module: nn.Module, *, run: bool = True) -> None:
 
 
 def _layers(graph: Graph) -> Iterator[Layer]:
-    return (layer for layer in graph.layers() if layer.id)
+    return (layer for layer in graph.layers() if not layer.is_input)
 
 
 def _check_tensors(graph: Graph, layer: Layer, module: nn.Module) -> None:
@@ -86,7 +86,9 @@ def _run(graph: Graph, module: nn.Module) -> None:
     ]
     like = _like(module)
     try:
-        result = module(torch.zeros(BATCH, *graph.input_shape, device=like.device, dtype=like.dtype))
+        result = module(
+            torch.zeros(BATCH, *graph.only_input("a check"), device=like.device, dtype=like.dtype)
+        )
     except (RuntimeError, TypeError, ValueError, IndexError) as problem:
         raise (_mismatch(running[-1], f"fails: {problem}") if running else problem) from problem
     finally:
@@ -95,7 +97,7 @@ def _run(graph: Graph, module: nn.Module) -> None:
     output, heads = result if isinstance(result, tuple) else (result, {})
     wanted = {a.name: graph.shape_of(a.value) for a in graph.auxiliaries} if module.training else {}
     found = {name: _shape(head) for name, head in heads.items()}
-    assert _shape(output) == graph.output_shape, "the output is not the graph's"
+    assert _shape(output) == graph.only_output("a check"), "the output is not the graph's"
     assert found == wanted, "the auxiliary outputs are not the graph's"
 
 
@@ -115,15 +117,15 @@ def _watch(module: nn.Module, layer: Layer, running: list[Layer]) -> tuple[Any, 
     return module.register_forward_pre_hook(enter), module.register_forward_hook(leave)
 
 
-def _shape(tensor: Tensor) -> Shape:
+def _shape(tensor: Tensor) -> Sizes:
     return tuple(tensor.shape[1:])
 
 
-def _size(shape: Shape) -> str:
+def _size(shape: Sizes) -> str:
     return shape_text(shape) or "a single number"
 
 
-def _tensors(shapes: dict[str, Shape]) -> str:
+def _tensors(shapes: Mapping[str, Sizes]) -> str:
     return ", ".join(f"{name} ({_size(shape)})" for name, shape in shapes.items()) or "none"
 
 

@@ -28,8 +28,8 @@ def node_link(graph: Graph, title: str = "") -> dict[str, Any]:
     """
     plain = nx.MultiDiGraph(
         title=title,
-        input=list(graph.input_shape),
-        output=_value(graph.output) | {"shape": list(graph.output_shape)},
+        input=list(graph.only_input("JSON")),
+        output=_value(graph.outputs[0].value) | {"shape": list(graph.only_output("JSON"))},
         auxiliaries=[{"name": a.name, "weight": a.weight} | _value(a.value) for a in graph.auxiliaries],
     )
     for layer in graph.layers():

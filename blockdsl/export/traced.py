@@ -74,7 +74,7 @@ def _convert(module: nn.Module, inputs: tuple[Tensor, ...]) -> Any:
 def _traced(graph: Graph, module: nn.Module, kind: str, trace: Trace) -> Any:
     with _quietly(module):
         try:
-            return trace(module, (_example(module, graph.input_shape),))
+            return trace(module, (_example(module, graph.only_input(kind)),))
         except FAILURES as reason:
             failure = reason
         raise _blamed(graph, module, kind, trace) or error(
@@ -87,7 +87,7 @@ def _blamed(graph: Graph, module: nn.Module, kind: str, trace: Trace) -> ArchErr
     seen: set[tuple[Any, ...]] = set()
     for layer in graph.layers():
         shapes = graph.input_shapes(layer)
-        if layer.id == 0 or layer.training_only or (layer.operation, shapes) in seen:
+        if layer.is_input or layer.training_only or (layer.operation, shapes) in seen:
             continue
         seen.add((layer.operation, shapes))
         part = module.get_submodule(module_path(layer))

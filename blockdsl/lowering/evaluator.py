@@ -46,8 +46,6 @@ from blockdsl.syntax import tree as nodes
 MAX_LIST_DEPTH = 8
 """Lists inside lists."""
 
-_AXES = {1: "c", 2: "lc", 3: "chw"}
-
 Apply = Callable[[nodes.Expr, Tensors, Context], Tensors]
 """Lets tensors flow through a network."""
 
@@ -246,7 +244,7 @@ class ExpressionEvaluator:
         if not is_known(value):
             raise already_told()
         shape = self.graph.shape_of(value.values[0])
-        axes = _AXES.get(len(shape), "")
+        axes = shape.names
         if axis.name not in axes or axis.index is not None:
             size = shape_text(shape)
             raise context.error(

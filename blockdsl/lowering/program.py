@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
 from blockdsl.diagnostics import ArchError, Errors, error
-from blockdsl.ir import Graph, Value, verify
+from blockdsl.ir import Graph, Port, Value, verify
 from blockdsl.lowering.applier import Applier
 from blockdsl.lowering.budget import Budget
 from blockdsl.lowering.choices import ChoicePoint, Chooser, refuse
@@ -19,7 +19,8 @@ from blockdsl.lowering.definitions import define
 from blockdsl.lowering.evaluator import ExpressionEvaluator
 from blockdsl.lowering.training import recipe_of
 from blockdsl.lowering.values import UNKNOWN_TENSOR, Broken, Data, NoData, Scope, Tensors, Trace, shown
-from blockdsl.ops import Shape
+from blockdsl.ops import Shape, Sizes
+from blockdsl.ops.layouts import BY_COUNT, read_sizes
 from blockdsl.ops.shape import Input as InputOp
 from blockdsl.recipe import Recipe
 from blockdsl.source import Span
@@ -123,7 +124,7 @@ def _refuse_network(expr: nodes.Expr, *_: object) -> NoReturn:
 def lower(
     file: nodes.File,
     *,
-    input: Shape | None = None,
+    input: Sizes | None = None,
     settings: Mapping[str, Any] | None = None,
     choose: Chooser = refuse,
     applier: Applier | None = None,
@@ -159,7 +160,7 @@ def lower(
 
 
 def _program(
-    applier: Applier, file: nodes.File, context: Context, input: Shape | None, settings: dict[str, Any]
+    applier: Applier, file: nodes.File, context: Context, input: Sizes | None, settings: dict[str, Any]
 ) -> Program:
     """The program, each part by itself: what is wrong with one does not hide what is with another."""
     gathering, graph, evaluator = context.errors.gathering, applier.builder.graph, applier.evaluator
@@ -176,7 +177,7 @@ def _program(
         shape = _input_shape(evaluator, file, context, input)
     with gathering():
         if net:
-            graph.output = _network(applier, net, shape, file, context)
+            _network(applier, net, shape, file, context)
     with gathering():
         meta = _meta(file)
     with gathering():
@@ -206,13 +207,15 @@ def _the_net(file: nodes.File) -> nodes.Net:
 
 def _network(
     applier: Applier, net: nodes.Net, shape: Shape | None, file: nodes.File, context: Context
-) -> Value:
-    """What flows out of the network; of an input without a shape nothing is known."""
+) -> None:
+    """Apply the network to its input; of an input without a shape nothing is known."""
     stated = [s.span for s in file.statements if isinstance(s, nodes.Input)]
     path = context.naming.claim("input")
     stream = UNKNOWN_TENSOR
     if shape is not None:
-        stream = applier.builder.layer(InputOp(shape), (), (stated or [_first(file)])[0], context, path=path)
+        place = (stated or [_first(file)])[0]
+        stream = applier.builder.layer(InputOp.of(shape), (), place, context, path=path)
+        applier.builder.graph.inputs = (Port("x", stream.values[0]),)
     context.scope.names["in"] = stream
     result = applier.body(net.body, stream, context)
     if len(result.values) != 1:
@@ -220,7 +223,7 @@ def _network(
             "shape", f"the network yields {shown(result)}", net.body.result.span,
             help="join them at the end: …-SUM, …-CAT, …-MEAN",
         )  # fmt: skip
-    return result.values[0]
+    applier.builder.graph.outputs = (Port("y", result.values[0]),)
 
 
 def _refuse_choices(condition: nodes.Expr) -> None:
@@ -237,7 +240,7 @@ def _refuse_choice(place: Span) -> NoReturn:
 
 
 def _input_shape(
-    evaluator: ExpressionEvaluator, file: nodes.File, context: Context, given: Shape | None
+    evaluator: ExpressionEvaluator, file: nodes.File, context: Context, given: Sizes | None
 ) -> Shape:
     stated = _only(file, nodes.Input, "input", "a network has one input")
     if given is None and stated is None:
@@ -252,18 +255,17 @@ def _input_shape(
         given = value if isinstance(value, tuple) else (value,)
         place = stated.shape.span
     assert given is not None
-    given = tuple(given)
     for size in given:
         if isinstance(size, bool) or not isinstance(size, int) or not 0 < size < 1_000_000:
             raise error(
                 "input", f"a size of the input is a whole number, 1 or more, not {shown(size)}", place
             )
-    if not 1 <= len(given) <= 3:
+    if len(given) not in BY_COUNT:
         raise error(
-            "input", f"an input has one to three sizes, not {len(given)}", place,
+            "input", f"an input has one to four sizes, not {len(given)}", place,
             help="3x224x224 is an image, 197x768 are tokens, 784 is a vector; the batch is no part of it",
         )  # fmt: skip
-    return given
+    return given if isinstance(given, Shape) else read_sizes(given)
 
 
 def _only(file: nodes.File, kind: type[Any], word: str, help: str) -> Any:

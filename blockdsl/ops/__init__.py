@@ -15,12 +15,14 @@ from blockdsl.ops import (
     shape,
     spatial,
 )
-from blockdsl.ops.core import TAGS, Argument, Operation, OpError, Shape, Window
+from blockdsl.ops.core import TAGS, Argument, Operation, OpError, Window
+from blockdsl.ops.layouts import Ids, Image, Shape, Signal, Sizes, Tokens, Vector, Volume
 from blockdsl.ops.registry import all_operations, find, operation, unregister
 from blockdsl.ops.spec import ModuleSpec
 
 __all__ = [
-    "TAGS", "Argument", "ModuleSpec", "OpError", "Operation", "Shape", "Window", "activation",
-    "all_operations", "attention", "conv", "dropout", "find", "gating", "join", "linear", "norm",
-    "operation", "pool", "scale", "sequence", "shape", "spatial", "unregister",
+    "TAGS", "Argument", "Ids", "Image", "ModuleSpec", "OpError", "Operation", "Shape", "Signal",
+    "Sizes", "Tokens", "Vector", "Volume", "Window", "activation", "all_operations", "attention",
+    "conv", "dropout", "find", "gating", "join", "linear", "norm", "operation", "pool", "scale",
+    "sequence", "shape", "spatial", "unregister",
 ]  # fmt: skip

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from blockdsl.ops.core import SAVES_INPUT, SAVES_OUTPUT, Operation, OpError, Saved, Shape
-from blockdsl.ops.geometry import channels
+from blockdsl.ops.core import SAVES_INPUT, SAVES_OUTPUT, Operation, OpError, Saved
+from blockdsl.ops.layouts import Shape, Sizes, Tokens
 from blockdsl.ops.registry import operation
 from blockdsl.ops.spec import ModuleSpec
 from blockdsl.ops.values import NotNegative, Positive, one_of
@@ -71,14 +71,16 @@ class PReLU(_Activation):
     per: Per = "channel"
     init: float = 0.25
 
-    def weights(self, *inputs: Shape) -> dict[str, Shape]:
-        return {"weight": (channels(inputs[0]) if self.per == "channel" else 1,)}
+    def weights(self, *inputs: Shape) -> dict[str, Sizes]:
+        return {"weight": (inputs[0].channels if self.per == "channel" else 1,)}
 
     def spec(self, *inputs: Shape) -> ModuleSpec:
         if self.per == "layer":
             return ModuleSpec("torch.nn:PReLU", num_parameters=1, init=self.init)
-        target = "blockdsl.layers.activation:TokenPReLU" if len(inputs[0]) == 2 else "torch.nn:PReLU"
-        return ModuleSpec(target, num_parameters=channels(inputs[0]), init=self.init)
+        target = (
+            "blockdsl.layers.activation:TokenPReLU" if isinstance(inputs[0], Tokens) else "torch.nn:PReLU"
+        )
+        return ModuleSpec(target, num_parameters=inputs[0].channels, init=self.init)
 
 
 @operation("RRELU")
@@ -159,7 +161,7 @@ class Swish(_Activation):
     beta: float = 1.0
     learned: bool = True
 
-    def weights(self, *inputs: Shape) -> dict[str, Shape]:
+    def weights(self, *inputs: Shape) -> dict[str, Sizes]:
         return {"beta": ()} if self.learned else {}
 
     def spec(self, *inputs: Shape) -> ModuleSpec:

@@ -3,8 +3,9 @@
 
 from __future__ import annotations
 
-from blockdsl.ops.core import Drawn, Operation, Saved, Shape, Window
-from blockdsl.ops.geometry import divided, tokens
+from blockdsl.ops.core import Drawn, Operation, Saved, Window
+from blockdsl.ops.geometry import divided
+from blockdsl.ops.layouts import Shape, Sizes, Tokens
 from blockdsl.ops.registry import operation
 from blockdsl.ops.spec import ModuleSpec
 from blockdsl.ops.values import Count, Probability
@@ -19,6 +20,7 @@ class Attention(Operation):
     """
 
     word = "attention · {heads} heads"
+    takes = (Tokens,)
     aliases = ("multiheadattention", "selfattention")
     saved_for_backward = Saved(inputs=True, output=False, extra=16)
 
@@ -27,13 +29,12 @@ class Attention(Operation):
     dropout: Probability = 0.0
 
     def shape(self, *inputs: Shape) -> Shape:
-        tokens(self.name, inputs[0])
         divided(self.name, inputs[0], self.heads, "heads", "heads")
         return inputs[0]
 
-    def weights(self, *inputs: Shape) -> dict[str, Shape]:
+    def weights(self, *inputs: Shape) -> dict[str, Sizes]:
         d = inputs[0][1]
-        weights: dict[str, Shape] = {"in_proj_weight": (3 * d, d), "out_proj.weight": (d, d)}
+        weights: dict[str, Sizes] = {"in_proj_weight": (3 * d, d), "out_proj.weight": (d, d)}
         return weights | ({"in_proj_bias": (3 * d,), "out_proj.bias": (d,)} if self.bias else {})
 
     def drawn(self, *inputs: Shape) -> tuple[Drawn, ...]:

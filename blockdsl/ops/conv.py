@@ -8,7 +8,7 @@ from math import prod
 from typing import Any
 
 from blockdsl.formatting import shape_text
-from blockdsl.ops.core import SAVES_INPUT, Drawn, Operation, OpError, Reads, Shape, Window
+from blockdsl.ops.core import SAVES_INPUT, Drawn, Operation, OpError, Reads, Window
 from blockdsl.ops.geometry import (
     brief,
     dilated_window,
@@ -16,11 +16,11 @@ from blockdsl.ops.geometry import (
     enlarging,
     extent,
     fit,
-    image,
     same_pad,
     slide,
     step,
 )
+from blockdsl.ops.layouts import Image, Shape, Sizes
 from blockdsl.ops.registry import operation
 from blockdsl.ops.spec import ModuleSpec
 from blockdsl.ops.values import Count, Margin, Pad, Size, Table
@@ -30,13 +30,14 @@ def _reach(kernel: Size, dilation: Size) -> Size:
     return extent(kernel[0], dilation[0]), extent(kernel[1], dilation[1])
 
 
-def _drawn(weights: dict[str, Shape], *, transposed: bool = False) -> Drawn:
+def _drawn(weights: dict[str, Sizes], *, transposed: bool = False) -> Drawn:
     return Drawn.of(weights["weight"], bias="bias" if "bias" in weights else "", transposed=transposed)
 
 
 class _Sliding(Operation):
     """What CONV and DWCONV share: a kernel that slides over an image."""
 
+    takes = (Image,)
     saved_for_backward = SAVES_INPUT
     fresh_output = True
     kernel_can_grow = True
@@ -52,7 +53,7 @@ class _Sliding(Operation):
 
     def _positions(self, shape: Shape) -> tuple[int, int]:
         """Rows and columns of the output."""
-        _, rows, columns = image(self.name, shape)
+        _, rows, columns = shape
         if isinstance(self.pad, str):
             return rows, columns
         (kh, kw), (sh, sw), (ph, pw), (dh, dw) = self.kernel, self.stride, self.pad, self.dilation
@@ -132,7 +133,7 @@ class Conv(_Sliding):
                 raise OpError(f"row {index} of the connection table names an input twice", argument="table")
 
     def shape(self, *inputs: Shape) -> Shape:
-        c, _, _ = image(self.name, inputs[0])
+        c = inputs[0].channels
         divided(self.name, inputs[0], self.groups, "groups")
         for index, row in enumerate(self.table or ()):
             if min(row) < 0 or max(row) >= c:
@@ -141,16 +142,16 @@ class Conv(_Sliding):
                     argument="table",
                     help=f"the input has {c} channels, counted from 0",
                 )
-        return (self.channels, *self._positions(inputs[0]))
+        return Image(self.channels, *self._positions(inputs[0]))
 
     window = _Sliding.window
 
     def prefers_channels_last(self) -> bool:
         return self.groups == 1
 
-    def weights(self, *inputs: Shape) -> dict[str, Shape]:
+    def weights(self, *inputs: Shape) -> dict[str, Sizes]:
         if self.table is not None:
-            weight: Shape = (sum(map(len, self.table)), *self.kernel)
+            weight: Sizes = (sum(map(len, self.table)), *self.kernel)
         else:
             weight = (self.channels, inputs[0][0] // self.groups, *self.kernel)
         return {"weight": weight} | ({"bias": (self.channels,)} if self.bias else {})
@@ -210,15 +211,15 @@ class DepthwiseConv(_Sliding):
     bias: bool = True
 
     def shape(self, *inputs: Shape) -> Shape:
-        c, _, _ = image(self.name, inputs[0])
-        return (c * self.multiplier, *self._positions(inputs[0]))
+        c = inputs[0].channels
+        return Image(c * self.multiplier, *self._positions(inputs[0]))
 
     window = _Sliding.window
 
     def prefers_channels_last(self) -> bool:
         return True
 
-    def weights(self, *inputs: Shape) -> dict[str, Shape]:
+    def weights(self, *inputs: Shape) -> dict[str, Sizes]:
         c = inputs[0][0] * self.multiplier
         return {"weight": (c, 1, *self.kernel)} | ({"bias": (c,)} if self.bias else {})
 
@@ -242,6 +243,7 @@ class TransposedConv(Operation):
     2016, section 4).
     """
 
+    takes = (Image,)
     word = "{kernel} transposed conv, {channels}"
     aliases = (
         "convtranspose",
@@ -279,7 +281,7 @@ class TransposedConv(Operation):
             )
 
     def shape(self, *inputs: Shape) -> Shape:
-        _, *size = image(self.name, inputs[0])
+        _, *size = inputs[0]
         divided(self.name, inputs[0], self.groups, "groups")
         reach = _reach(self.kernel, self.dilation)
         rows, columns = (
@@ -287,13 +289,13 @@ class TransposedConv(Operation):
         )
         if min(rows, columns) < 1:
             raise OpError(
-                f"{self.name} would leave nothing of its input of {shape_text(tuple(size))}",
+                f"{self.name} would leave nothing of its input of {shape_text(size)}",
                 argument="pad",
                 help="pad less: a transposed convolution takes the pad away from its output",
             )
-        return self.channels, rows, columns
+        return Image(self.channels, rows, columns)
 
-    def weights(self, *inputs: Shape) -> dict[str, Shape]:
+    def weights(self, *inputs: Shape) -> dict[str, Sizes]:
         weight = (inputs[0][0], self.channels // self.groups, *self.kernel)
         return {"weight": weight} | ({"bias": (self.channels,)} if self.bias else {})
 
@@ -354,6 +356,7 @@ class UpConv(Operation):
     given.
     """
 
+    takes = (Image,)
     word = "{factor} up-conv, {channels}"
     saved_for_backward = SAVES_INPUT
     fresh_output = True
@@ -363,10 +366,10 @@ class UpConv(Operation):
     bias: bool = True
 
     def shape(self, *inputs: Shape) -> Shape:
-        c, rows, columns = image(self.name, inputs[0])
-        return self.channels or c, rows * self.factor[0], columns * self.factor[1]
+        c, rows, columns = inputs[0]
+        return Image(self.channels or c, rows * self.factor[0], columns * self.factor[1])
 
-    def weights(self, *inputs: Shape) -> dict[str, Shape]:
+    def weights(self, *inputs: Shape) -> dict[str, Sizes]:
         out = self.channels or inputs[0][0]
         return {"weight": (inputs[0][0], out, *self.factor)} | ({"bias": (out,)} if self.bias else {})
 

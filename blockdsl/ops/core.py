@@ -1,8 +1,7 @@
 """What an operation is.
 
 An operation is one decorated class: its fields are its arguments (in the order of writing), its
-methods say what it makes of shapes. Shapes are without the batch axis: `(C, H, W)` for images,
-`(F,)` for feature vectors, `(L, D)` for sequences of tokens (L tokens of D features).
+methods say what it makes of shapes (`blockdsl.ops.layouts`), which are without the batch axis.
 """
 
 from __future__ import annotations
@@ -14,11 +13,10 @@ from math import prod
 from typing import Any, ClassVar, NamedTuple, get_type_hints
 
 from blockdsl.formatting import exact, shape_text
+from blockdsl.ops.layouts import Image, Shape, Signal, Sizes, Tokens, Vector, Volume
 from blockdsl.ops.spec import ModuleSpec
 from blockdsl.ops.values import PAIRS, converter_of
 from blockdsl.speedups import LateDataclass, finish_dataclass
-
-Shape = tuple[int, ...]
 
 TAGS = {"s": "stride", "p": "pad", "g": "groups", "d": "dilation"}
 """`s2` is `stride=2` for every operation that has a `stride`, and so on."""
@@ -80,7 +78,7 @@ class Drawn(NamedTuple):
     rows: tuple[int, int] | None = None
 
     @classmethod
-    def of(cls, shape: Shape, *, weight: str = "weight", bias: str = "", transposed: bool = False) -> Drawn:
+    def of(cls, shape: Sizes, *, weight: str = "weight", bias: str = "", transposed: bool = False) -> Drawn:
         """A weight (outputs, inputs, *kernel), or (inputs, outputs, *kernel) where it is transposed."""
         positions = prod(shape[2:])
         fan_in, fan_out = shape[1] * positions, shape[0] * positions
@@ -158,6 +156,10 @@ class Operation(LateDataclass):
     arguments: ClassVar[dict[str, Argument]] = {}
     inputs: ClassVar[int | None] = 1
     """How many tensors flow in; None for a join, which takes two or more."""
+    takes: ClassVar[tuple[type[Shape], ...]] = (Vector, Tokens, Signal, Image, Volume)
+    """The layouts that its inputs may have."""
+    takes_help: ClassVar[str] = ""
+    """What to write in place of it on another layout, for the help of the error."""
     view: ClassVar[bool] = False
     """Whether the output shares its input's memory."""
     flattens: ClassVar[bool] = False
@@ -195,11 +197,11 @@ class Operation(LateDataclass):
         """Shapes of all outputs; only an operation with several overrides this."""
         return (self.shape(*inputs),)
 
-    def weights(self, *inputs: Shape) -> dict[str, Shape]:
+    def weights(self, *inputs: Shape) -> dict[str, Sizes]:
         """Trainable tensors by their name in the module's `state_dict`."""
         return {}
 
-    def buffers(self, *inputs: Shape) -> dict[str, Shape]:
+    def buffers(self, *inputs: Shape) -> dict[str, Sizes]:
         """Tensors of the `state_dict` that are not trained."""
         return {}
 

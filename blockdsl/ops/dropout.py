@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from blockdsl.ops.core import SAVES_NOTHING, Operation, OpError, Saved, Shape
-from blockdsl.ops.geometry import image, pointwise
+from blockdsl.ops.core import SAVES_NOTHING, Operation, OpError, Saved
+from blockdsl.ops.geometry import check_layout, pointwise
+from blockdsl.ops.layouts import Image, Shape
 from blockdsl.ops.registry import operation
 from blockdsl.ops.spec import ModuleSpec
 from blockdsl.ops.values import Count, NotNegative, Probability, one_of
@@ -46,7 +47,9 @@ class Dropout(_Dropping):
     rescale: Rescale = "train"
 
     def shape(self, *inputs: Shape) -> Shape:
-        return image("DROPOUT(per=channel)", inputs[0]) if self.per == "channel" else inputs[0]
+        if self.per == "channel":
+            check_layout("DROPOUT(per=channel)", (Image,), inputs[0])
+        return inputs[0]
 
     window = pointwise
 
@@ -97,6 +100,7 @@ class DropBlock(_Dropping):
     makes about a share p of the elements drop; the survivors are scaled so that the mean stays.
     """
 
+    takes = (Image,)
     aliases = ("dropblock2d",)
     saved_for_backward = Saved(inputs=False, output=False, extra=4)
 
@@ -104,7 +108,7 @@ class DropBlock(_Dropping):
     p: Probability = 0.1
 
     def shape(self, *inputs: Shape) -> Shape:
-        _, rows, columns = image(self.name, inputs[0])
+        _, rows, columns = inputs[0]
         if self.size > min(rows, columns):
             raise OpError(
                 f"the {self.size}x{self.size} blocks of DROPBLOCK are larger than {rows}x{columns}",

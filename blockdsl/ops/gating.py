@@ -5,8 +5,9 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from blockdsl.ops.core import SAVES_INPUT, SAVES_OUTPUT, Operation, OpError, Shape
-from blockdsl.ops.geometry import axis, channels, pointwise, with_channels
+from blockdsl.ops.core import SAVES_INPUT, SAVES_OUTPUT, Operation, OpError
+from blockdsl.ops.geometry import pointwise
+from blockdsl.ops.layouts import Shape
 from blockdsl.ops.registry import operation
 from blockdsl.ops.spec import ModuleSpec
 from blockdsl.ops.values import one_of
@@ -23,7 +24,7 @@ class Softmax(Operation):
     saved_for_backward = SAVES_OUTPUT
 
     def spec(self, *inputs: Shape) -> ModuleSpec:
-        return ModuleSpec("torch.nn:Softmax", dim=axis(inputs[0]))
+        return ModuleSpec("torch.nn:Softmax", dim=inputs[0].channel_dim)
 
 
 @operation("LOGSOFTMAX")
@@ -33,7 +34,7 @@ class LogSoftmax(Operation):
     saved_for_backward = SAVES_OUTPUT
 
     def spec(self, *inputs: Shape) -> ModuleSpec:
-        return ModuleSpec("torch.nn:LogSoftmax", dim=axis(inputs[0]))
+        return ModuleSpec("torch.nn:LogSoftmax", dim=inputs[0].channel_dim)
 
 
 @operation("CRELU")
@@ -43,12 +44,12 @@ class CReLU(Operation):
     saved_for_backward = SAVES_OUTPUT
 
     def shape(self, *inputs: Shape) -> Shape:
-        return with_channels(inputs[0], 2 * channels(inputs[0]))
+        return inputs[0].with_channels(2 * inputs[0].channels)
 
     window = pointwise
 
     def spec(self, *inputs: Shape) -> ModuleSpec:
-        return ModuleSpec("blockdsl.layers.activation:CReLU", dim=axis(inputs[0]))
+        return ModuleSpec("blockdsl.layers.activation:CReLU", dim=inputs[0].channel_dim)
 
 
 @operation("GLU")
@@ -64,18 +65,18 @@ class GLU(Operation):
     gate: Gate = "sigmoid"
 
     def shape(self, *inputs: Shape) -> Shape:
-        c = channels(inputs[0])
+        c = inputs[0].channels
         if c % 2:
             raise OpError(
                 f"GLU takes an even number of channels, not {c}",
                 help=f"make {c + 1} channels before it: one half gates the other",
             )
-        return with_channels(inputs[0], c // 2)
+        return inputs[0].with_channels(c // 2)
 
     window = pointwise
 
     def spec(self, *inputs: Shape) -> ModuleSpec:
-        dim = axis(inputs[0])
+        dim = inputs[0].channel_dim
         if self.gate == "sigmoid":
             return ModuleSpec("torch.nn:GLU", dim=dim)
         return ModuleSpec("blockdsl.layers.activation:GatedUnit", gate=self.gate, dim=dim)

@@ -7,54 +7,66 @@ from fractions import Fraction
 from math import ceil, floor
 
 from blockdsl.formatting import shape_text
-from blockdsl.ops.core import Operation, OpError, Reads, Shape, Window
+from blockdsl.ops.core import Operation, OpError, Reads, Window
+from blockdsl.ops.layouts import Ids, Image, Shape, Signal, Tokens, Vector, Volume
 
 _NEARBY = 1000
 """How far from a wrong number of groups a right one is looked for."""
 
 
+_WORDS = {
+    Vector: ("a vector", "a vector of features"),
+    Tokens: ("tokens", "a sequence of tokens x features"),
+    Signal: ("a signal", "a signal of channels x positions"),
+    Image: ("an image", "an image of channels x rows x columns"),
+    Volume: ("a volume", "a volume of channels x slices x rows x columns"),
+    Ids: ("ids", "ids"),
+}
+"""How messages call what has a layout: among others, and alone."""
+
+
 def describe(shape: Shape) -> str:
     """`an image of 64x56x56`, `a vector of 84 features`, `a sequence of 197x768`."""
-    if len(shape) == 1:
-        return f"a vector of {shape[0]} features"
-    return f"{'a sequence' if len(shape) == 2 else 'an image'} of {shape_text(shape)}"
+    match shape:
+        case Vector():
+            return f"a vector of {shape[0]} features"
+        case Tokens():
+            return f"a sequence of {shape_text(shape)}"
+        case Ids():
+            return f"{shape[0]} ids"
+    return f"{_WORDS[type(shape)][0]} of {shape_text(shape, word=False)}"
 
 
-def image(name: str, shape: Shape) -> tuple[int, int, int]:
-    """The shape as (C, H, W), or an `OpError` that says what came instead."""
-    if len(shape) == 3:
-        return shape[0], shape[1], shape[2]
-    fix = "IMAGE(rows x columns) before it makes tokens an image" if len(shape) == 2 else ""
+def check_layout(name: str, takes: tuple[type[Shape], ...], shape: Shape, help: str = "") -> None:
+    """Refuse an input of a layout that an operation does not take (raises `OpError`)."""
+    if type(shape) in takes:
+        return
+    known = [cls for cls in takes if cls in _WORDS]
+    words = _WORDS[known[0]][1] if len(known) == 1 else " or ".join(_listed([_WORDS[c][0] for c in known]))
     raise OpError(
-        f"{name} takes an image of channels x rows x columns, not {describe(shape)}",
-        help=fix or "put it before FLATTEN and FC, or RESHAPE the vector",
+        f"{name} takes {words}, not {describe(shape)}", help=help or _conversion(takes, type(shape))
     )
 
 
-def tokens(name: str, shape: Shape) -> tuple[int, int]:
-    """The shape as (L, D), or an `OpError` that says what came instead."""
-    if len(shape) == 2:
-        return shape[0], shape[1]
-    fix = "TOKENS before it makes an image a sequence" if len(shape) == 3 else ""
-    raise OpError(
-        f"{name} takes a sequence of tokens x features, not {describe(shape)}",
-        help=fix or "put it before the tokens are reduced to one vector",
-    )
+def _listed(words: list[str]) -> list[str]:
+    return [", ".join(words[:-1]), words[-1]]
 
 
-def channels(shape: Shape) -> int:
-    """Channels of an image, features of a token or of a vector."""
-    return shape[1] if len(shape) == 2 else shape[0]
-
-
-def axis(shape: Shape) -> int:
-    """The axis of the channels in PyTorch, the batch axis counted: 1 for images and vectors, 2 for tokens."""
-    return 2 if len(shape) == 2 else 1
-
-
-def trailing(shape: Shape) -> int:
-    """How many axes come after that of the channels: 2 for images, none otherwise."""
-    return len(shape) - axis(shape)
+def _conversion(takes: tuple[type[Shape], ...], given: type[Shape]) -> str:
+    """What makes one of the layouts that are taken of the one that came."""
+    if Image in takes and given is Tokens:
+        return "IMAGE(rows x columns) before it makes tokens an image"
+    if Tokens in takes and given is Image:
+        return "TOKENS before it makes an image a sequence"
+    if Vector in takes:
+        return "FLATTEN before it makes a vector of all numbers"
+    if given is Vector:
+        return "put it before " + (
+            "FLATTEN and FC, or RESHAPE the vector"
+            if Image in takes
+            else "the tokens are reduced to one vector"
+        )
+    return ""
 
 
 def brief(size: tuple[int, int] | str) -> int | str | tuple[int, int]:
@@ -62,14 +74,9 @@ def brief(size: tuple[int, int] | str) -> int | str | tuple[int, int]:
     return size[0] if not isinstance(size, str) and size[0] == size[1] else size
 
 
-def with_channels(shape: Shape, count: int) -> Shape:
-    """The same shape with another number of channels (or features)."""
-    return (shape[0], count) if len(shape) == 2 else (count, *shape[1:])
-
-
 def divided(name: str, shape: Shape, into: int, argument: str, what: str = "groups") -> int:
     """Channels in each of so many equal groups, or an `OpError` when they do not come out even."""
-    total = channels(shape)
+    total = shape.channels
     if total % into:
         near = range(max(1, into - _NEARBY), min(into + _NEARBY, total) + 1)
         divisors = [n for n in near if total % n == 0] or [1]

@@ -6,7 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 from blockdsl.diagnostics import exception_text
-from blockdsl.ops.core import Operation, OpError, Shape
+from blockdsl.ops.core import Operation, OpError
+from blockdsl.ops.geometry import check_layout
+from blockdsl.ops.layouts import Shape
 from blockdsl.ops.registry import is_built_in, whose_mistake
 
 
@@ -17,17 +19,20 @@ def output_shapes(operation: Operation, *inputs: Shape) -> tuple[Shape, ...]:
         OpError: the operation refuses its inputs, or what a user's class answers is of no use; the error
             of the class is the cause.
     """
+    for shape in inputs:
+        check_layout(operation.name, operation.takes, shape, operation.takes_help)
     if is_built_in(operation):
         return operation.shapes(*inputs)
     shapes: tuple[Shape, ...] = _answer(operation, "shape", operation.shapes, inputs)
-    if not isinstance(shapes, tuple) or not shapes or not all(map(_is_shape, shapes)):
+    if not isinstance(shapes, tuple) or not shapes or not all(map(_is_typed, shapes)):
         raise OpError(
             f"shape() of {operation.name} returned {_single(shapes)!r}",
-            help="a shape is a tuple of whole numbers, 1 or more, without the batch axis: (C, H, W)",
+            help="return a shape without the batch axis, such as blockdsl.Image(64, 7, 7) or "
+            "inputs[0].with_channels(64)",
         )
     for what in ("weights", "buffers"):
         tensors = _answer(operation, what, getattr(operation, what), inputs)
-        if not isinstance(tensors, dict) or not all(map(_is_shape, tensors.values())):
+        if not isinstance(tensors, dict) or not all(map(_are_sizes, tensors.values())):
             raise OpError(
                 f"{what}() of {operation.name} returned {tensors!r}", help='it returns {"name": shape, …}'
             )
@@ -65,7 +70,11 @@ def _single(shapes: Any) -> Any:
     return shapes[0] if isinstance(shapes, tuple) and len(shapes) == 1 else shapes
 
 
-def _is_shape(shape: object) -> bool:
+def _is_typed(shape: object) -> bool:
+    return isinstance(shape, Shape) and _are_sizes(shape)
+
+
+def _are_sizes(shape: object) -> bool:
     return isinstance(shape, tuple) and all(
         isinstance(n, int) and not isinstance(n, bool) and n > 0 for n in shape
     )

@@ -4,8 +4,9 @@
 from __future__ import annotations
 
 from blockdsl.formatting import shape_text
-from blockdsl.ops.core import SAVES_INPUT, SAVES_NOTHING, Operation, OpError, Shape, Window
-from blockdsl.ops.geometry import axis, channels, pointwise, tokens, with_channels
+from blockdsl.ops.core import SAVES_INPUT, SAVES_NOTHING, Operation, OpError, Window
+from blockdsl.ops.geometry import pointwise
+from blockdsl.ops.layouts import Image, Shape, Tokens, Vector
 from blockdsl.ops.registry import operation
 from blockdsl.ops.spec import ModuleSpec
 from blockdsl.ops.values import Count, Probability
@@ -13,12 +14,14 @@ from blockdsl.ops.values import Count, Probability
 
 def _project(left: Shape, right: Shape) -> str:
     """How one side of a sum is brought to the shape of the other."""
-    if len(left) != len(right):
+    if type(left) is not type(right):
         return "GAP-FLATTEN makes an image a vector, TAKE makes tokens one, RESHAPE does the rest"
-    if len(left) == 1:
+    if isinstance(left, Vector):
         return f"project the shortcut: FC({max(left[0], right[0])})"
-    if len(left) == 2:
+    if isinstance(left, Tokens):
         return "both sides need the same tokens and features; FC changes the features"
+    if not isinstance(left, Image):
+        return "both sides need the same sizes"
     small, large = sorted((left, right), key=lambda s: (s[1] * s[2], -s[0]))
     if small[1:] == large[1:]:
         return f"project the shortcut: CONV({small[0]},1)"
@@ -131,7 +134,7 @@ class Mul(Operation):
     def shape(self, *inputs: Shape) -> Shape:
         result = inputs[0]
         for index, other in enumerate(inputs[1:], 1):
-            fits = len(result) == len(other) and all(
+            fits = type(result) is type(other) and all(
                 a == b or 1 in (a, b) for a, b in zip(result, other, strict=True)
             )
             if not fits:
@@ -140,7 +143,7 @@ class Mul(Operation):
                     sides=(0, index),
                     help=_gate(result, other),
                 )
-            result = tuple(map(max, result, other))
+            result = type(result)(*map(max, result, other))
         return result
 
     window = pointwise
@@ -153,11 +156,11 @@ class Mul(Operation):
 
 
 def _gate(left: Shape, right: Shape) -> str:
-    ranks = {len(left): left, len(right): right}
-    if ranks.keys() == {1, 3}:
-        c = ranks[3][0]
+    layouts = {type(left): left, type(right): right}
+    if layouts.keys() == {Vector, Image}:
+        c = layouts[Image].channels
         return f"a gate of an image is {c}x1x1: CONV({c},1) in place of FC({c}) after GAP"
-    if ranks.keys() == {3}:
+    if layouts.keys() == {Image}:
         return f"a gate of {shape_text(left)} is {left[0]}x1x1 or 1x{left[1]}x{left[2]}, or of the same shape"
     return "both sides need the same shape, or 1 on the axes where they differ"
 
@@ -176,13 +179,13 @@ class Cat(Operation):
     def shape(self, *inputs: Shape) -> Shape:
         first = inputs[0]
         for index, other in enumerate(inputs[1:], 1):
-            if len(other) != len(first) or with_channels(other, 1) != with_channels(first, 1):
+            if type(other) is not type(first) or other.positions != first.positions:
                 raise OpError(
                     f"cannot concatenate {shape_text(first)} and {shape_text(other)}",
                     sides=(0, index),
                     help=_align(first, other),
                 )
-        return with_channels(first, sum(map(channels, inputs)))
+        return first.with_channels(sum(shape.channels for shape in inputs))
 
     window = pointwise
 
@@ -191,14 +194,16 @@ class Cat(Operation):
 
     def spec(self, *inputs: Shape) -> ModuleSpec:
         joined = f"torch.cat([{', '.join(_names(inputs))}], {{dim}})"
-        return ModuleSpec("blockdsl.layers.join:Cat", joined, dim=axis(inputs[0]))
+        return ModuleSpec("blockdsl.layers.join:Cat", joined, dim=inputs[0].channel_dim)
 
 
 def _align(left: Shape, right: Shape) -> str:
-    if len(left) != len(right):
+    if type(left) is not type(right):
         return "concatenation joins images with images, tokens with tokens, vectors with vectors"
-    if len(left) == 2:
+    if isinstance(left, Tokens):
         return "the sides need the same number of tokens"
+    if not isinstance(left, Image):
+        return "the sides need the same positions"
     (rows, columns), (other_rows, other_columns) = left[1:], right[1:]
     least = shape_text((min(rows, other_rows), min(columns, other_columns)))
     factor = max(rows // other_rows, other_rows // rows)
@@ -217,6 +222,7 @@ def _align(left: Shape, right: Shape) -> str:
 class MatMul(Operation):
     """Matrix product of two sequences: (L, M) and (M, D) -> (L, D)."""
 
+    takes = (Tokens,)
     saved_for_backward = SAVES_INPUT
 
     def shape(self, *inputs: Shape) -> Shape:
@@ -227,7 +233,7 @@ class MatMul(Operation):
                 sides=(0, 1),
                 help="the columns of the first are the rows of the second; TRANSPOSE one, or DOT",
             )
-        return rows, columns
+        return Tokens(rows, columns)
 
     def window(self, *inputs: Shape) -> Window | None:
         """Row i of the result reads all rows of the second sequence."""
@@ -245,6 +251,7 @@ class MatMul(Operation):
 class Dot(Operation):
     """Dot products of all pairs of tokens: (L, D) and (M, D) -> (L, M) (non-local nets, attention)."""
 
+    takes = (Tokens,)
     saved_for_backward = SAVES_INPUT
 
     def shape(self, *inputs: Shape) -> Shape:
@@ -255,7 +262,7 @@ class Dot(Operation):
                 sides=(0, 1),
                 help="both sides need tokens of the same number of features",
             )
-        return rows, columns
+        return Tokens(rows, columns)
 
     def window(self, *inputs: Shape) -> Window | None:
         """Row i of the result reads all rows of the second sequence."""
@@ -277,4 +284,5 @@ def _names(inputs: tuple[Shape, ...]) -> list[str]:
 def _two(name: str, inputs: tuple[Shape, ...]) -> tuple[tuple[int, int], tuple[int, int]]:
     if len(inputs) != 2:
         raise OpError(f"{name} joins two sequences, not {len(inputs)}", help="nest them")
-    return tokens(name, inputs[0]), tokens(name, inputs[1])
+    (rows, inner), (other, columns) = inputs
+    return (rows, inner), (other, columns)

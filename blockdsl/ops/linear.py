@@ -5,10 +5,10 @@ from __future__ import annotations
 
 from math import prod
 
-from blockdsl.formatting import shape_text
 from blockdsl.ops.conv import Conv
-from blockdsl.ops.core import SAVES_INPUT, Drawn, Operation, OpError, Shape
-from blockdsl.ops.geometry import axis, channels, describe, divided, pointwise, with_channels
+from blockdsl.ops.core import SAVES_INPUT, Drawn, Operation, OpError
+from blockdsl.ops.geometry import describe, divided, pointwise
+from blockdsl.ops.layouts import Image, Shape, Sizes, Tokens, Vector
 from blockdsl.ops.registry import operation
 from blockdsl.ops.spec import ModuleSpec
 from blockdsl.ops.values import Count
@@ -22,6 +22,7 @@ class FullyConnected(Operation):
     """
 
     word = "FC {features}"
+    takes = (Vector, Tokens)
     aliases = ("dense", "linear", "lazylinear", "fullyconnected", "innerproduct", "affinelayer")
     saved_for_backward = SAVES_INPUT
     fresh_output = True
@@ -31,17 +32,12 @@ class FullyConnected(Operation):
     bias: bool = True
 
     def shape(self, *inputs: Shape) -> Shape:
-        if len(inputs[0]) > 2:
-            raise OpError(
-                f"FC takes a vector or tokens, not an image of {shape_text(inputs[0])}",
-                help=f"FLATTEN before it, or CONV({self.features},1) to apply it at each position",
-            )
-        return with_channels(inputs[0], self.features)
+        return inputs[0].with_channels(self.features)
 
     window = pointwise
 
-    def weights(self, *inputs: Shape) -> dict[str, Shape]:
-        weight = (self.features, channels(inputs[0]))
+    def weights(self, *inputs: Shape) -> dict[str, Sizes]:
+        weight = (self.features, inputs[0].channels)
         return {"weight": weight} | ({"bias": (self.features,)} if self.bias else {})
 
     def drawn(self, *inputs: Shape) -> tuple[Drawn, ...]:
@@ -52,13 +48,13 @@ class FullyConnected(Operation):
         return prod(inputs[0]) * self.features
 
     def slid(self, *windows: Shape) -> Operation:
-        if len(windows[0]) != 3:
+        if not isinstance(windows[0], Image):
             return self
         return Conv(self.features, (windows[0][1], windows[0][2]), bias=self.bias)
 
     def spec(self, *inputs: Shape) -> ModuleSpec:
         return ModuleSpec(
-            "torch.nn:Linear", in_features=channels(inputs[0]), out_features=self.features, bias=self.bias
+            "torch.nn:Linear", in_features=inputs[0].channels, out_features=self.features, bias=self.bias
         )
 
 
@@ -70,6 +66,7 @@ class RBF(Operation):
     and +1, row by row. The smallest output is the answer, so a loss takes the negated outputs.
     """
 
+    takes = (Vector,)
     flattens = True
     depends_on_size = "it compares with bitmaps"
     classes: Count = 10
@@ -89,11 +86,11 @@ class RBF(Operation):
                 f"not {describe(inputs[0])}",
                 help="FC(84) before it",
             )
-        return (self.classes,)
+        return Vector(self.classes)
 
     window = pointwise
 
-    def buffers(self, *inputs: Shape) -> dict[str, Shape]:
+    def buffers(self, *inputs: Shape) -> dict[str, Sizes]:
         return {"codes": (self.classes, 84)}
 
     def spec(self, *inputs: Shape) -> ModuleSpec:
@@ -111,9 +108,9 @@ class Maxout(Operation):
 
     def shape(self, *inputs: Shape) -> Shape:
         each = divided(self.name, inputs[0], self.pieces, "pieces", "pieces")
-        return with_channels(inputs[0], each)
+        return inputs[0].with_channels(each)
 
     window = pointwise
 
     def spec(self, *inputs: Shape) -> ModuleSpec:
-        return ModuleSpec("blockdsl.layers.linear:Maxout", pieces=self.pieces, dim=axis(inputs[0]))
+        return ModuleSpec("blockdsl.layers.linear:Maxout", pieces=self.pieces, dim=inputs[0].channel_dim)

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from math import prod
 
-from blockdsl.ops.core import SAVES_INPUT, Operation, OpError, Saved, Shape, Window
-from blockdsl.ops.geometry import axis, channels, describe, divided, image, pointwise, trailing
+from blockdsl.ops.core import SAVES_INPUT, Operation, OpError, Saved, Window
+from blockdsl.ops.geometry import describe, divided, pointwise
+from blockdsl.ops.layouts import Image, Shape, Sizes, Tokens, Vector
 from blockdsl.ops.registry import operation
 from blockdsl.ops.spec import ModuleSpec
 from blockdsl.ops.values import Count, NotNegative, Probability
@@ -25,8 +26,8 @@ def _refuse_single_values(name: str, shape: Shape, groups: int) -> None:
         )
 
 
-def _affine(shape: Shape, wanted: bool = True) -> dict[str, Shape]:
-    c = (channels(shape),)
+def _affine(shape: Shape, wanted: bool = True) -> dict[str, Sizes]:
+    c = (shape.channels,)
     return {"weight": c, "bias": c} if wanted else {}
 
 
@@ -39,6 +40,8 @@ class BatchNorm(Operation):
     """
 
     word = "BN"
+    takes = (Image, Vector)
+    takes_help = "LN for tokens"
     aliases = (
         "batchnorm",
         "batchnorm1d",
@@ -56,24 +59,17 @@ class BatchNorm(Operation):
     affine: bool = True
     frozen: bool = False
 
-    def shape(self, *inputs: Shape) -> Shape:
-        if len(inputs[0]) == 2:
-            raise OpError(f"BN takes an image or a vector, not {describe(inputs[0])}", help="LN for tokens")
-        return inputs[0]
-
-    window = pointwise
-
-    def weights(self, *inputs: Shape) -> dict[str, Shape]:
+    def weights(self, *inputs: Shape) -> dict[str, Sizes]:
         return _affine(inputs[0], self.affine)
 
-    def buffers(self, *inputs: Shape) -> dict[str, Shape]:
+    def buffers(self, *inputs: Shape) -> dict[str, Sizes]:
         c = (inputs[0][0],)
         return {"running_mean": c, "running_var": c, "num_batches_tracked": ()}
 
     def spec(self, *inputs: Shape) -> ModuleSpec:
         frozen = "blockdsl.layers.norm:Frozen" if self.frozen else "torch.nn:"
         return ModuleSpec(
-            f"{frozen}BatchNorm{2 if len(inputs[0]) == 3 else 1}d",
+            f"{frozen}BatchNorm{2 if isinstance(inputs[0], Image) else 1}d",
             num_features=inputs[0][0],
             eps=self.eps,
             momentum=self.momentum,
@@ -90,6 +86,7 @@ class LayerNorm(Operation):
     """
 
     word = "LN"
+    takes = (Vector, Tokens, Image)
     aliases = ("layernorm", "layernorm2d", "layernormalization", "layernormalisation")
     saved_for_backward = SAVES_INPUT
     starts_constant = True
@@ -97,13 +94,13 @@ class LayerNorm(Operation):
     eps: NotNegative = 1e-5
     affine: bool = True
 
-    def weights(self, *inputs: Shape) -> dict[str, Shape]:
+    def weights(self, *inputs: Shape) -> dict[str, Sizes]:
         return _affine(inputs[0], self.affine)
 
     def spec(self, *inputs: Shape) -> ModuleSpec:
-        target = "blockdsl.layers.norm:LayerNorm2d" if len(inputs[0]) == 3 else "torch.nn:LayerNorm"
+        target = "blockdsl.layers.norm:LayerNorm2d" if isinstance(inputs[0], Image) else "torch.nn:LayerNorm"
         return ModuleSpec(
-            target, normalized_shape=channels(inputs[0]), eps=self.eps, elementwise_affine=self.affine
+            target, normalized_shape=inputs[0].channels, eps=self.eps, elementwise_affine=self.affine
         )
 
 
@@ -114,6 +111,8 @@ class GroupNorm(Operation):
     On images and vectors.
     """
 
+    takes = (Image, Vector)
+    takes_help = "LN for tokens"
     aliases = ("groupnorm", "groupnormalization", "groupnormalisation")
     depends_on_size = "its statistics span the image"
     saved_for_backward = SAVES_INPUT
@@ -124,22 +123,20 @@ class GroupNorm(Operation):
     affine: bool = True
 
     def shape(self, *inputs: Shape) -> Shape:
-        if len(inputs[0]) == 2:
-            raise OpError(f"GN takes an image or a vector, not {describe(inputs[0])}", help="LN for tokens")
         divided(self.name, inputs[0], self.groups, "groups")
         _refuse_single_values(self.name, inputs[0], self.groups)
         return inputs[0]
 
     window = pointwise
 
-    def weights(self, *inputs: Shape) -> dict[str, Shape]:
+    def weights(self, *inputs: Shape) -> dict[str, Sizes]:
         return _affine(inputs[0], self.affine)
 
     def spec(self, *inputs: Shape) -> ModuleSpec:
         return ModuleSpec(
             "torch.nn:GroupNorm",
             num_groups=self.groups,
-            num_channels=channels(inputs[0]),
+            num_channels=inputs[0].channels,
             eps=self.eps,
             affine=self.affine,
         )
@@ -152,6 +149,7 @@ class InstanceNorm(Operation):
     Without affine weights unless asked for, and without running statistics, as in PyTorch.
     """
 
+    takes = (Image,)
     aliases = ("instancenorm", "instancenorm2d", "instancenormalization")
     depends_on_size = "its statistics span the image"
     saved_for_backward = SAVES_INPUT
@@ -161,12 +159,12 @@ class InstanceNorm(Operation):
     affine: bool = False
 
     def shape(self, *inputs: Shape) -> Shape:
-        _refuse_single_values(self.name, image(self.name, inputs[0]), inputs[0][0])
+        _refuse_single_values(self.name, inputs[0], inputs[0].channels)
         return inputs[0]
 
     window = pointwise
 
-    def weights(self, *inputs: Shape) -> dict[str, Shape]:
+    def weights(self, *inputs: Shape) -> dict[str, Sizes]:
         return _affine(inputs[0], self.affine)
 
     def spec(self, *inputs: Shape) -> ModuleSpec:
@@ -187,6 +185,7 @@ class LocalResponseNorm(Operation):
     """
 
     word = "LRN"
+    takes = (Image,)
     aliases = ("localresponsenorm", "localresponsenormalization", "crosschannelnorm")
     saved_for_backward = Saved(inputs=True, output=False, extra=12)
 
@@ -212,7 +211,6 @@ class LocalResponseNorm(Operation):
             )
 
     def shape(self, *inputs: Shape) -> Shape:
-        image(self.name, inputs[0])
         divided(self.name, inputs[0], self.groups, "groups")
         return inputs[0]
 
@@ -235,6 +233,7 @@ class LocalResponseNorm(Operation):
 class RMSNorm(Operation):
     """Root mean square normalisation, over what LN runs over (Zhang & Sennrich 2019)."""
 
+    takes = (Vector, Tokens, Image)
     aliases = ("rmsnormalization",)
     saved_for_backward = Saved(inputs=True, output=False, extra=4)
     starts_constant = True
@@ -242,13 +241,13 @@ class RMSNorm(Operation):
     eps: NotNegative = 1e-6
     affine: bool = True
 
-    def weights(self, *inputs: Shape) -> dict[str, Shape]:
-        return {"weight": (channels(inputs[0]),)} if self.affine else {}
+    def weights(self, *inputs: Shape) -> dict[str, Sizes]:
+        return {"weight": (inputs[0].channels,)} if self.affine else {}
 
     def spec(self, *inputs: Shape) -> ModuleSpec:
-        target = "blockdsl.layers.norm:RMSNorm2d" if len(inputs[0]) == 3 else "torch.nn:RMSNorm"
+        target = "blockdsl.layers.norm:RMSNorm2d" if isinstance(inputs[0], Image) else "torch.nn:RMSNorm"
         return ModuleSpec(
-            target, normalized_shape=channels(inputs[0]), eps=self.eps, elementwise_affine=self.affine
+            target, normalized_shape=inputs[0].channels, eps=self.eps, elementwise_affine=self.affine
         )
 
 
@@ -260,31 +259,23 @@ class GlobalResponseNorm(Operation):
     images and on tokens.
     """
 
+    takes = (Image, Tokens)
+    takes_help = "put it before the positions are pooled away"
     depends_on_size = "its statistics span the image"
     saved_for_backward = Saved(inputs=True, output=False, extra=4)
     starts_constant = True
 
     eps: NotNegative = 1e-6
 
-    def shape(self, *inputs: Shape) -> Shape:
-        if len(inputs[0]) == 1:
-            raise OpError(
-                f"GRN takes an image or tokens, not {describe(inputs[0])}",
-                help="put it before the positions are pooled away",
-            )
-        return inputs[0]
-
-    window = pointwise
-
-    def weights(self, *inputs: Shape) -> dict[str, Shape]:
+    def weights(self, *inputs: Shape) -> dict[str, Sizes]:
         return _affine(inputs[0])
 
     def spec(self, *inputs: Shape) -> ModuleSpec:
         return ModuleSpec(
             "blockdsl.layers.norm:GlobalResponseNorm",
-            channels=channels(inputs[0]),
+            channels=inputs[0].channels,
             eps=self.eps,
-            dim=axis(inputs[0]),
+            dim=inputs[0].channel_dim,
         )
 
 
@@ -303,15 +294,15 @@ class L2Norm(Operation):
     scale: float | None = None
     eps: NotNegative = 1e-12
 
-    def weights(self, *inputs: Shape) -> dict[str, Shape]:
-        return {} if self.scale is None else {"weight": (channels(inputs[0]),)}
+    def weights(self, *inputs: Shape) -> dict[str, Sizes]:
+        return {} if self.scale is None else {"weight": (inputs[0].channels,)}
 
     def spec(self, *inputs: Shape) -> ModuleSpec:
         return ModuleSpec(
             "blockdsl.layers.norm:L2Norm",
-            channels=channels(inputs[0]),
+            channels=inputs[0].channels,
             scale=self.scale,
             eps=self.eps,
-            dim=axis(inputs[0]),
-            axes=trailing(inputs[0]),
+            dim=inputs[0].channel_dim,
+            axes=inputs[0].trailing,
         )

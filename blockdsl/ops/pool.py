@@ -7,20 +7,19 @@ from fractions import Fraction
 from typing import Any, ClassVar
 
 from blockdsl.formatting import shape_text
-from blockdsl.ops.core import SAVES_INPUT, SAVES_NOTHING, Operation, OpError, Saved, Shape, Window
+from blockdsl.ops.core import SAVES_INPUT, SAVES_NOTHING, Operation, OpError, Saved, Window
 from blockdsl.ops.geometry import (
     brief,
-    describe,
     dilated_window,
     extent,
     fit,
-    image,
     pointwise,
     pooled,
     slide,
     slide_ceil,
     step,
 )
+from blockdsl.ops.layouts import Image, Shape, Sizes, Tokens, Vector
 from blockdsl.ops.registry import operation
 from blockdsl.ops.spec import ModuleSpec
 from blockdsl.ops.values import Margin, Positive, Size
@@ -29,6 +28,7 @@ from blockdsl.ops.values import Margin, Positive, Size
 class _Pooling(Operation):
     """What the pools share: a window that slides, by its own size unless a stride is given."""
 
+    takes = (Image,)
     takes_one: ClassVar[bool] = False
     """Whether a window of one position yields what stands there."""
     kernel: Size
@@ -64,13 +64,13 @@ class _Pooling(Operation):
             )
 
     def shape(self, *inputs: Shape) -> Shape:
-        c, *size = image(self.name, inputs[0])
+        c, *size = inputs[0]
         dilation, pad = self._frame()
         fit(self.name, (size[0], size[1]), self.window().size, pad)
         count = slide_ceil if self.ceil else slide
         rows, columns = (count(size[i], self.kernel[i], self.step[i], pad[i], dilation[i]) for i in (0, 1))
         self._see_the_input((size[0], size[1]), (rows, columns))
-        return c, rows, columns
+        return Image(c, rows, columns)
 
     def _see_the_input(self, size: Size, positions: Size) -> None:
         """Refuse dilated windows that step from the padding before a small input to that behind it.
@@ -192,7 +192,7 @@ class Subsample(_Pooling):
     stride: Size | None = None
     ceil = False
 
-    def weights(self, *inputs: Shape) -> dict[str, Shape]:
+    def weights(self, *inputs: Shape) -> dict[str, Sizes]:
         return {"weight": (inputs[0][0],), "bias": (inputs[0][0],)}
 
     def spec(self, *inputs: Shape) -> ModuleSpec:
@@ -207,14 +207,12 @@ class Subsample(_Pooling):
 class _Global(Operation):
     """What GAP and GMP share: one number for each channel."""
 
+    takes = (Image, Tokens)
+    takes_help = "a vector has no positions to pool over; leave it out"
+
     def shape(self, *inputs: Shape) -> Shape:
         (shape,) = inputs
-        if len(shape) == 1:
-            raise OpError(
-                f"{self.name} takes an image or tokens, not {describe(shape)}",
-                help="a vector has no positions to pool over; leave it out",
-            )
-        return (shape[1],) if len(shape) == 2 else (shape[0], 1, 1)
+        return Vector(shape.channels) if isinstance(shape, Tokens) else Image(shape.channels, 1, 1)
 
     def window(self, *inputs: Shape) -> Window | None:
         return None
@@ -235,10 +233,10 @@ class GlobalAvgPool(_Global):
     saved_for_backward = SAVES_NOTHING
 
     def slid(self, *windows: Shape) -> Operation:
-        return AvgPool((windows[0][1], windows[0][2]), (1, 1)) if len(windows[0]) == 3 else self
+        return AvgPool((windows[0][1], windows[0][2]), (1, 1)) if isinstance(windows[0], Image) else self
 
     def spec(self, *inputs: Shape) -> ModuleSpec:
-        if len(inputs[0]) == 2:
+        if isinstance(inputs[0], Tokens):
             return ModuleSpec("blockdsl.layers.pool:MeanOver", dim=1, keepdim=False)
         return ModuleSpec("torch.nn:AdaptiveAvgPool2d", "F.adaptive_avg_pool2d", output_size=1)
 
@@ -252,10 +250,10 @@ class GlobalMaxPool(_Global):
     saved_for_backward = Saved(inputs=True, output=False, extra=8)
 
     def slid(self, *windows: Shape) -> Operation:
-        return MaxPool((windows[0][1], windows[0][2]), (1, 1)) if len(windows[0]) == 3 else self
+        return MaxPool((windows[0][1], windows[0][2]), (1, 1)) if isinstance(windows[0], Image) else self
 
     def spec(self, *inputs: Shape) -> ModuleSpec:
-        if len(inputs[0]) == 2:
+        if isinstance(inputs[0], Tokens):
             return ModuleSpec("blockdsl.layers.pool:MaxOver", dim=1, keepdim=False)
         return ModuleSpec("torch.nn:AdaptiveMaxPool2d", "F.adaptive_max_pool2d", output_size=1)
 
@@ -263,12 +261,12 @@ class GlobalMaxPool(_Global):
 class _Adaptive(Operation):
     """What AAP and AMP share: row i pools the rows floor(i*H/rows) up to ceil((i+1)*H/rows)."""
 
+    takes = (Image,)
     depends_on_size = "its windows grow with the image"
     size: Size
 
     def shape(self, *inputs: Shape) -> Shape:
-        c, _, _ = image(self.name, inputs[0])
-        return (c, *self.size)
+        return Image(inputs[0].channels, *self.size)
 
     def window(self, *inputs: Shape) -> Window | None:
         """The largest of the windows, whose sizes may differ by one; None for one that sees all."""
@@ -320,9 +318,11 @@ class AdaptiveMaxPool(_Adaptive):
 
 
 class _OverChannels(Operation):
+    takes = (Image,)
+
     def shape(self, *inputs: Shape) -> Shape:
-        _, rows, columns = image(self.name, inputs[0])
-        return 1, rows, columns
+        _, rows, columns = inputs[0]
+        return Image(1, rows, columns)
 
     window = pointwise
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from blockdsl.ops.core import SAVES_INPUT, SAVES_NOTHING, Operation, Shape
-from blockdsl.ops.geometry import channels, trailing
+from blockdsl.ops.core import SAVES_INPUT, SAVES_NOTHING, Operation
+from blockdsl.ops.layouts import Shape, Sizes
 from blockdsl.ops.registry import operation
 from blockdsl.ops.spec import ModuleSpec
 from blockdsl.ops.values import one_of
@@ -44,13 +44,13 @@ class LayerScale(Operation):
     init: float = 1e-6
     per: Per = "channel"
 
-    def weights(self, *inputs: Shape) -> dict[str, Shape]:
-        return {"weight": (channels(inputs[0]) if self.per == "channel" else 1,)}
+    def weights(self, *inputs: Shape) -> dict[str, Sizes]:
+        return {"weight": (inputs[0].channels if self.per == "channel" else 1,)}
 
     def spec(self, *inputs: Shape) -> ModuleSpec:
-        count = channels(inputs[0]) if self.per == "channel" else 1
+        count = inputs[0].channels if self.per == "channel" else 1
         return ModuleSpec(
-            "blockdsl.layers.scale:LayerScale", channels=count, init=self.init, axes=trailing(inputs[0])
+            "blockdsl.layers.scale:LayerScale", channels=count, init=self.init, axes=inputs[0].trailing
         )
 
 
@@ -64,11 +64,11 @@ class Affine(Operation):
     saved_for_backward = SAVES_INPUT
     starts_constant = True
 
-    def weights(self, *inputs: Shape) -> dict[str, Shape]:
-        c = (channels(inputs[0]),)
+    def weights(self, *inputs: Shape) -> dict[str, Sizes]:
+        c = (inputs[0].channels,)
         return {"weight": c, "bias": c}
 
     def spec(self, *inputs: Shape) -> ModuleSpec:
         return ModuleSpec(
-            "blockdsl.layers.scale:Affine", channels=channels(inputs[0]), axes=trailing(inputs[0])
+            "blockdsl.layers.scale:Affine", channels=inputs[0].channels, axes=inputs[0].trailing
         )

@@ -4,23 +4,25 @@
 from __future__ import annotations
 
 from blockdsl.formatting import shape_text
-from blockdsl.ops.core import SAVES_NOTHING, Operation, OpError, Shape, Window
-from blockdsl.ops.geometry import image, pointwise, tokens
+from blockdsl.ops.core import SAVES_NOTHING, Operation, OpError, Window
+from blockdsl.ops.geometry import pointwise
+from blockdsl.ops.layouts import Image, Shape, Sizes, Tokens, Vector
 from blockdsl.ops.registry import operation
 from blockdsl.ops.spec import ModuleSpec
 from blockdsl.ops.values import Size, Whole
 
 
 @operation("TOKENS", view=True)
-class Tokens(Operation):
+class ToTokens(Operation):
     """An image as a sequence: (C, H, W) -> (H * W, C), row by row (ViT, Dosovitskiy et al. 2021)."""
 
     word = "to tokens"
+    takes = (Image,)
     saved_for_backward = SAVES_NOTHING
 
     def shape(self, *inputs: Shape) -> Shape:
-        c, rows, columns = image(self.name, inputs[0])
-        return rows * columns, c
+        c, rows, columns = inputs[0]
+        return Tokens(rows * columns, c)
 
     window = pointwise
 
@@ -29,15 +31,16 @@ class Tokens(Operation):
 
 
 @operation("IMAGE", view=True)
-class Image(Operation):
+class ToImage(Operation):
     """A sequence as an image: (rows * columns, D) -> (D, rows, columns), row by row."""
 
+    takes = (Tokens,)
     saved_for_backward = SAVES_NOTHING
 
     size: Size
 
     def shape(self, *inputs: Shape) -> Shape:
-        length, features = tokens(self.name, inputs[0])
+        length, features = inputs[0]
         rows, columns = self.size
         if rows * columns != length:
             raise OpError(
@@ -45,7 +48,7 @@ class Image(Operation):
                 argument="size",
                 help=f"rows x columns must be {length}; a class token is taken off with SPLIT or TAKE",
             )
-        return features, rows, columns
+        return Image(features, rows, columns)
 
     window = pointwise
 
@@ -57,11 +60,12 @@ class Image(Operation):
 class Transpose(Operation):
     """Tokens become features and features tokens: (L, D) -> (D, L) (MLP-Mixer)."""
 
+    takes = (Tokens,)
     saved_for_backward = SAVES_NOTHING
 
     def shape(self, *inputs: Shape) -> Shape:
-        length, features = tokens(self.name, inputs[0])
-        return features, length
+        length, features = inputs[0]
+        return Tokens(features, length)
 
     def window(self, *inputs: Shape) -> Window | None:
         return None
@@ -75,15 +79,16 @@ class ClassToken(Operation):
     """Puts a learned token before all others: (L, D) -> (L + 1, D) (BERT, ViT)."""
 
     word = "class token"
+    takes = (Tokens,)
     saved_for_backward = SAVES_NOTHING
 
     def shape(self, *inputs: Shape) -> Shape:
-        length, features = tokens(self.name, inputs[0])
-        return length + 1, features
+        length, features = inputs[0]
+        return Tokens(length + 1, features)
 
     window = pointwise
 
-    def weights(self, *inputs: Shape) -> dict[str, Shape]:
+    def weights(self, *inputs: Shape) -> dict[str, Sizes]:
         return {"token": (1, 1, inputs[0][1])}
 
     def spec(self, *inputs: Shape) -> ModuleSpec:
@@ -95,14 +100,15 @@ class Position(Operation):
     """Adds a learned embedding of each position, to tokens (L, D) or an image (C, H, W)."""
 
     word = "position"
+    takes = (Tokens, Image)
     depends_on_size = "it has one weight for each position"
     saved_for_backward = SAVES_NOTHING
 
-    def weights(self, *inputs: Shape) -> dict[str, Shape]:
+    def weights(self, *inputs: Shape) -> dict[str, Sizes]:
         return {"embedding": (1, *inputs[0])}
 
     def spec(self, *inputs: Shape) -> ModuleSpec:
-        return ModuleSpec("blockdsl.layers.sequence:Position", shape=inputs[0])
+        return ModuleSpec("blockdsl.layers.sequence:Position", shape=tuple(inputs[0]))
 
 
 @operation("TAKE", view=True)
@@ -110,19 +116,20 @@ class Take(Operation):
     """One token of a sequence: (L, D) -> (D,). The first is 0, the last -1."""
 
     word = "take"
+    takes = (Tokens,)
     saved_for_backward = SAVES_NOTHING
 
     index: Whole = 0
 
     def shape(self, *inputs: Shape) -> Shape:
-        length, features = tokens(self.name, inputs[0])
+        length, features = inputs[0]
         if not -length <= self.index < length:
             raise OpError(
                 f"TAKE({self.index}) finds no such token in {shape_text(inputs[0])}",
                 argument="index",
                 help=f"the tokens count from 0 to {length - 1}, or from -1 down from the end",
             )
-        return (features,)
+        return Vector(features)
 
     window = pointwise
 

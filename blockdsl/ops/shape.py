@@ -7,26 +7,34 @@ from math import prod
 from typing import Annotated
 
 from blockdsl.formatting import shape_text
-from blockdsl.ops.core import SAVES_NOTHING, Operation, OpError, Shape, Window
-from blockdsl.ops.geometry import axis, channels, divided, image, pointwise, with_channels
+from blockdsl.ops.core import SAVES_NOTHING, Operation, OpError, Window
+from blockdsl.ops.geometry import divided, pointwise
+from blockdsl.ops.layouts import BY_COUNT, LAYOUTS, Image, Shape, Vector, read_sizes
 from blockdsl.ops.registry import operation
 from blockdsl.ops.spec import ModuleSpec
 from blockdsl.ops.values import Count, Counts, Parts, one_of
 
 _MOST_PARTS = 1024
+Layout = Annotated[str, one_of(*LAYOUTS)]
 Where = Annotated[str, one_of("end", "both")]
 
 
 @operation("INPUT", inputs=0)
 class Input(Operation):
-    """The network's input, without the batch axis: node 0 of every graph."""
+    """An input of the network, without the batch axis. Without a layout, the number of sizes says which."""
 
     saved_for_backward = SAVES_NOTHING
 
     dims: Counts
+    layout: Layout | None = None
+
+    @classmethod
+    def of(cls, shape: Shape) -> Input:
+        """The input of a shape."""
+        return cls(tuple(shape), shape.word or None)
 
     def shape(self, *inputs: Shape) -> Shape:
-        return self.dims
+        return read_sizes(self.dims, self.layout or "")
 
     window = pointwise
 
@@ -53,11 +61,11 @@ class Flatten(Operation):
     saved_for_backward = SAVES_NOTHING
 
     def shape(self, *inputs: Shape) -> Shape:
-        return (prod(inputs[0]),)
+        return Vector(prod(inputs[0]))
 
     def window(self, *inputs: Shape) -> Window | None:
         """Pointwise where there is one position only."""
-        return Window() if channels(inputs[0]) == prod(inputs[0]) else None
+        return Window() if inputs[0].channels == prod(inputs[0]) else None
 
     def spec(self, *inputs: Shape) -> ModuleSpec:
         return ModuleSpec("torch.nn:Flatten", "torch.flatten({0}, 1)")
@@ -72,11 +80,11 @@ class Reshape(Operation):
     dims: Counts
 
     def check(self) -> None:
-        if not 1 <= len(self.dims) <= 3:
+        if len(self.dims) not in BY_COUNT:
             raise OpError(
-                "RESHAPE makes a vector [F], tokens [L,D] or an image [C,H,W]",
+                "RESHAPE makes a vector [F], tokens [L,D], an image [C,H,W] or a volume [C,D,H,W]",
                 argument="dims",
-                help="give one, two or three numbers",
+                help="give one to four numbers",
             )
 
     def shape(self, *inputs: Shape) -> Shape:
@@ -88,7 +96,7 @@ class Reshape(Operation):
                 argument="dims",
                 help=f"the product of the list must be {have}",
             )
-        return self.dims
+        return read_sizes(self.dims)
 
     def window(self, *inputs: Shape) -> Window | None:
         return None
@@ -124,21 +132,21 @@ class Split(Operation):
     def shapes(self, *inputs: Shape) -> tuple[Shape, ...]:
         if isinstance(self.parts, int):
             each = divided(self.name, inputs[0], self.parts, "parts", "parts")
-            return (with_channels(inputs[0], each),) * self.parts
-        total = channels(inputs[0])
+            return (inputs[0].with_channels(each),) * self.parts
+        total = inputs[0].channels
         if sum(self.parts) != total:
             raise OpError(
                 f"the parts of SPLIT add up to {sum(self.parts)}, the input has {total} channels",
                 argument="parts",
                 help=f"sizes that add up to {total}, or a number of equal parts",
             )
-        return tuple(with_channels(inputs[0], part) for part in self.parts)
+        return tuple(inputs[0].with_channels(part) for part in self.parts)
 
     window = pointwise
 
     def spec(self, *inputs: Shape) -> ModuleSpec:
-        sizes = tuple(channels(part) for part in self.shapes(*inputs))
-        return ModuleSpec("blockdsl.layers.shape:Split", sizes=sizes, dim=axis(inputs[0]))
+        sizes = tuple(part.channels for part in self.shapes(*inputs))
+        return ModuleSpec("blockdsl.layers.shape:Split", sizes=sizes, dim=inputs[0].channel_dim)
 
 
 @operation("SHUFFLE")
@@ -149,13 +157,13 @@ class Shuffle(Operation):
     """
 
     word = "channel shuffle"
+    takes = (Image,)
     aliases = ("channelshuffle",)
     saved_for_backward = SAVES_NOTHING
 
     groups: Count
 
     def shape(self, *inputs: Shape) -> Shape:
-        image(self.name, inputs[0])
         divided(self.name, inputs[0], self.groups, "groups")
         return inputs[0]
 
@@ -174,20 +182,21 @@ class PadChannels(Operation):
     """
 
     word = "pad channels"
+    takes = (Image,)
     saved_for_backward = SAVES_NOTHING
 
     channels: Count
     where: Where = "end"
 
     def shape(self, *inputs: Shape) -> Shape:
-        c, rows, columns = image(self.name, inputs[0])
+        c, rows, columns = inputs[0]
         if self.channels < c:
             raise OpError(
                 f"PADCHANNELS cannot make {self.channels} channels of {c}",
                 argument="channels",
                 help="it only adds; CONV(channels,1) makes fewer",
             )
-        return self.channels, rows, columns
+        return Image(self.channels, rows, columns)
 
     window = pointwise
 

@@ -6,8 +6,9 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from blockdsl.formatting import shape_text
-from blockdsl.ops.core import SAVES_NOTHING, Operation, OpError, Shape, Window
-from blockdsl.ops.geometry import brief, enlarging, image, resampled, step
+from blockdsl.ops.core import SAVES_NOTHING, Operation, OpError, Window
+from blockdsl.ops.geometry import brief, enlarging, resampled, step
+from blockdsl.ops.layouts import Image, Shape
 from blockdsl.ops.registry import operation
 from blockdsl.ops.spec import ModuleSpec
 from blockdsl.ops.values import Count, Edges, Margin, Size, one_of
@@ -26,6 +27,7 @@ class Pad(Operation):
     `pad` is a margin, or the list [left, right, top, bottom]. `value` is what mode=constant fills in.
     """
 
+    takes = (Image,)
     aliases = (
         "zeropad2d",
         "zeropadding2d",
@@ -49,7 +51,7 @@ class Pad(Operation):
             )
 
     def shape(self, *inputs: Shape) -> Shape:
-        c, rows, columns = image(self.name, inputs[0])
+        c, rows, columns = inputs[0]
         left, right, top, bottom = self.pad
         across, down = max(left, right), max(top, bottom)
         spare = {"reflect": 1, "circular": 0}.get(self.mode)
@@ -59,7 +61,7 @@ class Pad(Operation):
                 argument="pad",
                 help=f"{shape_text((rows - spare, columns - spare))} at most, or mode=replicate",
             )
-        return c, rows + top + bottom, columns + left + right
+        return Image(c, rows + top + bottom, columns + left + right)
 
     def window(self, *inputs: Shape) -> Window:
         """One position; what lies beyond the edge counts as outside of the image, whatever fills it."""
@@ -80,6 +82,7 @@ class Crop(Operation):
     column at `at`.
     """
 
+    takes = (Image,)
     aliases = ("centercrop", "cropping2d")
     depends_on_size = "its place depends on the size of the image"
     saved_for_backward = SAVES_NOTHING
@@ -93,7 +96,7 @@ class Crop(Operation):
         return self.at or ((rows - self.size[0]) // 2, (columns - self.size[1]) // 2)
 
     def shape(self, *inputs: Shape) -> Shape:
-        c, rows, columns = image(self.name, inputs[0])
+        c, rows, columns = inputs[0]
         top, left = self.at or (0, 0)
         if top + self.size[0] > rows or left + self.size[1] > columns:
             where = f" at {shape_text(self.at)}" if self.at else ""
@@ -102,7 +105,7 @@ class Crop(Operation):
                 argument="size",
                 help=f"{max(rows - top, 0)}x{max(columns - left, 0)} at most",
             )
-        return (c, *self.size)
+        return Image(c, *self.size)
 
     def window(self, *inputs: Shape) -> Window:
         return Window(start=self.start(*inputs))
@@ -112,6 +115,7 @@ class Crop(Operation):
 
 
 class _Resampling(Operation):
+    takes = (Image,)
     mode: SampleMode
     align: bool
 
@@ -155,8 +159,8 @@ class Upsample(_Resampling):
     align: bool = False
 
     def shape(self, *inputs: Shape) -> Shape:
-        c, rows, columns = image(self.name, inputs[0])
-        return c, rows * self.factor[0], columns * self.factor[1]
+        c, rows, columns = inputs[0]
+        return Image(c, rows * self.factor[0], columns * self.factor[1])
 
     window = _Resampling.window
 
@@ -180,8 +184,7 @@ class Resize(_Resampling):
     align: bool = False
 
     def shape(self, *inputs: Shape) -> Shape:
-        c, _, _ = image(self.name, inputs[0])
-        return (c, *self.size)
+        return Image(inputs[0].channels, *self.size)
 
     window = _Resampling.window
 
@@ -196,20 +199,21 @@ class SpaceToDepth(Operation):
     As `torch.nn.PixelUnshuffle`.
     """
 
+    takes = (Image,)
     aliases = ("pixelunshuffle",)
     saved_for_backward = SAVES_NOTHING
 
     block: Count
 
     def shape(self, *inputs: Shape) -> Shape:
-        c, rows, columns = image(self.name, inputs[0])
+        c, rows, columns = inputs[0]
         if rows % self.block or columns % self.block:
             raise OpError(
                 f"SPACETODEPTH cannot cut {rows}x{columns} into blocks of {self.block}x{self.block}",
                 argument="block",
                 help="PAD or CROP before it, or another block",
             )
-        return c * self.block**2, rows // self.block, columns // self.block
+        return Image(c * self.block**2, rows // self.block, columns // self.block)
 
     def window(self, *inputs: Shape) -> Window:
         return Window((self.block, self.block), (self.block, self.block), (0, 0))
@@ -225,20 +229,21 @@ class DepthToSpace(Operation):
     The sub-pixel convolution's shuffle (Shi et al. 2016), `torch.nn.PixelShuffle`.
     """
 
+    takes = (Image,)
     aliases = ("pixelshuffle",)
     saved_for_backward = SAVES_NOTHING
 
     block: Count
 
     def shape(self, *inputs: Shape) -> Shape:
-        c, rows, columns = image(self.name, inputs[0])
+        c, rows, columns = inputs[0]
         if c % self.block**2:
             raise OpError(
                 f"DEPTHTOSPACE cannot spread {c} channels over blocks of {self.block}x{self.block}",
                 argument="block",
                 help=f"a CONV before it that makes a multiple of {self.block**2} channels",
             )
-        return c // self.block**2, rows * self.block, columns * self.block
+        return Image(c // self.block**2, rows * self.block, columns * self.block)
 
     def window(self, *inputs: Shape) -> Window:
         return enlarging((self.block, self.block))

@@ -13,16 +13,17 @@ from math import prod
 
 from blockdsl.diagnostics import ArchError, error
 from blockdsl.formatting import shape_text
-from blockdsl.ir import Graph, Layer, Value, verify
-from blockdsl.ops import Operation, OpError, Shape
+from blockdsl.ir import Graph, Layer, Port, Value, verify
+from blockdsl.ops import Image, Operation, OpError, Shape, Sizes, Tokens, Vector
 from blockdsl.ops.core import window_is_known
+from blockdsl.ops.layouts import read_sizes
 from blockdsl.ops.shape import Flatten, Input
 
 _BY_ELEMENT = frozenset({"activation", "dropout", "scale", "join"})
 """The families that do not ask which channel an element of a flattened image belongs to."""
 
 
-def densify(graph: Graph, input: Shape | None = None) -> Graph:
+def densify(graph: Graph, input: Sizes | None = None) -> Graph:
     """The graph for evaluation on images (C, rows, columns), the size that it has unless another is given.
 
     (C, H, W) -> (features,) becomes (C, rows, columns) -> (features, rows', columns'). Layers keep
@@ -32,7 +33,7 @@ def densify(graph: Graph, input: Shape | None = None) -> Graph:
     Raises:
         ArchError: a layer depends on the size of the image, or the image is too small.
     """
-    return _Densifying(graph, input or graph.input_shape).graph()
+    return _Densifying(graph, read_sizes(input) if input else graph.only_input("dense evaluation")).graph()
 
 
 class _Densifying:
@@ -41,8 +42,9 @@ class _Densifying:
     """
 
     def __init__(self, old: Graph, size: Shape) -> None:
-        if len(old.input_shape) != 3 or len(size) != 3 or size[0] != old.input_shape[0]:
-            shown = shape_text(old.input_shape), shape_text(size)
+        before = old.only_input("dense evaluation")
+        if not isinstance(before, Image) or not isinstance(size, Image) or size.channels != before.channels:
+            shown = shape_text(before), shape_text(size)
             raise error(
                 "dense", f"a network on {shown[0]} cannot slide over {shown[1]}", old.layer(0).span,
                 help="it takes images, channels x rows x columns, of as many channels",
@@ -56,7 +58,8 @@ class _Densifying:
             if not layer.training_only:
                 self._take_over(layer)
         paths = {layer.path[:i] for layer in self.new.layers() for i in range(len(layer.path))}
-        self.new.output = self.made[self.old.output]
+        self.new.inputs = tuple(Port(p.name, self.made[p.value]) for p in self.old.inputs)
+        self.new.outputs = tuple(Port(p.name, self.made[p.value]) for p in self.old.outputs)
         self.new.points = {name: self.made[v] for name, v in self.old.points.items() if v in self.made}
         self.new.blocks = {name: b for name, b in self.old.blocks.items() if b.path in paths}
         verify(self.new)
@@ -65,7 +68,7 @@ class _Densifying:
     def _take_over(self, layer: Layer) -> None:
         seen = tuple(self.windows[value] for value in layer.inputs)
         values = [Value(layer.id, port) for port in range(len(layer.shapes))]
-        if isinstance(layer.operation, Flatten) and len(seen[0]) == 3:
+        if isinstance(layer.operation, Flatten) and isinstance(seen[0], Image):
             self.made[values[0]], self.windows[values[0]] = self.made[layer.inputs[0]], seen[0]
             return
         operation = self._slid(layer, seen)
@@ -87,7 +90,7 @@ class _Densifying:
     def _slid(self, layer: Layer, seen: Sequence[Shape]) -> Operation:
         """The operation that does at each place what the layer does with one window."""
         if isinstance(layer.operation, Input):
-            return Input(self.size)
+            return Input.of(self.size)
         operation = layer.operation.slid(*seen)
         if operation is not layer.operation:
             return operation
@@ -100,18 +103,21 @@ class _Densifying:
         operation = layer.operation
         if operation.depends_on_size:
             return operation.depends_on_size
-        if any(len(shape) == 2 for shape in layer.shapes):
+        if any(isinstance(shape, Tokens) for shape in layer.shapes):
             return "it makes one sequence of the whole image"
         if not window_is_known(operation):
             return (
                 f"{operation.name} overrides `shape` and not `window`, so what its outputs see is not known"
             )
-        if operation.window(*self.old.input_shapes(layer)) is None or any(len(shape) != 3 for shape in seen):
+        if operation.window(*self.old.input_shapes(layer)) is None or not all(
+            isinstance(shape, Image) for shape in seen
+        ):
             return "each of its outputs sees the whole image"
         if len({shape[1:] for shape in seen}) > 1:
             return "it joins a number for the whole image with one for each position"
         flat = any(
-            len(s) == 1 and prod(w[1:]) > 1 for s, w in zip(self.old.input_shapes(layer), seen, strict=True)
+            isinstance(s, Vector) and prod(w.positions) > 1
+            for s, w in zip(self.old.input_shapes(layer), seen, strict=True)
         )
         alike = operation.weights(*self.old.input_shapes(layer)) == operation.weights(*seen)
         if flat and not (operation.family in _BY_ELEMENT and alike):

@@ -15,7 +15,7 @@ from blockdsl.lowering import Program
 from blockdsl.lowering.budget import Budget
 from blockdsl.lowering.expression_kinds import kind_of
 from blockdsl.lowering.values import Kind, Trace, place
-from blockdsl.ops import Shape
+from blockdsl.ops import Sizes
 from blockdsl.passes.trees import chain, grouped, inline, literal, path, substitute
 from blockdsl.passes.variants import Definition, Variants
 from blockdsl.source import Source, Span
@@ -32,7 +32,7 @@ def freeze(
     program: Program,
     checks: Mapping[str, int] | None = None,
     *,
-    input: Shape | None = None,
+    input: Sizes | None = None,
     settings: Mapping[str, nodes.Expr] | None = None,
 ) -> nodes.File:
     """The file of a lowered program with its choices bound to what was decided.
@@ -53,7 +53,7 @@ def freeze(
     return _with_checks(_with_input(file, input), checks or {})
 
 
-def _with_input(file: nodes.File, shape: Shape | None) -> nodes.File:
+def _with_input(file: nodes.File, shape: Sizes | None) -> nodes.File:
     if shape is None:
         return file
     number = nodes.Number(file.span, shape[0])

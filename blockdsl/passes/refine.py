@@ -30,7 +30,7 @@ def refine(graph: Graph, at: Value) -> Graph:
     rate = _step(target.operation)
     if rate is None or rate == (1, 1):
         raise error("dense", f"{target.operation} ({target.name}) has no stride to undo", target.span)
-    new = Graph(output=graph.output, points=dict(graph.points), blocks=dict(graph.blocks))
+    new = Graph(graph.inputs, graph.outputs, points=dict(graph.points), blocks=dict(graph.blocks))
     after: set[int] = set()
     for layer in graph.layers():
         operation = layer.operation

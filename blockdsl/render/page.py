@@ -65,7 +65,7 @@ class _Data:
         self.spans: dict[tuple[int, int, int], int] = {}
         self.sources: list[Source] = [program.file.span.source]
         self.fields = receptive_fields(program.graph)
-        self.input = program.graph.input_shape
+        self.input = program.graph.shape_of(program.graph.inputs[0].value)
 
     def collect(self) -> dict[str, Any]:
         """Everything, in JSON's types."""

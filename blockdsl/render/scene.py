@@ -105,7 +105,8 @@ def _edges(graph: Graph, owner: dict[int, Node], drawn_as: dict[Node, Node]) -> 
 
 
 def _outputs(graph: Graph, owner: dict[int, Node], drawn_as: dict[Node, Node]) -> Iterator[Output]:
-    yield Output(drawn_as[owner[graph.output.node]], graph.output_shape)
+    for port in graph.outputs:
+        yield Output(drawn_as[owner[port.value.node]], graph.shape_of(port.value))
     for auxiliary in graph.auxiliaries:
         source = drawn_as[owner[auxiliary.value.node]]
         yield Output(source, graph.shape_of(auxiliary.value), auxiliary.name)

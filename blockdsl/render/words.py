@@ -9,7 +9,6 @@ from blockdsl.blocktree.tree import Block, Node, role
 from blockdsl.formatting import rounded, rounded_text, shape_text
 from blockdsl.ir import Layer, path_text
 from blockdsl.ops import Operation
-from blockdsl.ops.geometry import channels
 
 _LONGEST_ARGUMENTS = 36
 
@@ -77,7 +76,7 @@ def follower(layer: Layer) -> str:
     if not operation.word:
         return rounded_text(str(operation))
     values = {name: _value(getattr(operation, name)) for name in operation.arguments}
-    return operation.word.format(**values | {"channels": str(channels(layer.shape))})
+    return operation.word.format(**values | {"channels": str(layer.shape.channels)})
 
 
 def _value(value: object) -> str:

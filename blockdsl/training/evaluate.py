@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from blockdsl.codegen import is_placed
 from blockdsl.diagnostics import error
 from blockdsl.formatting import shape_text
-from blockdsl.ops import Shape
+from blockdsl.ops import Sizes
 from blockdsl.recipe import Recipe
 from blockdsl.source import Span
 from blockdsl.training.data import Data, Split, batches
@@ -67,7 +67,7 @@ class Validation:
             yield (y.to(labels.device, self.dtype) if isinstance(y, Tensor) else y), labels
 
 
-def check_outputs(shape: Shape, data: Data, place: Span | None = None) -> None:
+def check_outputs(shape: Sizes, data: Data, place: Span | None = None) -> None:
     """Refuse a network whose output is not one number for each class (raises `ArchError`)."""
     if shape != (data.classes,):
         shown = shape_text(shape)

@@ -116,13 +116,13 @@ def job(
     recipe, graph = overridden(program.recipe, epochs, precision, seed), program.graph
     if isinstance(data, str):
         validation, resize = recipe.validation, recipe.resize
-        data = load(data, graph.input_shape, validation=validation, resize=resize, share=share)
+        data = load(data, graph.only_input("training"), validation=validation, resize=resize, share=share)
     elif share != 1:
         raise error("train", "a data set that was loaded has its share already", help="load(…, share=…)")
-    elif data.input_shape != graph.input_shape:
-        sizes = shape_text(data.input_shape), shape_text(graph.input_shape)
+    elif data.input_shape != graph.only_input("training"):
+        sizes = shape_text(data.input_shape), shape_text(graph.only_input("training"))
         raise error("train", f"{data.name} was loaded for {sizes[0]}, the network takes {sizes[1]}")
-    check_outputs(graph.output_shape, data, graph.layer(graph.output.node).span)
+    check_outputs(graph.only_output("training"), data, graph.layer(graph.outputs[0].value.node).span)
     frozen = layers_until(graph, freeze_until) if freeze_until else ()
     given = {
         "device": device, "devices": devices, "strategy": strategy, "frozen": frozen,

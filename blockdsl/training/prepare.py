@@ -12,7 +12,7 @@ from torch import Tensor
 
 from blockdsl.diagnostics import error
 from blockdsl.formatting import shape_text
-from blockdsl.ops import Shape
+from blockdsl.ops import Shape, Sizes, Vector
 from blockdsl.recipe import Term
 from blockdsl.training.augment import Augment, make_augment
 from blockdsl.training.data import Data, Split
@@ -42,7 +42,7 @@ class Preparation:
 
     def __init__(self, data: Data, augment: Sequence[Term] = ()) -> None:
         sample = _float(data.train.batch(_spread(data.train)))
-        self.flat = len(data.input_shape) == 1
+        self.flat = isinstance(data.input_shape, Vector)
         self.image = _image_shape(data.input_shape, tuple(sample.shape[1:]), data.name)
         self.resize = data.resize
         if self.image is not None:
@@ -112,7 +112,7 @@ def _statistics(sample: Tensor) -> Statistics:
     return Statistics(values.mean(0).float(), covariance.float())
 
 
-def _image_shape(wanted: Shape, stored: Shape, name: str) -> tuple[int, int, int] | None:
+def _image_shape(wanted: Shape, stored: Sizes, name: str) -> tuple[int, int, int] | None:
     """The image (C, H, W) that the network sees before any flattening; None for vectors."""
     shown = shape_text(stored)
     if len(stored) == 1:

@@ -67,4 +67,4 @@ def layers_until(graph: Graph, name: str) -> tuple[str, ...]:
     """
     node = graph.point(name).node
     before = nx.ancestors(graph.nx, node) | {node}
-    return tuple(module_path(layer) for layer in graph.layers() if layer.id in before and layer.id)
+    return tuple(module_path(layer) for layer in graph.layers() if layer.id in before and not layer.is_input)

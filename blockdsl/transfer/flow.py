@@ -27,7 +27,7 @@ class Flow:
             for layer in self._graph.layers():
                 for node in {value.node for value in layer.inputs}:
                     self._readers[node].append(layer.id)
-            for value in (self._graph.output, *(a.value for a in self._graph.auxiliaries)):
+            for value in self._graph.results():
                 self._readers[value.node].append(_OUTSIDE)
         inside = nodes | self._between(nodes, weighted)
         waiting = list(inside)

@@ -12,9 +12,9 @@ from blockdsl.codegen import module_path
 from blockdsl.diagnostics import error
 from blockdsl.formatting import shape_text
 from blockdsl.ir import Graph, Layer
-from blockdsl.ops import Shape
+from blockdsl.ops import Sizes
 
-Key = tuple[tuple[str, Shape], ...]
+Key = tuple[tuple[str, Sizes], ...]
 """What must be equal of two pieces: each tensor's role and size."""
 
 COUNTER = "num_batches_tracked"
@@ -33,7 +33,7 @@ class Piece:
     """
 
     path: tuple[str, ...]
-    tensors: Mapping[str, tuple[str, Shape]]
+    tensors: Mapping[str, tuple[str, Sizes]]
     place: int = 0
 
     @property
@@ -56,7 +56,7 @@ class Piece:
         return f"{self.name} ({shape_text(shape) or 'a number'})"
 
 
-def size(shape: Shape) -> Shape:
+def size(shape: Sizes) -> Sizes:
     """A shape without the ones at its ends: (64, 32, 1, 1) is a matrix, (1, 1, 768) a vector."""
     first, last = 0, len(shape)
     while last > first and shape[last - 1] == 1:
@@ -66,7 +66,7 @@ def size(shape: Shape) -> Shape:
     return shape[first:last]
 
 
-def same_layout(shape: Shape, foreign: Shape) -> bool:
+def same_layout(shape: Sizes, foreign: Sizes) -> bool:
     """Whether a reshape is exact: the same but for ones at the ends, or a matrix for a whole-image kernel."""
     if size(shape) == size(foreign):
         return True
@@ -74,17 +74,17 @@ def same_layout(shape: Shape, foreign: Shape) -> bool:
     return matrix and shape[0] == foreign[0] and prod(shape) == prod(foreign)
 
 
-def _flat(shape: Shape) -> Shape:
+def _flat(shape: Sizes) -> Sizes:
     return (shape[0], prod(shape[1:])) if len(shape) == 4 else shape
 
 
-def pieces(tensors: Iterable[tuple[str, Shape]]) -> list[Piece]:
+def pieces(tensors: Iterable[tuple[str, Sizes]]) -> list[Piece]:
     """The pieces of a state dict, in its order; counters of batches are no part of any.
 
     Raises:
         ArchError: a name is nested too deep.
     """
-    found: dict[tuple[str, ...], dict[str, tuple[str, Shape]]] = {}
+    found: dict[tuple[str, ...], dict[str, tuple[str, Sizes]]] = {}
     for name, shape in tensors:
         *owner, last = name.split(".")
         if len(owner) > MAX_DEPTH:

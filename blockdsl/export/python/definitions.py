@@ -32,7 +32,7 @@ class Definition:
     def docstring(self, plan: Plan) -> list[str]:
         """The comment, and the shapes of the first instance, as a docstring."""
         first = plan.instances[0][0]
-        shapes = " and ".join(filter(None, map(shape_text, first.input_shapes)))
+        shapes = " and ".join(filter(None, (shape_text(shape) for shape in first.input_shapes if shape)))
         results = " and ".join(map(shape_text, first.output_shapes))
         example = f"{shapes} -> {results}" + (", for example." if len(plan.instances) > 1 else ".")
         text = self.comment.strip()

@@ -18,7 +18,7 @@ from blockdsl.codegen.initial import term_for
 from blockdsl.export.python.layers import Layers
 from blockdsl.export.python.text import indented, literal
 from blockdsl.ir import Graph
-from blockdsl.ops import Shape
+from blockdsl.ops import Sizes
 from blockdsl.ops.core import Drawn
 from blockdsl.recipe.draw import BOTH, Draw, Scale
 from blockdsl.recipe.initial import InitTerm
@@ -126,7 +126,7 @@ def _merged(weights: Iterable[Drawn]) -> list[Drawn]:
     return merged
 
 
-def _fill(name: str, draw: Draw, drawn: Drawn, shape: Shape | None, *, optional: bool = False) -> Fill:
+def _fill(name: str, draw: Draw, drawn: Drawn, shape: Sizes | None, *, optional: bool = False) -> Fill:
     """The call that fills a tensor; `shape` is the weight's, if the fans can be read off it."""
     ways = {(drawn.fan_out, drawn.fan_in): True, (drawn.fan_in, drawn.fan_out): False}
     swapped = ways.get(_fans_by_torch(shape)) if shape else None
@@ -146,7 +146,7 @@ def _fill(name: str, draw: Draw, drawn: Drawn, shape: Shape | None, *, optional:
     return Fill(name, draw.function, arguments, optional)
 
 
-def _fans_by_torch(shape: Shape) -> tuple[int, int]:
+def _fans_by_torch(shape: Sizes) -> tuple[int, int]:
     """The fans that `torch.nn.init` computes from a weight's shape."""
     positions = prod(shape[2:])
     return shape[1] * positions, shape[0] * positions

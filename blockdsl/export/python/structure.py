@@ -61,7 +61,7 @@ class Container:
     inputs: tuple[Value, ...]
     outputs: tuple[Ref, ...]
     heads: int
-    input_shapes: tuple[Shape, ...]
+    input_shapes: tuple[Shape | None, ...]
     output_shapes: tuple[Shape, ...]
     cls: Any = None
     values: dict[str, Any] = field(default_factory=dict)
@@ -97,7 +97,7 @@ class Reader:
         return Container(
             node, title, self.calls.get(node.names), parts, inputs,
             tuple(refs[v] for v in outputs), 0 if node.optional else len(outputs) - len(node.outputs),
-            tuple(() if v == DRAW else shape(v) for v in inputs), tuple(map(shape, outputs)),
+            tuple(None if v == DRAW else shape(v) for v in inputs), tuple(map(shape, outputs)),
         )  # fmt: skip
 
     def unwrapped(self, node: Node) -> Node:

@@ -29,6 +29,7 @@ from blockdsl.export.python.text import WIDTH, indented, wrapped
 from blockdsl.formatting import shape_text
 from blockdsl.ir import Graph
 from blockdsl.lowering import Program
+from blockdsl.ops import Tokens
 
 
 def python_source(program: Program) -> str:
@@ -75,7 +76,9 @@ class _File:
         joins = _joins(self.graph) if self.draws else frozenset[int]()
         self.root = tree(self.graph, joins)
         self.classes: list[Class] = []
-        leaves = (module.get_submodule(module_path(layer)) for layer in self.graph.layers() if layer.id)
+        leaves = (
+            module.get_submodule(module_path(layer)) for layer in self.graph.layers() if not layer.is_input
+        )
         kinds = {type(leaf) for leaf in leaves}
         self.known = Layers(kind for kind in kinds if not kind.__module__.startswith("torch."))
         self.reader = Reader(self.graph, module, self.known)
@@ -141,7 +144,7 @@ class _File:
         if not writer.chain or self.draws:
             body += ["", *self._forward(plan, writer)]
         base = "nn.Sequential" if writer.chain and not self.draws else "nn.Module"
-        shapes = [shape_text(self.graph.input_shape), shape_text(self.graph.output_shape)]
+        shapes = [shape_text(self.graph.only_input("Python")), shape_text(self.graph.only_output("Python"))]
         docstring = f'"""(N, {shapes[0]}) -> (N, {shapes[1]})."""'.replace("x", ", ")
         if self.graph.auxiliaries:
             docstring = docstring.replace('."""', '; in training also a dict of the auxiliary outputs."""')
@@ -221,10 +224,9 @@ def _offers(plan: Plan, definition: Definition) -> dict[str, list[Any]]:
         if all(v is not None for v in values):
             offers[name] = values
     shapes = [c.input_shapes[0] for c in instances]
-    if all(len(s) == 2 for s in shapes):
-        offers["features"] = [s[1] for s in shapes]
-    elif all(shapes):
-        offers["in_channels"] = [s[0] for s in shapes]
+    if all(shapes):
+        name = "features" if all(isinstance(s, Tokens) for s in shapes) else "in_channels"
+        offers[name] = [s.channels for s in shapes if s]
     return offers
 
 

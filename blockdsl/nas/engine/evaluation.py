@@ -93,8 +93,8 @@ class Evaluator:
         program = self.sized(program)
         data = self.data(program)
         Preparation(data, program.recipe.augment)
-        if program.graph.output_shape != (data.classes,):
-            shown = shape_text(program.graph.output_shape)
+        if program.graph.only_output("a search") != (data.classes,):
+            shown = shape_text(program.graph.only_output("a search"))
             raise error(
                 "search", f"{data.name} has {data.classes} classes, the networks yield {shown}",
                 help=f"--set classes={data.classes}, where the file has that param",
@@ -106,7 +106,7 @@ class Evaluator:
         Raises:
             ArchError: it has no images for an input, or cannot take so small ones.
         """
-        size, shape, recipe = self.config.size, program.graph.input_shape, program.recipe
+        size, shape, recipe = self.config.size, program.graph.only_input("a search"), program.recipe
         if size is None:
             return program
         if len(shape) != 3 or size > min(shape[1:]):
@@ -123,7 +123,7 @@ class Evaluator:
     def data(self, program: Program, fold: int = 0) -> Data:
         """The data set as this network takes it, with one of the folds to validate on."""
         recipe, folds = program.recipe, self.config.folds
-        key = (program.graph.input_shape, recipe.validation, recipe.resize, fold)
+        key = (program.graph.only_input("a search"), recipe.validation, recipe.resize, fold)
         if key not in self._data:
             self._data[key] = training.load(
                 self.config.data,
@@ -151,7 +151,7 @@ class Evaluator:
     def _one(self, objective: Objective, program: Program) -> float:
         module = self.module(program, program.recipe.seed)
         if objective.kind == "latency":
-            return latency(module, program.graph.input_shape, objective.argument)
+            return latency(module, program.graph.only_input("a search"), objective.argument)
         if objective.kind == "function":
             with importable(self.config.folder or "."):
                 return call(self._function(objective.argument), module)

@@ -8,6 +8,7 @@ from math import log1p, log2, prod
 from blockdsl.analysis import Summary
 from blockdsl.formatting import shape_text
 from blockdsl.ir import Graph, Layer
+from blockdsl.ops import Image
 
 
 def features(graph: Graph, summary: Summary) -> dict[str, float]:
@@ -22,7 +23,7 @@ def features(graph: Graph, summary: Summary) -> dict[str, float]:
     found["activations"] = log2(1 + summary.memory.activations)
     found["training memory"] = log2(1 + summary.memory.training)
     found["depth"] = log2(1 + summary.depth)
-    side = graph.input_shape[-1]
+    side = graph.shape_of(graph.inputs[0].value)[-1]
     for layer in graph.layers():
         if not layer.inputs or layer.training_only:
             continue
@@ -36,7 +37,7 @@ def features(graph: Graph, summary: Summary) -> dict[str, float]:
 def _count(layer: Layer, graph: Graph, side: int, found: dict[str, float]) -> None:
     operation, shapes = layer.operation, graph.input_shapes(layer)
     weights = operation.weights(*shapes)
-    octave = round(log2(max(1, side / layer.shape[-1]))) if len(layer.shape) == 3 else "end"
+    octave = round(log2(max(1, side / layer.shape[-1]))) if isinstance(layer.shape, Image) else "end"
     if operation.family in ("conv", "linear", "attention", "pool"):
         kernel = getattr(operation, "kernel", None)
         kind = f"{operation.name} {shape_text(kernel)}" if kernel else operation.name

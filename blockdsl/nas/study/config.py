@@ -11,7 +11,7 @@ from blockdsl.diagnostics import error
 from blockdsl.nas.objectives import Objective, objectives_of
 from blockdsl.nas.space import Space
 from blockdsl.nas.space.frozen import setting_expression
-from blockdsl.ops import Shape
+from blockdsl.ops import Sizes
 from blockdsl.source import Source
 from blockdsl.syntax.printer import format_expr
 
@@ -43,7 +43,7 @@ class StudyConfig:
     name: str
     text: str
     folder: str | None
-    input: Shape | None = None
+    input: Sizes | None = None
     settings: Mapping[str, str] | None = None
     data: str = "digits"
     epochs: int | None = None

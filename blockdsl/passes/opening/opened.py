@@ -9,7 +9,7 @@ from blockdsl.diagnostics import error
 from blockdsl.formatting import shape_text
 from blockdsl.lowering import Program
 from blockdsl.lowering.values import place
-from blockdsl.ops import Shape
+from blockdsl.ops import Sizes
 from blockdsl.passes.opening.edits import Edits, Number
 from blockdsl.passes.opening.flatten import flattened
 from blockdsl.passes.opening.lines import whole_line, with_comment
@@ -54,7 +54,7 @@ class Opened:
     none: dict[str, str] = field(default_factory=dict)
 
 
-def open_choices(program: Program, opening: Opening, *, input: Shape | None = None) -> Opened:
+def open_choices(program: Program, opening: Opening, *, input: Sizes | None = None) -> Opened:
     """The text of a program's file with choices in it.
 
     Args:
@@ -80,7 +80,7 @@ class _Opener:
         values = opening.width or Values("--width", (1,))
         self.widths = Widths(values, words, opening.each, opening.multiple)
 
-    def opened(self, input: Shape | None) -> Opened:
+    def opened(self, input: Sizes | None) -> Opened:
         """Open what is asked for, and write the file."""
         for role, values, open_sites in (
             (Role.WIDTH, self.opening.width, self._open_widths),
@@ -180,7 +180,7 @@ class _Opener:
 
     # --- the file
 
-    def _written(self, input: Shape | None) -> str:
+    def _written(self, input: Sizes | None) -> str:
         for statement in self.program.file.statements:
             match statement:
                 case nodes.Check() | nodes.Meta(key="error"):
@@ -216,7 +216,7 @@ class _Opener:
             self.flat = False
         return said + self.edits.text(Span(self.source, 0, end))
 
-    def _added(self, input: Shape | None) -> str:
+    def _added(self, input: Sizes | None) -> str:
         lines = [""]
         if input is not None and not any(isinstance(s, nodes.Input) for s in self.program.file.statements):
             lines.append("input " + shape_text(input) + "\n")

@@ -14,7 +14,7 @@ def output_layers(graph: Graph) -> set[tuple[Place, Chain]]:
 
     Those with a table of connections and those before them count as well: the table says their number.
     """
-    waiting = [graph.output.node, *(auxiliary.value.node for auxiliary in graph.auxiliaries)]
+    waiting = [value.node for value in graph.results()]
     for layer in graph.layers():
         if getattr(layer.operation, "table", None) is not None:
             waiting += [layer.id, *(value.node for value in layer.inputs)]

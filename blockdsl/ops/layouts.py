@@ -1,0 +1,169 @@
+"""Shapes of tensors: the sizes of the axes, and what the axes mean."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, ClassVar, Self
+
+Sizes = tuple[int, ...]
+"""Numbers along axes that have no layout, as those of a weight."""
+
+
+class Shape(Sizes):
+    """The sizes of a tensor without the batch axis; the class says what the axes mean.
+
+    A shape is a tuple of its sizes. It equals a plain tuple of the same sizes, and another shape only if
+    the layouts are the same too.
+
+    Attributes:
+        layout: the word for it: `image`.
+        axes: a letter for each axis, in PyTorch's order.
+        channel_axis: which axis has the channels or features; the batch axis is not counted.
+
+    >>> Image(3, 224, 224).channels, Tokens(197, 768).channels
+    (3, 768)
+    >>> Signal(32, 100) == (32, 100), Signal(32, 100) == Tokens(32, 100)
+    (True, False)
+    """
+
+    __slots__ = ()
+    layout: ClassVar[str] = ""
+    axes: ClassVar[tuple[str, ...]] = ()
+    channel_axis: ClassVar[int] = 0
+
+    def __new__(cls, *sizes: int) -> Self:
+        """A shape of these sizes; raises `TypeError` for another number of them."""
+        if len(sizes) != len(cls.axes):
+            raise TypeError(f"{cls.__name__} has the sizes {', '.join(cls.axes)}, not {len(sizes)} of them")
+        return tuple.__new__(cls, sizes)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), tuple(self)
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, Shape) and type(other) is not type(self):
+            return False
+        return tuple.__eq__(self, other)
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
+    __hash__ = tuple.__hash__
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(map(str, self))})"
+
+    @property
+    def channels(self) -> int:
+        """Channels of an image, a signal or a volume; features of a token or a vector."""
+        return self[self.channel_axis]
+
+    @property
+    def channel_dim(self) -> int:
+        """The dimension of the channels in PyTorch, which counts the batch axis as 0."""
+        return self.channel_axis + 1
+
+    @property
+    def names(self) -> str:
+        """What the language calls the axes, in their order: `chw` of an image, `lc` of tokens."""
+        letters = [letter.lower() for letter in self.axes]
+        if self.layout != "ids":
+            letters[self.channel_axis] = "c"
+        return "".join(letters)
+
+    @property
+    def trailing(self) -> int:
+        """How many axes follow that of the channels: 2 in an image, none in tokens."""
+        return len(self) - self.channel_dim
+
+    @property
+    def positions(self) -> Sizes:
+        """The sizes of all axes but that of the channels: (H, W) of an image, () of a vector."""
+        return self[: self.channel_axis] + self[self.channel_axis + 1 :]
+
+    def with_channels(self, channels: int) -> Self:
+        """The same shape with another number of channels or features.
+
+        >>> Tokens(197, 768).with_channels(10)
+        Tokens(197, 10)
+        """
+        axis = self.channel_axis
+        return tuple.__new__(type(self), (*self[:axis], channels, *self[axis + 1 :]))
+
+    def with_positions(self, *positions: int) -> Self:
+        """The same channels or features at other positions.
+
+        >>> Image(64, 56, 56).with_positions(28, 28)
+        Image(64, 28, 28)
+        """
+        axis = self.channel_axis
+        return type(self)(*positions[:axis], self[axis], *positions[axis:])
+
+    @property
+    def word(self) -> str:
+        """The layout, where the sizes alone would be read as another one; else empty."""
+        return "" if BY_COUNT.get(len(self)) is type(self) else self.layout
+
+
+class Vector(Shape):
+    """`F` features."""
+
+    __slots__ = ()
+    layout, axes = "vector", ("F",)
+
+
+class Tokens(Shape):
+    """A sequence of `L` tokens of `D` features each."""
+
+    __slots__ = ()
+    layout, axes, channel_axis = "tokens", ("L", "D"), 1
+
+
+class Signal(Shape):
+    """`C` channels at each of `L` positions in time."""
+
+    __slots__ = ()
+    layout, axes = "signal", ("C", "L")
+
+
+class Image(Shape):
+    """`C` channels at each of `H` rows x `W` columns."""
+
+    __slots__ = ()
+    layout, axes = "image", ("C", "H", "W")
+
+
+class Volume(Shape):
+    """`C` channels at each of `D` slices (or frames) x `H` rows x `W` columns."""
+
+    __slots__ = ()
+    layout, axes = "volume", ("C", "D", "H", "W")
+
+
+class Ids(Shape):
+    """A sequence of `L` whole numbers, each the index of an entry of a table."""
+
+    __slots__ = ()
+    layout, axes = "ids", ("L",)
+
+
+LAYOUTS: dict[str, type[Shape]] = {cls.layout: cls for cls in (Vector, Tokens, Signal, Image, Volume, Ids)}
+"""The layouts by their words."""
+
+BY_COUNT: dict[int, type[Shape]] = {len(cls.axes): cls for cls in (Vector, Tokens, Image, Volume)}
+"""What sizes are that are written without a word."""
+
+
+def read_sizes(sizes: Iterable[int], layout: str = "") -> Shape:
+    """Written sizes as a shape; without a layout their number decides.
+
+    >>> read_sizes((3, 224, 224)), read_sizes((1, 16000), "signal")
+    (Image(3, 224, 224), Signal(1, 16000))
+
+    Raises:
+        TypeError: the layout has another number of sizes, or no layout has so many.
+    """
+    sizes = tuple(sizes)
+    if not layout and len(sizes) not in BY_COUNT:
+        raise TypeError(f"no shape has {len(sizes)} sizes")
+    return (LAYOUTS[layout] if layout else BY_COUNT[len(sizes)])(*sizes)
