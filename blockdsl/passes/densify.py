@@ -64,7 +64,7 @@ class _Densifying:
         self.new.blocks = {name: b for name, b in self.old.blocks.items() if b.path in paths}
         paths |= {layer.path for layer in self.new.layers()}
         self.new.shared = {path: owner for path, owner in self.old.shared.items() if path in paths}
-        refuse_unequal_applications(self.new, "dense", "slide over a larger image")
+        refuse_unequal_applications(self.new, "slide over a larger image")
         verify(self.new)
         return self.new
 
@@ -137,7 +137,7 @@ def _with_free_stride(layer: Layer) -> Operation:
     return layer.operation if stride == step else replace(layer.operation, stride=stride)  # type: ignore[type-var]
 
 
-def refuse_unequal_applications(graph: Graph, code: str, what: str) -> None:
+def refuse_unequal_applications(graph: Graph, what: str) -> None:
     """Refuse a graph in which a layer of a shared network is not the same in each of its applications.
 
     Raises:
@@ -147,8 +147,8 @@ def refuse_unequal_applications(graph: Graph, code: str, what: str) -> None:
         first = graph.owner(layer)
         if layer.operation != first.operation:
             raise error(
-                code, f"{first.name} and {layer.name} share weights and would differ: the network cannot {what}",
-                first.span, Mark(layer.span, f"{layer.operation} here, {first.operation} there"),
+                "dense", f"the network cannot {what}: {first.name} and {layer.name} share weights",
+                Mark(first.span, f"would be {first.operation}"), Mark(layer.span, f"would be {layer.operation}"),
             )  # fmt: skip
 
 
