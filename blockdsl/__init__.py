@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from blockdsl.nas.samplers.sampler import ArchSampler
     from blockdsl.nas.search import search
     from blockdsl.nas.space import Candidate, Space
+    from blockdsl.nas.space.counting import count
+    from blockdsl.nas.space.draws import survey
     from blockdsl.ops import (
         Ids,
         Image,
@@ -56,6 +58,7 @@ __all__ = [
     "Volume",
     "ZooEntry",
     "compare",
+    "count",
     "dense",
     "format_text",
     "load",
@@ -66,6 +69,7 @@ __all__ = [
     "place",
     "search",
     "suggest",
+    "survey",
     "zoo",
 ]
 
@@ -88,6 +92,7 @@ _HOMES = {
     "Volume": "blockdsl.ops",
     "ZooEntry": "blockdsl.catalogue",
     "compare": "blockdsl.comparison",
+    "count": "blockdsl.nas.space.counting",
     "dense": "blockdsl.api",
     "format_text": "blockdsl.api",
     "load": "blockdsl.api",
@@ -98,6 +103,7 @@ _HOMES = {
     "place": "blockdsl.codegen",
     "search": "blockdsl.nas.search",
     "suggest": "blockdsl.nas.distributions",
+    "survey": "blockdsl.nas.space.draws",
     "zoo": "blockdsl.catalogue",
 }
 

@@ -22,12 +22,13 @@ from blockdsl.syntax.uses import used_files
 if TYPE_CHECKING:
     import networkx as nx
     import torch
-    from torch import nn
+    from torch import Tensor, nn
 
     from blockdsl.analysis.difference import Difference
     from blockdsl.nas.space.opened import OpenedSpace
     from blockdsl.render import Picture
     from blockdsl.training import Data, EnsembleResult, Epoch, Result
+    from blockdsl.transfer import Report
 
 
 @dataclass(frozen=True)
@@ -144,6 +145,48 @@ class Architecture:
             load_weights(module, Path(weights))
         return module
 
+    def carry(
+        self,
+        state: Mapping[str, Tensor] | str | Path,
+        *,
+        pairs: Mapping[str, str] | None = None,
+        partial: bool = False,
+        trust_order: bool = False,
+        seed: int | None = None,
+    ) -> tuple[nn.Module, Report]:
+        """The network as a module with weights from elsewhere, and how they were matched.
+
+        Layers are matched by shapes, names and structure; what could be matched in two ways is refused. The
+        module has the floating point type of the weights.
+
+        Args:
+            state: a state dict, or a file of one (`.safetensors`, `.pth`, `.pt`); nothing in it is executed.
+            pairs: layers or blocks, ours -> theirs, that are settled from outside, such as
+                `{"stage[2].unit[1]": "layer2.0"}`.
+            partial: let layers without a partner keep their initialisation, such as a new head.
+            trust_order: let the order of registration decide where nothing else does.
+            seed: for what keeps its initialisation.
+
+        Raises:
+            ArchError: the two are not the same network, more than one matching is possible, or the file
+                cannot be read.
+
+        >>> import blockdsl
+        >>> from torch import nn
+        >>> net = blockdsl.parse("input 4 net FC(8)-RELU-FC(2)")
+        >>> theirs = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 2))
+        >>> module, report = net.carry(theirs.state_dict())
+        >>> report.matched
+        [('fc1', '0'), ('fc2', '2')]
+        """
+        from blockdsl.transfer import carry, read_state
+
+        foreign = read_state(Path(state)) if isinstance(state, str | Path) else state
+        tensors, report = carry(foreign, self.ir, pairs=pairs, partial=partial, trust_order=trust_order)
+        module = self.module(seed=seed).to(report.dtype)
+        module.load_state_dict(tensors, strict=not report.missing)
+        return module, report
+
     def export(self, *paths: str | Path, module: nn.Module | None = None, seed: int | None = None) -> None:
         """Write the network to files, each of the kind that its ending says, together or not at all.
 
@@ -168,6 +211,7 @@ class Architecture:
         ...     print(sorted(path.name for path in Path(folder).iterdir()))
         ['net.json', 'net.py']
         """
+        from blockdsl.codegen import check_belongs
         from blockdsl.export.writers import export, writer_for
 
         outputs = [Path(path) for path in paths]
@@ -180,7 +224,7 @@ class Architecture:
         if module is None:
             module = self.module(seed=seed)
         else:
-            _check_is_of(self.ir, module)
+            check_belongs(self.ir, module)
         export(self.program, module, outputs)
 
     def train(
@@ -341,22 +385,6 @@ class Architecture:
         if not can_draw():
             return table
         return f"{self.picture(title=False)._repr_svg_()}{table}"
-
-
-def _check_is_of(graph: Graph, module: nn.Module) -> None:
-    """Refuse a module that has other tensors than that of the graph."""
-    from blockdsl.codegen import build
-
-    own = {name: tuple(t.shape) for name, t in build(graph, device="meta").state_dict().items()}
-    theirs = {name: tuple(t.shape) for name, t in module.state_dict().items()}
-    for name in [*own, *theirs]:
-        if own.get(name) != theirs.get(name):
-            sizes = [shapes.get(name, "no such tensor") for shapes in (own, theirs)]
-            raise error(
-                "weights",
-                f"the module is not this network's: {name} is {sizes[0]} in the network, {sizes[1]} in it",
-                help="give what net.module() made; of a wrapped module the one inside",
-            )
 
 
 def _stands_alone(file: nodes.File) -> bool:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from functools import reduce
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -24,9 +23,6 @@ from blockdsl.output import check_outputs
 from blockdsl.tables import Column
 
 if TYPE_CHECKING:
-    import torch
-    from torch import Tensor
-
     from blockdsl.transfer import Report
 
 
@@ -68,7 +64,7 @@ def command(
     if source is None:
         raise typer.BadParameter("name the state dict: --from STATE.pth", param_hint="--from")
     from blockdsl.export.writers import export, writer_for
-    from blockdsl.transfer import carry, read_map, read_state
+    from blockdsl.transfer import read_map
 
     if output:
         writer_for(output)
@@ -77,31 +73,18 @@ def command(
         given = None if mapping == "auto" else Path(mapping)
         check_outputs([output], input_files(file, architecture.program.file, source, given))
     pairs = {} if mapping == "auto" else read_map(Path(mapping))
-    state = read_state(source)
-    tensors, report = carry(state, architecture.ir, pairs=pairs, partial=partial, trust_order=trust_order)
+    module, report = architecture.carry(
+        source, pairs=pairs, partial=partial, trust_order=trust_order, seed=seed
+    )
     names = Column("layers", "name"), Column("from", "name"), Column("count", "number"), Column("", "name")
     show_table([column.head for column in names], list(_rows(report, expand)), names)
     if output:
-        module = architecture.module(seed=seed).to(_precision(tensors.values()))
-        module.load_state_dict(tensors, strict=not report.missing)
+        if types := report.unusual_types():
+            say(f"weights are {types}, written as {report.dtype}")
         export(architecture.program, module, [output])
         say(f"wrote {output}")
     else:
         say("nothing is written; -o OUT.safetensors writes the weights")
-
-
-def _precision(tensors: Iterable[Tensor]) -> torch.dtype:
-    """The floating point type that holds all weights: theirs where they have one, or the wider of several."""
-    import torch
-
-    found = {tensor.dtype for tensor in tensors if tensor.is_floating_point()}
-    narrow = {dtype for dtype in found if dtype.itemsize == 1}
-    if narrow or not found:
-        found = found - narrow | {torch.float32}
-    chosen = reduce(torch.promote_types, found)
-    if found != {torch.float32} or narrow:
-        say(f"weights are {' and '.join(sorted(map(str, found | narrow)))}, written as {chosen}")
-    return chosen
 
 
 def _rows(report: Report, expand: bool) -> Iterator[tuple[str, str, str, str]]:

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from blockdsl.codegen.build import build
 from blockdsl.codegen.tree import attributes
 from blockdsl.diagnostics import ArchError, error
 from blockdsl.formatting import shape_text
@@ -41,6 +42,24 @@ def check_module(graph: Graph, module: nn.Module, *, run: bool = True) -> None:
             _run(graph, module.eval())
             if graph.auxiliaries:
                 _run(graph, module.train())
+
+
+def check_belongs(graph: Graph, module: nn.Module) -> None:
+    """Refuse a module that has other tensors than that of a graph.
+
+    Raises:
+        ArchError: a tensor is missing, is one too many, or has another size.
+    """
+    own = {name: tuple(t.shape) for name, t in build(graph, device="meta").state_dict().items()}
+    theirs = {name: tuple(t.shape) for name, t in module.state_dict().items()}
+    for name in [*own, *theirs]:
+        if own.get(name) != theirs.get(name):
+            sizes = [shapes.get(name, "no such tensor") for shapes in (own, theirs)]
+            raise error(
+                "weights",
+                f"the module is not this network's: {name} is {sizes[0]} in the network, {sizes[1]} in it",
+                help="give what net.module() made; of a wrapped module the one inside",
+            )
 
 
 def _layers(graph: Graph) -> Iterator[Layer]:

@@ -148,7 +148,8 @@ def refuse_unequal_applications(graph: Graph, what: str) -> None:
         if layer.operation != first.operation:
             raise error(
                 "dense", f"the network cannot {what}: {first.name} and {layer.name} share weights",
-                Mark(first.span, f"would be {first.operation}"), Mark(layer.span, f"would be {layer.operation}"),
+                Mark(first.span, f"would be {first.operation}"),
+                Mark(layer.span, f"would be {layer.operation}"),
             )  # fmt: skip
 
 

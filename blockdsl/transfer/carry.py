@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import reduce
 
 import torch
 from torch import Tensor
@@ -21,7 +22,8 @@ from blockdsl.transfer.tensors import check_values, plain_state
 class Report:
     """What was carried: pairs of names (ours, theirs), what was cut to size, what has no partner.
 
-    `by_order` are those of the matched pairs that rest on the order of registration alone.
+    `by_order` are those of the matched pairs that rest on the order of registration alone. `dtypes` are the
+    floating point types of the foreign weights, `dtype` is one that holds them all.
     """
 
     matched: list[tuple[str, str]] = field(default_factory=list)
@@ -29,6 +31,19 @@ class Report:
     sliced: list[tuple[str, str]] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
     unused: list[str] = field(default_factory=list)
+    dtypes: set[torch.dtype] = field(default_factory=set)
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The type of the weights, or the wider of several; float32 in place of types of one byte."""
+        wide = {dtype if dtype.itemsize > 1 else torch.float32 for dtype in self.dtypes}
+        return reduce(torch.promote_types, wide or {torch.float32})
+
+    def unusual_types(self) -> str:
+        """The types of the weights where not all are float32, as words; else empty."""
+        if self.dtypes <= {torch.float32}:
+            return ""
+        return " and ".join(sorted(str(t) for t in self.dtypes | ({torch.float32} & {self.dtype})))
 
 
 def carry(
@@ -96,6 +111,7 @@ def carry(
         _take(own, other, state, carried, report)
         if own.name in by_order:
             report.by_order.append((own.name, other.name))
+    report.dtypes = {tensor.dtype for tensor in carried.values() if tensor.is_floating_point()}
     return carried, report
 
 

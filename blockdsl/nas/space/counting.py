@@ -82,6 +82,9 @@ def _real_numbers(space: Space) -> list[str]:
 def count(space: Space, *, probes: int = PROBES, sizes: Size = size) -> Count:
     """How many assignments a space has; with `sizes=pinned` how many there are beside real numbers.
 
+    >>> str(count(Space.parse("input 1x8x8 net CONV({4, 8},3)-{RELU, TANH}")))
+    '4 assignments'
+
     Conditional choices count only under the options that reach them; what does not depend on each
     other multiplies. That is found by changing one choice at a time, so what several choices bring
     about only together can be overlooked. Draws test it: what each of them reaches must be what the

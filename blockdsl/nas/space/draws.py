@@ -112,12 +112,28 @@ def text_of(require: nodes.Require) -> str:
     return " ".join(require.condition.span.text.split())
 
 
-def survey(space: Space, count: int, *, seed: int = 0, seconds: float = 20.0) -> Survey:
-    """Draw from a space, `count` times at most, and for so many seconds at most."""
+def survey(space: Space, draws: int = 300, *, seed: int = 0, seconds: float = 20.0) -> Survey:
+    """Draw networks from a space: how many meet its limits, and how large they are.
+
+    Args:
+        space: the networks to draw from, each choice by itself.
+        draws: how many at most.
+        seed: of what is drawn.
+        seconds: no draw begins after so many.
+
+    Raises:
+        ArchError: the file is wrong whatever is chosen.
+
+    >>> import blockdsl
+    >>> space = blockdsl.Space.parse("input 1x8x8 net CONV({4, 8},3)")
+    >>> found = survey(space, 100)
+    >>> found.drawn, found.range_of("params")
+    (100, (40, 80))
+    """
     found = Survey()
     generator = random.Random(seed)
     start = time.perf_counter()
-    while found.drawn < count and (found.seconds < seconds or not found.drawn):
+    while found.drawn < draws and (found.seconds < seconds or not found.drawn):
         found.add(space, generator)
         found.seconds = time.perf_counter() - start
     return found
