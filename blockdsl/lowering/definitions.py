@@ -118,7 +118,9 @@ def _parameter(
         fix = f"a used file's parameters have defaults: param {item.name} = …"
         raise error(
             "argument", f"the param {item.name} has no value", item.span,
-            help=fix if within else f"give it one: --set {item.name}=…",
+            help=fix
+            if within
+            else f"give it one: --set {item.name}=…, in Python settings={{'{item.name}': …}}",
         )  # fmt: skip
     return evaluator.evaluate(item.default, context.hinted(item.name))
 

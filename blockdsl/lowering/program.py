@@ -246,7 +246,8 @@ def _input_shape(
     if given is None and stated is None:
         raise error(
             "input", "the shape of the input is not known", _first(file),
-            help="add a line such as `input 3x224x224`, or give --input 3x224x224",
+            help="add a line such as `input 3x224x224`, "
+            "or give --input 3x224x224, in Python input=(3, 224, 224)",
         )  # fmt: skip
     place = None
     if given is None:
