@@ -50,7 +50,7 @@ def copied(value: _T, /, **changes: Any) -> _T:
     {'rows': 2, 'columns': 4}
     """
     other = object.__new__(type(value))
-    other.__dict__.update(value.__dict__, **changes)
+    object.__setattr__(other, "__dict__", value.__dict__ | changes)
     return other
 
 

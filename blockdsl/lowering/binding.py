@@ -30,8 +30,10 @@ def tag_of(arg: nodes.Arg) -> tuple[str, int | tuple[int, ...], Span] | None:
     if arg.name is not None or not isinstance(value, nodes.Path) or len(value.steps) != 1:
         return None
     step = value.steps[0]
+    if step.index is not None or not step.name[-1].isdigit():
+        return None
     match = TAG.fullmatch(step.name)
-    if step.index is not None or match is None:
+    if match is None:
         return None
     sizes = tuple(map(int, match[2].split("x")))
     return match[1], sizes if len(sizes) > 1 else sizes[0], value.span
