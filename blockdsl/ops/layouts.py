@@ -19,6 +19,7 @@ class Shape(Sizes):
         layout: the word for it: `image`.
         axes: a letter for each axis, in PyTorch's order.
         channel_axis: which axis has the channels or features; the batch axis is not counted.
+        word: what stands before the sizes where they alone would be read as another layout; else empty.
 
     >>> Image(3, 224, 224).channels, Tokens(197, 768).channels
     (3, 768)
@@ -30,6 +31,7 @@ class Shape(Sizes):
     layout: ClassVar[str] = ""
     axes: ClassVar[tuple[str, ...]] = ()
     channel_axis: ClassVar[int] = 0
+    word: ClassVar[str] = ""
 
     def __new__(cls, *sizes: int) -> Self:
         """A shape of these sizes; raises `TypeError` for another number of them."""
@@ -99,11 +101,6 @@ class Shape(Sizes):
         axis = self.channel_axis
         return type(self)(*positions[:axis], self[axis], *positions[axis:])
 
-    @property
-    def word(self) -> str:
-        """The layout, where the sizes alone would be read as another one; else empty."""
-        return "" if BY_COUNT.get(len(self)) is type(self) else self.layout
-
 
 class Vector(Shape):
     """`F` features."""
@@ -123,7 +120,7 @@ class Signal(Shape):
     """`C` channels at each of `L` positions in time."""
 
     __slots__ = ()
-    layout, axes = "signal", ("C", "L")
+    layout, axes, word = "signal", ("C", "L"), "signal"
 
 
 class Image(Shape):
@@ -144,13 +141,13 @@ class Ids(Shape):
     """A sequence of `L` whole numbers, each the index of an entry of a table."""
 
     __slots__ = ()
-    layout, axes = "ids", ("L",)
+    layout, axes, word = "ids", ("L",), "ids"
 
 
 LAYOUTS: dict[str, type[Shape]] = {cls.layout: cls for cls in (Vector, Tokens, Signal, Image, Volume, Ids)}
 """The layouts by their words."""
 
-BY_COUNT: dict[int, type[Shape]] = {len(cls.axes): cls for cls in (Vector, Tokens, Image, Volume)}
+BY_COUNT: dict[int, type[Shape]] = {len(cls.axes): cls for cls in LAYOUTS.values() if not cls.word}
 """What sizes are that are written without a word."""
 
 

@@ -132,8 +132,8 @@ class Space:
                 "open",
                 f"the choice {point.path} is not bound",
                 point.span,
-                help=f"one of {described(point.domain)}: --choose '{point.path}=…' ({{'{point.path}': …}} in Python), "
-                "or --first for the rest",
+                help=f"one of {described(point.domain)}: --choose '{point.path}=…' "
+                f"({{'{point.path}': …}} in Python), or --first for the rest",
             )
 
         candidate = self.reach(decide)

@@ -65,19 +65,20 @@ def parse(source: Source) -> nodes.File:
 
 
 def _comments_and_text(source: Source, errors: Errors) -> tuple[tuple[Span, ...], str]:
-    """The comments' spans, and the text to read, in which a digit that is no ASCII is another one.
+    """The comments' spans, and the text to read: comments are blank, a digit that is no ASCII is another one.
 
     Refuses such digits, and nesting so deep that no person wrote it.
     """
     from blockdsl.syntax.parser.errors import MAX_NESTING, foreign_digit, too_deep
 
-    text = source.text
+    replaced: list[tuple[re.Match[str], str]] = []
     comments: list[Span] = []
     depth = 0
     for match in _SKELETON.finditer(source.text):
         first = match.group()[0]
         if first == "#":
             comments.append(Span(source, match.start(), match.end()))
+            replaced.append((match, " " * len(match[0])))
         elif first in "([{":
             depth += 1
             if depth > MAX_NESTING:
@@ -86,8 +87,18 @@ def _comments_and_text(source: Source, errors: Errors) -> tuple[tuple[Span, ...]
             depth -= 1
         elif unicodedata.category(first) in ("Nd", "Nl", "No"):
             errors.tell(foreign_digit(Span(source, match.start(), match.end())))
-            text = f"{text[: match.start()]}1{text[match.end() :]}"
-    return tuple(comments), text
+            replaced.append((match, "1"))
+    return tuple(comments), _with_replaced(source.text, replaced)
+
+
+def _with_replaced(text: str, replaced: list[tuple[re.Match[str], str]]) -> str:
+    """A text with other characters, as many, where matches were found."""
+    parts: list[str] = []
+    end = 0
+    for match, other in replaced:
+        parts += text[end : match.start()], other
+        end = match.end()
+    return "".join([*parts, text[end:]])
 
 
 @cache
