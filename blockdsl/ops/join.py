@@ -178,8 +178,9 @@ class Cat(Operation):
 
     def shape(self, *inputs: Shape) -> Shape:
         first = inputs[0]
+        layout, positions = type(first), first.positions
         for index, other in enumerate(inputs[1:], 1):
-            if type(other) is not type(first) or other.positions != first.positions:
+            if type(other) is not layout or other.positions != positions:
                 raise OpError(
                     f"cannot concatenate {shape_text(first)} and {shape_text(other)}",
                     sides=(0, index),

@@ -81,7 +81,8 @@ class Shape(Sizes):
     @property
     def positions(self) -> Sizes:
         """The sizes of all axes but that of the channels: (H, W) of an image, () of a vector."""
-        return self[: self.channel_axis] + self[self.channel_axis + 1 :]
+        axis = self.channel_axis
+        return self[:axis] + self[axis + 1 :] if axis else self[1:]
 
     def with_channels(self, channels: int) -> Self:
         """The same shape with another number of channels or features.
