@@ -108,9 +108,16 @@ def _natural(step: str) -> list[tuple[int, str]]:
 
 
 def own_pieces(graph: Graph) -> list[tuple[Piece, Layer]]:
-    """The pieces of a graph's module in execution order, each with its layer."""
+    """The pieces of a graph's module in execution order, each with its layer.
+
+    A layer of a shared network comes once, at its first application, under the path of its module.
+    """
     result = []
     for layer in graph.layers():
+        if graph.owner(layer) is not layer:
+            continue
+        if graph.shared:
+            layer = replace(layer, path=graph.module_path(layer))
         shapes = graph.input_shapes(layer)
         named = {**layer.operation.weights(*shapes), **layer.operation.buffers(*shapes)}
         owner = module_path(graph, layer)
