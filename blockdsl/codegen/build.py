@@ -13,7 +13,7 @@ from blockdsl.codegen.containers import Block, Chain, NamedNetwork, Network
 from blockdsl.codegen.initial import located
 from blockdsl.codegen.leaves import leaves_of
 from blockdsl.codegen.origin import Origin
-from blockdsl.codegen.tree import Node, attributes, tree
+from blockdsl.codegen.tree import Node, block_calls, tree
 from blockdsl.diagnostics import error
 from blockdsl.ir import Graph, Value
 from blockdsl.layers.join import FractalMean
@@ -88,7 +88,7 @@ def _assemble(graph: Graph, leaves: dict[int, nn.Module]) -> Chain | Network:
     """Nest the modules as their names say, children before their containers."""
     joins = frozenset(i for i, m in leaves.items() if isinstance(m, FractalMean) and m.columns)
     root = tree(graph, joins)
-    calls = {attributes(graph.path_in_modules(call.path)): call for call in graph.blocks.values()}
+    calls = block_calls(graph)
 
     def module(node: Node) -> nn.Module:
         if node.layer is not None:

@@ -16,7 +16,7 @@ from unicodedata import normalize
 
 from blockdsl.blocktree.nesting import fold, nest
 from blockdsl.codegen.containers import Block, Chain, NamedNetwork, Program, Step
-from blockdsl.ir import Graph, Layer, Path, Value, module_name
+from blockdsl.ir import BlockCall, Graph, Layer, Path, Value, module_name
 
 _T = TypeVar("_T")
 
@@ -34,6 +34,9 @@ Column = tuple[Value, ...]
 
 Names = tuple[str, ...]
 """The attributes that lead to a module: `("stage1", "unit1")`."""
+
+Held = Column | Names
+"""What a slot holds: a tensor, or a module."""
 
 
 def module_path(graph: Graph, layer: Layer) -> str:
@@ -55,6 +58,14 @@ def modules_by_name(graph: Graph) -> dict[str, str]:
                     break
                 found[name] = module_name(graph.path_in_modules(path[:length]))
     return found
+
+
+def block_calls(graph: Graph) -> dict[Names, BlockCall]:
+    """The calls of blocks by where their modules stand; of a shared one the first."""
+    calls: dict[Names, BlockCall] = {}
+    for call in graph.blocks.values():
+        calls.setdefault(attributes(graph.path_in_modules(call.path)), call)
+    return calls
 
 
 def attributes(path: Path) -> Names:
@@ -152,9 +163,8 @@ class Node:
         What it calls by name are its children. Other modules have slots, as tensors do: those that it is
         handed, and those that it reaches within itself.
         """
-        slots: dict[Column | Names, int] = {}
-        for held in (*self.inputs, *self.modules, *self.reached()):
-            slots[held] = len(slots)
+        first: list[Held] = [*self.inputs, *self.modules, *self.reached()]
+        slots = {held: slot for slot, held in enumerate(first)}
         outputs, last = set(self.outputs), dict[Column, int]()
         for index, call in enumerate(self.calls):
             for column in (*call.arguments, *call.results):
@@ -166,7 +176,8 @@ class Node:
         steps = []
         for index, call in enumerate(self.calls):
             node = call.node
-            sources = tuple([slots[held] for held in (*call.arguments, *call.modules)])
+            given: list[Held] = [*call.arguments, *call.modules]
+            sources = tuple([slots[held] for held in given])
             targets = tuple([slots.setdefault(column, len(slots)) for column in call.results])
             freed = tuple([slots[column] for column in ends.get(index, ())])
             child = node.names[-1] if self.is_child(node) else slots[node.names]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -81,12 +80,10 @@ def _unchanged(module: nn.Module) -> Iterator[None]:
 def _run(graph: Graph, module: nn.Module) -> None:
     """One forward pass in the module's mode, every layer's output held to the graph as it appears."""
     running: list[Layer] = []
-    calls: dict[str, list[Layer]] = {}
-    for layer in _layers(graph):
-        if module.training or not layer.training_only:
-            calls.setdefault(module_path(graph, layer), []).append(layer)
     hooks = [
-        hook for path, layers in calls.items() for hook in _watch(module.get_submodule(path), layers, running)
+        hook
+        for path, layers in _by_module(graph).items()
+        for hook in _watch(module.get_submodule(path), layers, running)
     ]
     inputs = [example(graph.shape_of(port.value), module) for port in graph.inputs]
     try:
@@ -105,12 +102,23 @@ def _run(graph: Graph, module: nn.Module) -> None:
     assert found == wanted, "the auxiliary outputs are not the graph's"
 
 
-def _watch(module: nn.Module, layers: list[Layer], running: list[Layer]) -> tuple[Any, Any]:
-    """Hooks on a module that computes these layers, one at each call."""
-    ahead = deque(layers)
+def _by_module(graph: Graph) -> dict[str, dict[tuple[Sizes, ...], Layer]]:
+    """The layers by the paths of their modules, and by the shapes of their inputs: the first of each."""
+    found: dict[str, dict[tuple[Sizes, ...], Layer]] = {}
+    for layer in _layers(graph):
+        found.setdefault(module_path(graph, layer), {}).setdefault(graph.input_shapes(layer), layer)
+    return found
+
+
+def _watch(
+    module: nn.Module, layers: dict[tuple[Sizes, ...], Layer], running: list[Layer]
+) -> tuple[Any, Any]:
+    """Hooks on the module of these layers."""
+    first = next(iter(layers.values()))
 
     def enter(module: nn.Module, inputs: Any) -> None:
-        running.append(ahead.popleft() if len(ahead) > 1 else ahead[0])
+        shapes = tuple(map(_shape, inputs[: len(first.inputs)]))
+        running.append(layers.get(shapes, first))
 
     def leave(module: nn.Module, inputs: Any, output: Any) -> None:
         layer = running.pop()
