@@ -54,6 +54,7 @@ class GraphMaker:
         self.made = Graph()
         self._here: Path = ()
         self._call: BlockCall | None = None
+        self._training = False
         self._layers: list[Layer] = []
         self._used: dict[tuple[Path, str], int] = {}
         self._text = ""
@@ -81,49 +82,41 @@ class GraphMaker:
             self._share(where, shared)
         return self._add(operation, inputs, operation.shapes(*shapes), where)
 
-    def block(self, path: str, network: Network, *inputs: Value, shared: str = "") -> Any:
-        """What a network makes of tensors, its layers in a block; with `shared` it has the weights there."""
-        where, around = self._path(path), (self._here, self._call)
+    def block(
+        self, path: str, network: Network, *inputs: Value, shared: str = "", training: bool = False
+    ) -> Any:
+        """What a network makes of tensors, its layers in a block.
+
+        With `shared` it has the weights there. With `training` it feeds auxiliary outputs alone.
+        """
+        where, around = self._path(path), (self._here, self._call, self._training)
         if shared:
             self._share(where, shared)
         start = len(self._text)
         self._text += f"{path}:\n"
-        call = BlockCall(where[-1].name, {}, where, self._span(start), self._call)
+        name = self.made.shared.get(where, where)[-1].name
+        call = BlockCall(name, {}, where, self._span(start), self._call)
         self.made.blocks[module_name(where)] = call
-        self._here, self._call = where, call
+        self._here, self._call, self._training = where, call, self._training or training
         result = network(self, *inputs)
-        self._here, self._call = around
+        self._here, self._call, self._training = around
         if isinstance(result, Value):
             self.made.points[module_name(where)] = result
         return result
 
     def auxiliary(self, name: str, value: Value, weight: float = 0.3) -> None:
-        """Let a tensor out in training only."""
+        """Let a tensor out in training only; a block makes it that is for `training`."""
         self.made.auxiliaries.append(Auxiliary(name, value, weight))
 
-    def graph(self, **outputs: Value) -> Graph:
-        """The graph with these outputs, verified. What feeds auxiliary outputs alone is for training only."""
+    def graph(self, /, **outputs: Value) -> Graph:
+        """The graph with these outputs, verified."""
         graph = self.made
         graph.outputs = tuple(Port(name, value) for name, value in outputs.items())
-        regular = self._needed(list(outputs.values()))
-        auxiliary = self._needed([one.value for one in graph.auxiliaries])
         source = Source("net.arch", self._text)
         for layer in self._layers:
-            span = Span(source, layer.span.start, layer.span.end)
-            training = layer.id in auxiliary - regular and not layer.is_input
-            graph.add(replace(layer, span=span, training_only=training))
+            graph.add(replace(layer, span=Span(source, layer.span.start, layer.span.end)))
         verify(graph)
         return graph
-
-    def _needed(self, values: list[Value]) -> set[int]:
-        """The layers that values are made of."""
-        found: set[int] = set()
-        while values:
-            node = values.pop().node
-            if node not in found:
-                found.add(node)
-                values += self._layers[node].inputs
-        return found
 
     def _add(
         self, operation: Operation, inputs: tuple[Value, ...], shapes: tuple[Shape, ...], where: Path
@@ -132,7 +125,7 @@ class GraphMaker:
         self._text += f"{operation}\n"
         value = Value(len(self._layers))
         self._layers.append(
-            Layer(value.node, operation, inputs, shapes, where, self._span(start), self._call)
+            Layer(value.node, operation, inputs, shapes, where, self._span(start), self._call, self._training)
         )
         self.made.points[module_name(where)] = value
         return value
@@ -322,11 +315,11 @@ def auxiliary() -> Graph:
 
     def stage(net: GraphMaker, x: Value) -> Value:
         x = net.layer(op("BN"), x)
-        net.auxiliary("early", net.block("early", head, x, shared="head"))
+        net.auxiliary("early", net.block("early", head, x, shared="head", training=True))
         return net.layer(op("RELU"), net.layer(conv(4), x))
 
     x = net.block("stage[1]", stage, x)
-    net.auxiliary("late", net.block("late", head, x, shared="head"), 0.5)
+    net.auxiliary("late", net.block("late", head, x, shared="head", training=True), 0.5)
     last = net.layer(conv(4, stride=2), x)
     return net.graph(map=net.block("head[1]", head, last, shared="head"), features=last)
 
@@ -338,7 +331,7 @@ def auxiliary_in_shared() -> Graph:
 
     def stage(net: GraphMaker, x: Value, name: str) -> Value:
         x = net.layer(op("BN"), x)
-        net.auxiliary(name, net.block("early", head, x))
+        net.auxiliary(name, net.block("early", head, x, training=True))
         return net.layer(op("RELU"), net.layer(conv(4), x))
 
     for index in (1, 2):
@@ -404,6 +397,7 @@ class _Step:
     operation: Operation | None = None
     inner: _Body | None = None
     owner: _Body | None = None
+    training: bool = False
 
 
 @dataclass
@@ -419,6 +413,8 @@ class _Body:
     """The network that its module stands in."""
     module: str = ""
     """Where that is, once it is known."""
+    has_heads: bool = False
+    """Whether auxiliary outputs are in it."""
 
 
 def random_graph(random: Random) -> Graph:
@@ -446,23 +442,32 @@ def random_graph(random: Random) -> Graph:
     return net.graph(**{f"out{i}": value for i, value in enumerate(chosen)})
 
 
-def _random_body(random: Random, inputs: int, scope: Sequence[_Body], depth: int) -> _Body:
+def _random_body(
+    random: Random, inputs: int, scope: Sequence[_Body], depth: int, *, training: bool = False
+) -> _Body:
     """A random network; `scope` are the shared ones that it may apply besides its own."""
-    body, at_hand, count = _Body(inputs), list(scope), inputs
+    body, count = _Body(inputs), inputs
+    at_hand = [owner for owner in scope if not (training and owner.has_heads)]
     for index in range(1, random.randint(2, 6)):
         sources = [random.randrange(count) for _ in range(random.randint(1, 3))]
         kind = random.random()
         if kind < 0.2 and depth < 2:
-            own = _random_body(random, random.randint(1, 3), at_hand, depth + 1)
+            own = _random_body(random, random.randint(1, 3), at_hand, depth + 1, training=training)
             own.owner, own.place = f"own{index}", body
             at_hand.append(own)
+        if kind > 0.95 and depth < 3 and not training:
+            inner = _random_body(random, len(sources), at_hand, depth + 1, training=True)
+            body.steps.append(_Step(f"head[{index}]", sources, inner=inner, training=True))
+            continue
         if kind < 0.4 and at_hand:
             owner = random.choice(at_hand)
             sources = [random.randrange(count) for _ in range(owner.inputs)]
             step = _Step(f"apply[{index}]", sources, inner=owner, owner=owner)
         elif kind < 0.55 and depth < 3:
             step = _Step(
-                f"block[{index}]", sources, inner=_random_body(random, len(sources), at_hand, depth + 1)
+                f"block[{index}]",
+                sources,
+                inner=_random_body(random, len(sources), at_hand, depth + 1, training=training),
             )
         elif kind < 0.8 or len(sources) == 1:
             step = _Step(f"layer[{index}]", sources[:1], random.choice(UNARY))
@@ -470,6 +475,10 @@ def _random_body(random: Random, inputs: int, scope: Sequence[_Body], depth: int
             step = _Step(f"join[{index}]", sources, op(random.choice(BINARY)))
         body.steps.append(step)
         count += len(step.inner.outputs) if step.inner else 1
+    if count == inputs:
+        body.steps.append(_Step("last", [0], op("RELU")))
+        count += 1
+    body.has_heads = any(step.training or (step.inner and step.inner.has_heads) for step in body.steps)
     made = range(inputs, count)
     body.outputs = random.sample(made, min(len(made), random.randint(1, 2)))
     return body
@@ -495,7 +504,11 @@ def _run(body: _Body) -> Network:
                 shared = ""
                 if step.owner is not None and step.owner.place is not None:
                     shared = ".".join(filter(None, (step.owner.place.module, step.owner.owner)))
-                values += net.block(step.name, _run(step.inner), *given, shared=shared)
+                found = net.block(step.name, _run(step.inner), *given, shared=shared, training=step.training)
+                if step.training:
+                    net.auxiliary(f"aux{len(net.made.auxiliaries)}", found[0])
+                else:
+                    values += found
         return [values[output] for output in body.outputs]
 
     return network

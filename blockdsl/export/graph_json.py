@@ -8,7 +8,8 @@ from typing import Any
 
 import networkx as nx
 
-from blockdsl.ir import Graph, Layer, Value
+from blockdsl.codegen import attributes, module_path
+from blockdsl.ir import Graph, Layer, Value, path_text
 
 
 def write_json(graph: Graph, title: str, path: Path) -> None:
@@ -21,34 +22,47 @@ def write_json(graph: Graph, title: str, path: Path) -> None:
 def node_link(graph: Graph, title: str = "") -> dict[str, Any]:
     """The graph for `networkx.node_link_graph(data, edges="edges")`.
 
-    Node ids are in execution order, 0 is the input; shapes are without the batch axis. A node has
-    `op`, `args`, `shape` (of its first output), `shapes`, `path`, `name` (of its module), `file`,
-    `line`, `column` and `training_only`; an edge says which `input` of its target it is, and which
-    output of its source (`port`). The graph has `title`, `input`, `output` and `auxiliaries`.
+    Node ids are in execution order, the inputs first; shapes are without the batch axis.
+
+    A node has `op`, `args`, `shape` (of its first output), `shapes`, `layouts` (a word for each of the
+    shapes: `image`, `tokens`, …), `path`, `name`, `module` (the module that computes it, by its name in the
+    `state_dict`; an input has none), `file`, `line`, `column` and `training_only`. An edge says which `input`
+    of its target it is, and which output of its source (`port`).
+
+    The graph has `title`, `inputs`, `outputs` and `auxiliaries`: each has a `name`, and is output `port` of
+    the node `node`, with its `shape` and `layout`; an auxiliary also has the `weight` of its loss. `shared`
+    lists the applications of shared networks: the `path` of each, and the `module` that has its weights.
     """
     plain = nx.MultiDiGraph(
         title=title,
-        input=list(graph.only_input("JSON")),
-        output=_value(graph.outputs[0].value) | {"shape": list(graph.only_output("JSON"))},
-        auxiliaries=[{"name": a.name, "weight": a.weight} | _value(a.value) for a in graph.auxiliaries],
+        inputs=[_port(graph, port.name, port.value) for port in graph.inputs],
+        outputs=[_port(graph, port.name, port.value) for port in graph.outputs],
+        auxiliaries=[_port(graph, a.name, a.value) | {"weight": a.weight} for a in graph.auxiliaries],
+        shared=[
+            {"path": path_text(path), "module": ".".join(attributes(module))}
+            for path, module in graph.shared.items()
+        ],
     )
     for layer in graph.layers():
-        plain.add_node(layer.id, **_node(layer, graph.nx.nodes[layer.id]))
+        plain.add_node(layer.id, **_node(graph, layer))
     for source, target, data in graph.nx.edges(data=True):
         plain.add_edge(source, target, input=data["input"], port=data["port"])
     result: dict[str, Any] = nx.node_link_data(plain, edges="edges")
     return result
 
 
-def _node(layer: Layer, data: dict[str, Any]) -> dict[str, Any]:
+def _node(graph: Graph, layer: Layer) -> dict[str, Any]:
     line, column = layer.span.source.position(layer.span.start)
+    data = graph.nx.nodes[layer.id]
     return {
         "op": data["op"],
         "args": data["args"],
         "shape": list(layer.shape),
         "shapes": [list(shape) for shape in layer.shapes],
+        "layouts": [shape.layout for shape in layer.shapes],
         "path": data["path"],
         "name": layer.name,
+        "module": None if layer.is_input else module_path(graph, layer),
         "file": layer.span.source.name,
         "line": line,
         "column": column,
@@ -56,5 +70,12 @@ def _node(layer: Layer, data: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _value(value: Value) -> dict[str, int]:
-    return {"node": value.node, "port": value.port}
+def _port(graph: Graph, name: str, value: Value) -> dict[str, Any]:
+    shape = graph.shape_of(value)
+    return {
+        "name": name,
+        "node": value.node,
+        "port": value.port,
+        "shape": list(shape),
+        "layout": shape.layout,
+    }

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import inspect
 import io
 import logging
 import re
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import count
+from keyword import iskeyword
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from blockdsl.codegen import module_path
+from blockdsl.codegen import example, module_path
 from blockdsl.diagnostics import ArchError, error
 from blockdsl.ir import Graph, Layer
-from blockdsl.ops import Shape
 
 FAILURES = (RuntimeError, TypeError, ValueError, AttributeError, KeyError)
 """What tracing raises for something that it cannot express."""
@@ -28,9 +30,10 @@ Trace = Callable[[nn.Module, tuple[Tensor, ...]], Any]
 
 
 def write_pt2(graph: Graph, module: nn.Module, path: Path) -> None:
-    """Write what `torch.export.load(path).module()` runs: (N, *input_shape) -> (N, *output_shape).
+    """Write what `torch.export.load(path).module()` runs: (N, *shape) of each input -> (N, *shape).
 
-    In evaluation mode: dropout is off and auxiliary heads are left out.
+    It takes the inputs by position, under their names in the graph, and returns a tensor, or a tuple of
+    several. In evaluation mode: dropout is off and auxiliary heads are left out.
 
     Raises:
         ArchError: an operation cannot be traced; it is named with its place.
@@ -43,43 +46,92 @@ def write_pt2(graph: Graph, module: nn.Module, path: Path) -> None:
 
 
 def write_onnx(graph: Graph, module: nn.Module, path: Path) -> None:
-    """Write the network as one ONNX file with an input `x` and an output `y`, for any batch size.
+    """Write the network as one ONNX file with its inputs and outputs under their names, for any batch size.
 
-    In evaluation mode, as `write_pt2`.
+    An input without a name of its own is `x`, an output `y`. In evaluation mode, as `write_pt2`.
 
     Raises:
-        ArchError: ONNX has no words for an operation; it is named with its place.
+        ArchError: ONNX has no words for an operation, which is named with its place; or an input and an
+            output have one name.
     """
-    _traced(graph, module, "onnx", _convert).save(path, external_data=False)
+    inputs, outputs = ([port.name for port in ports] for ports in (graph.inputs, graph.outputs))
+    if both := next((name for name in outputs if name in inputs), None):
+        raise error(
+            "output",
+            f"cannot write the network as onnx: an input and an output are called {both}",
+            help="give one of them another name; in ONNX each name is of one tensor",
+        )
+    program = _traced(graph, module, "onnx", _convert)
+    _name(program.model.graph, inputs, outputs)
+    program.save(path, external_data=False)
 
 
 def _export(module: nn.Module, inputs: tuple[Tensor, ...]) -> torch.export.ExportedProgram:
-    batch = torch.export.Dim("batch")
-    return torch.export.export(module, inputs, dynamic_shapes=tuple({0: batch} for _ in inputs), strict=False)
+    return torch.export.export(module, inputs, dynamic_shapes=_any_batch(inputs), strict=False)
 
 
 def _convert(module: nn.Module, inputs: tuple[Tensor, ...]) -> Any:
+    return torch.onnx.export(module, inputs, dynamo=True, verbose=False, dynamic_shapes=_any_batch(inputs))
+
+
+def _name(graph: Any, inputs: list[str], outputs: list[str]) -> None:
+    """Give an ONNX graph's inputs and outputs their names, and other names to what has these inside."""
+    ports = [*zip(graph.inputs, inputs, strict=True), *zip(graph.outputs, outputs, strict=True)]
+    inner = [*graph.initializers.values(), *(value for node in graph for value in node.outputs)]
+    taken = {*inputs, *outputs}
+    names = taken | {value.name for value in inner}
+    for value in inner:
+        if value.name in taken and all(value is not port for port, _ in ports):
+            value.name = next(name for i in count(2) if (name := f"{value.name}_{i}") not in names)
+            names.add(value.name)
+    for port, name in ports:
+        port.name = name
+
+
+def _any_batch(inputs: tuple[Tensor, ...]) -> tuple[dict[int, Any], ...]:
+    """One batch size, which may be any, for all inputs."""
     batch = torch.export.Dim("batch")
-    return torch.onnx.export(
-        module,
-        inputs,
-        dynamo=True,
-        verbose=False,
-        input_names=["x"] if len(inputs) == 1 else None,
-        output_names=["y"] if len(inputs) == 1 else None,
-        dynamic_shapes=tuple({0: batch} for _ in inputs),
-    )
+    return tuple({0: batch} for _ in inputs)
 
 
 def _traced(graph: Graph, module: nn.Module, kind: str, trace: Trace) -> Any:
+    inputs = tuple(example(graph.shape_of(port.value), module) for port in graph.inputs)
     with _quietly(module):
         try:
-            return trace(module, (_example(module, graph.only_input(kind)),))
+            with _parameters_named(module, [port.name for port in graph.inputs]):
+                return trace(module, inputs)
         except FAILURES as reason:
             failure = reason
         raise _blamed(graph, module, kind, trace) or error(
             "output", f"cannot write the network as {kind}: {_first_line(failure)}"
         )
+
+
+@contextmanager
+def _parameters_named(module: nn.Module, names: list[str]) -> Iterator[None]:
+    """Let `forward` say its parameters by name: what is traced has them from its signature."""
+    run = module.forward
+
+    def forward(*inputs: Tensor) -> Any:
+        return run(*inputs)
+
+    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    parameters = [inspect.Parameter(_no_keyword(name, names), kind) for name in names]
+    forward.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    vars(module)["forward"] = forward
+    try:
+        yield
+    finally:
+        del vars(module)["forward"]
+
+
+def _no_keyword(name: str, names: list[str]) -> str:
+    """A name as Python takes it for a parameter of a method beside others: `from_` for `from`."""
+    if iskeyword(name) or name == "self":
+        name = f"{name}_"
+        while name in names:
+            name = f"{name}_"
+    return name
 
 
 def _blamed(graph: Graph, module: nn.Module, kind: str, trace: Trace) -> ArchError | None:
@@ -90,9 +142,9 @@ def _blamed(graph: Graph, module: nn.Module, kind: str, trace: Trace) -> ArchErr
         if layer.is_input or layer.training_only or (layer.operation, shapes) in seen:
             continue
         seen.add((layer.operation, shapes))
-        part = module.get_submodule(module_path(layer))
+        part = module.get_submodule(module_path(graph, layer))
         try:
-            trace(part, tuple(_example(module, shape) for shape in shapes))
+            trace(part, tuple(example(shape, module) for shape in shapes))
         except FAILURES as reason:
             return _cannot(layer, kind, reason)
     return None
@@ -114,12 +166,6 @@ def _first_line(reason: BaseException) -> str:
         reason = reason.__cause__
     lines = [_COLOUR.sub("", line).strip() for line in str(reason).splitlines()]
     return next(filter(None, lines), type(reason).__name__)
-
-
-def _example(module: nn.Module, shape: Shape) -> Tensor:
-    """Two samples: one alone would fix the batch size."""
-    like = next((p for p in module.parameters() if p.is_floating_point()), torch.empty(0))
-    return torch.zeros(2, *shape, dtype=like.dtype, device=like.device)
 
 
 @contextmanager

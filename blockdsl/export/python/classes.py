@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,7 +16,7 @@ from blockdsl.export.python.grouping import Plan
 from blockdsl.export.python.modules import Name
 from blockdsl.export.python.parameters import Parameter
 from blockdsl.export.python.runs import Calls, run_lines
-from blockdsl.export.python.structure import ACTIVATION, Part
+from blockdsl.export.python.structure import ACTIVATION, CALL, Part, Ref
 from blockdsl.export.python.text import call, indented
 from blockdsl.formatting import shape_text
 from blockdsl.ops.join import Sum
@@ -45,7 +46,11 @@ class Writer:
     def parts(self) -> None:
         """Fit every part: what `__init__` makes, what `forward` calls."""
         for index, part in enumerate(self.plan.parts):
-            if part.first is not None:
+            if part.held:
+                self._held(index, part)
+            elif part.kind == CALL:
+                self._call(part)
+            elif part.first is not None:
                 self._run(index, part)
             else:
                 self._single(index, part)
@@ -63,6 +68,20 @@ class Writer:
         for k in range(len(part.args) if not count else 0):
             text = f"self.{part.name}{(part.first or 0) + k}({text})"
         self.steps.append(Step("" if calls else text, part.sources, 1, part.name, loop=calls, state=True))
+
+    def _held(self, index: int, part: Part) -> None:
+        """A shared module: what calls it, or hands it on, mentions it by its name."""
+        text = part.kind
+        if not text.startswith("self."):
+            text = f"self.{part.name}"
+            rows = [row for row in self.plan.rows(index) if row is not None]
+            settings = {n: self.scope.fit([r.args[0][n] for r in rows], n, part.name) for n in part.args[0]}
+            self._make(part, call(part.kind, settings, part.defaults))
+        self.steps.append(Step(text, (), 1, part.name, held=True))
+
+    def _call(self, part: Part) -> None:
+        """A call of a shared module, which may hand on others."""
+        self._step(part, "{m0}", part.modules[1:], 1)
 
     def _single(self, index: int, part: Part) -> None:
         rows = self.plan.rows(index)
@@ -124,23 +143,34 @@ class Writer:
         )
 
     def _module(self, part: Part, made: str, condition: str | None) -> None:
-        if part.leaf is not None and not part.leaf.kind.startswith("nn."):
-            self.layers.add(part.leaf.module)
         if condition:
             made = f"({made} if {condition} else nn.Identity())"
             if len(f"        self.{part.name} = {made}") - 2 <= 100:
                 made = made[1:-1]
-        comment = f"  # {shape_text(part.shapes[0])}" if self.comment_shapes and part.shapes[0] else ""
+        self._make(part, made)
+        self._step(part, f"self.{part.name}", part.modules, 0)
+
+    def _make(self, part: Part, made: str) -> None:
+        """The line of `__init__`."""
+        if part.leaf is not None and not part.leaf.kind.startswith("nn."):
+            self.layers.add(part.leaf.module)
+        shape = part.shapes[0] if self.comment_shapes and part.shapes else ()
+        comment = f"  # {shape_text(shape)}" if shape else ""
         self.init.append(f"self.{part.name} = {made}{comment}")
-        arguments = ", ".join(f"{{{i}}}" for i in range(len(part.sources)))
+
+    def _step(self, part: Part, called: str, handed: Sequence[Ref], first: int) -> None:
+        """The call in `forward`; the modules that are `handed` are numbered from `first`."""
+        arguments = [f"{{{i}}}" for i in range(len(part.sources))]
+        arguments += [f"{{m{i}}}" for i in range(first, first + len(handed))]
         self.steps.append(
             Step(
-                f"self.{part.name}({arguments})",
+                f"{called}({', '.join(arguments)})",
                 part.sources,
                 len(part.shapes),
                 part.name,
                 training=part.training,
                 state=True,
+                modules=part.modules,
             )
         )
 
@@ -168,7 +198,7 @@ def _is_chain(plan: Plan) -> bool:
     full = plan.full
     previous = -1
     for index, part in enumerate(plan.parts):
-        if part.sources != ((previous, 0),) or len(part.shapes) != 1 or part.training:
+        if part.sources != ((previous, 0),) or len(part.shapes) != 1 or part.training or part.modules:
             return False
         previous = index
     return len(full.inputs) == 1 and full.outputs == ((previous, 0),) and not full.heads

@@ -33,8 +33,9 @@ class Definition:
         """The comment, and the shapes of the first instance, as a docstring."""
         first = plan.instances[0][0]
         shapes = " and ".join(filter(None, (shape_text(shape) for shape in first.input_shapes if shape)))
-        results = " and ".join(map(shape_text, first.output_shapes))
-        example = f"{shapes} -> {results}" + (", for example." if len(plan.instances) > 1 else ".")
+        results = " and ".join(map(shape_text, first.output_shapes)) or "nothing"
+        several = len(plan.instances) > 1 or first.varies
+        example = f"{shapes} -> {results}" + (", for example." if several else ".")
         text = self.comment.strip()
         if not text:
             return [f'"""{example}"""']
@@ -66,7 +67,7 @@ def definition_of(container: Container) -> Definition:
 def _source(container: Container) -> Source | None:
     """The source of the first layer or call inside a block."""
     node = container.node
-    for child in node.children.values():
+    for child in (call.node for call in node.calls):
         if child.layer is not None and child.layer.call is container.call:
             return child.layer.span.source
     layers = [node]
@@ -77,7 +78,7 @@ def _source(container: Container) -> Source | None:
             while call is not None and call.outer is not container.call:
                 call = call.outer
             return call.span.source if call else current.layer.span.source
-        layers += list(current.children.values())[::-1]
+        layers += [call.node for call in reversed(current.calls)]
     return None
 
 

@@ -81,7 +81,7 @@ def plans(title: str, containers: list[Container]) -> list[Plan]:
     """As few classes as hold all the containers of one block, the one with the most instances first."""
     clusters: dict[tuple[Any, ...], list[Container]] = defaultdict(list)
     for container in containers:
-        signature = tuple((*p.key, p.sources) for p in container.parts)
+        signature = tuple((*p.key, p.sources, p.modules) for p in container.parts)
         clusters[signature, container.outputs, container.heads].append(container)
     result: list[Plan] = []
     for members in sorted(clusters.values(), key=lambda m: -len(m[0].parts)):
@@ -114,8 +114,9 @@ def _embedded(full: Container, less: Container) -> tuple[list[int | None], dict[
         part = full.parts[i]
         if j < len(less.parts):
             other = less.parts[j]
-            if part.key == other.key and tuple(refs[s] for s in part.sources) == other.sources:
-                refs.update({(i, p): (j, p) for p in range(len(part.shapes))})
+            taken = tuple(tuple(refs[s] for s in given) for given in (part.sources, part.modules))
+            if part.key == other.key and taken == (other.sources, other.modules):
+                refs.update({(i, p): (j, p) for p in range(max(len(part.shapes), 1))})
                 rest = match(i + 1, j + 1)
                 if rest:
                     return [j, *rest[0]], rest[1]
@@ -132,9 +133,11 @@ def _embedded(full: Container, less: Container) -> tuple[list[int | None], dict[
 
 def _may_lack(part: Part) -> bool:
     """Whether a class can do without a part: `nn.Identity` stands for it, or a join is left out."""
-    if part.first is not None or part.training or len(part.shapes) != 1:
+    if part.first is not None or part.training or part.held or part.modules or len(part.shapes) != 1:
         return False
-    return len(part.sources) == 1 or (part.leaf is not None and part.leaf.operation.commutative)
+    if len(part.sources) == 1:
+        return True
+    return part.leaf is not None and part.leaf.operation.commutative and bool(part.leaf.functional)
 
 
 def titled(name: str) -> str:

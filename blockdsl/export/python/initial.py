@@ -66,10 +66,12 @@ def _owners(graph: Graph, terms: Sequence[InitTerm]) -> dict[str, tuple[list[Dra
     """The drawn weights by the path of the module that holds them, named as that module names them."""
     owners: dict[str, tuple[list[Drawn], InitTerm]] = {}
     for layer in graph.layers():
+        if graph.owner(layer) is not layer:
+            continue
         for drawn in layer.operation.drawn(*graph.input_shapes(layer)):
-            path, _, weight = f"{module_path(layer)}.{drawn.weight}".rpartition(".")
+            path, _, weight = f"{module_path(graph, layer)}.{drawn.weight}".rpartition(".")
             local = drawn._replace(weight=weight, bias=drawn.bias.rpartition(".")[2])
-            owners.setdefault(path, ([], term_for(layer, terms)))[0].append(local)
+            owners.setdefault(path, ([], term_for(graph, layer, terms)))[0].append(local)
     return owners
 
 

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from torch import nn
 
 from blockdsl.codegen import module_path
-from blockdsl.codegen.tree import DRAW, Node
+from blockdsl.codegen.tree import DRAW, Call, Column, Held, Names, Node, block_calls
 from blockdsl.export.python.layers import Layers
 from blockdsl.export.python.modules import Leaf, Name, leaf_of
-from blockdsl.ir import BlockCall, Graph, Layer, Value
+from blockdsl.ir import BlockCall, Graph, Layer
 from blockdsl.ops import Shape
 
 Ref = tuple[int, int]
@@ -22,12 +23,20 @@ ACTIVATION = "activation"
 """The kind of every activation without settings: which one it is may be an argument of a class."""
 
 
+CALL = "call"
+"""The kind of a call of a module that is held, or handed in."""
+
+
 @dataclass
 class Part:
     """A child of a container, or a run of children with one name, one class, one after the other.
 
     `kind` is the constructor as it is written, `args` one dict for each child of a run.
     `training` marks what only runs in training mode.
+
+    A shared module is `held`: the part is the module itself, which other parts call or hand on; its kind may
+    be what it is reached by, `self.stage1.head`. `modules` are such modules that a part is handed; of a
+    `CALL` the first is the one that is called.
     """
 
     name: str
@@ -42,113 +51,174 @@ class Part:
     training: bool = False
     inplace: bool = False
     each: list[Shape] = field(default_factory=list)
+    held: bool = False
+    modules: tuple[Ref, ...] = ()
 
     @property
     def key(self) -> tuple[Any, ...]:
         """What parts of two containers must share to be one part of a class."""
         name = self.name if self.state else ""
-        return name, self.kind, self.first, len(self.shapes), self.training
+        return name, self.kind, self.first, len(self.shapes), self.training, self.held
 
 
 @dataclass
 class Container:
-    """A container of the network with its parts; `values` are its class's arguments, once known."""
+    """A container of the network with its parts; `values` are its class's arguments, once known.
+
+    The shapes are those of its first call; whether others have other ones says `varies`.
+    """
 
     node: Node
     title: str
     call: BlockCall | None
     parts: list[Part]
-    inputs: tuple[Value, ...]
     outputs: tuple[Ref, ...]
     heads: int
     input_shapes: tuple[Shape | None, ...]
     output_shapes: tuple[Shape, ...]
+    varies: bool = False
     cls: Any = None
     values: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def inputs(self) -> tuple[Held, ...]:
+        """The tensors that it takes, and then the modules."""
+        return (*self.node.inputs, *self.node.modules)
 
 
 class Reader:
     """Reads containers off the tree of a graph. `known` are those that have their class already."""
 
-    def __init__(self, graph: Graph, module: nn.Module, layers: Layers) -> None:
+    def __init__(self, graph: Graph, root: Node, module: nn.Module, layers: Layers) -> None:
         self.graph, self.module, self.layers = graph, module, layers
-        self.known: dict[tuple[str, ...], Container] = {}
-        self.calls = {tuple(name.split(".")): call for name, call in graph.blocks.items()}
+        self.known: dict[Names, Container] = {}
+        self.calls = block_calls(graph)
+        self.uses: Counter[Names] = Counter()
+        nodes = [root]
+        while nodes:
+            node = nodes.pop()
+            nodes += node.children.values()
+            self.uses.update(names for call in node.calls for names in (call.node.names, *call.modules))
 
     def read(self, node: Node, title: str) -> Container:
         """A container whose children of their own class are known."""
-        inputs = node.arguments()
-        refs: dict[Value, Ref] = {value: (-1, i) for i, value in enumerate(inputs)}
+        inputs: list[Held] = [*node.inputs, *node.modules]
+        refs: dict[Held, Ref] = {held: (-1, i) for i, held in enumerate(inputs)}
         parts: list[Part] = []
-        for child in map(self.unwrapped, node.children.values()):
-            part = self._part(child, refs)
-            part.training = child.optional and not node.optional
+        readers = _readers(node)
+        for call in map(self.unwrapped, node.calls):
+            is_own = node.is_child(call.node) and self.uses[call.node.names] == 1
+            for names in (*call.modules, *(() if is_own else (call.node.names,))):
+                if names not in refs:
+                    refs[names] = len(parts), 0
+                    parts.append(self._held(node, names))
+            sources = tuple(refs[column] for column in call.arguments)
+            part = self._part(call.node, sources) if is_own else _called(call.node, sources)
+            part.shapes = tuple(map(self._shape, call.results))
+            part.each = list(part.shapes[:1])
+            part.modules = tuple(refs[n] for n in (*(() if is_own else (call.node.names,)), *call.modules))
+            part.training = call.optional and not node.optional
             last = parts[-1] if parts else None
-            if last is not None and _continues(last, part, len(parts) - 1, child, self._readers(node)):
+            if last is not None and _continues(last, part, len(parts) - 1, readers[call.arguments[0]]):
                 last.args += part.args
                 last.each += part.each
                 last.shapes = part.shapes
             else:
                 parts.append(part)
-            for port, value in enumerate(child.all_outputs()):
-                refs[value] = (len(parts) - 1, port)
-        outputs = node.all_outputs()
-        shape = self.graph.shape_of
+            for port, column in enumerate(call.results):
+                refs[column] = (len(parts) - 1, port)
+        used = {names for call in node.calls for names in (call.node.names, *call.modules)}
+        parts += [
+            self._held(node, child.names) for child in node.children.values() if child.names not in used
+        ]
         return Container(
-            node, title, self.calls.get(node.names), parts, inputs,
-            tuple(refs[v] for v in outputs), 0 if node.optional else len(outputs) - len(node.outputs),
-            tuple(None if v == DRAW else shape(v) for v in inputs), tuple(map(shape, outputs)),
+            node, title, self.calls.get(node.names), parts,
+            tuple(refs[column] for column in node.outputs), len(node.outputs) - node.regular,
+            tuple(None if DRAW in column else self._shape(column) for column in node.inputs),
+            tuple(map(self._shape, node.outputs)),
+            any(self.graph.shape_of(v) != self._shape(column) for column in node.outputs for v in column),
         )  # fmt: skip
 
-    def unwrapped(self, node: Node) -> Node:
+    def unwrapped_node(self, node: Node) -> Node:
         """A block around a single layer without state is that layer: no key of `state_dict` names it."""
-        if node.layer is None and len(node.children) == 1:
-            child = self.unwrapped(next(iter(node.children.values())))
-            if child.layer is not None and not self._has_state(child.layer):
-                return replace(child, names=node.names)
+        if node.layer is None and len(node.calls) == 1:
+            inner = node.calls[0].node
+            if node.is_child(inner) and self.uses[inner.names] == 1:
+                child = self.unwrapped_node(inner)
+                if child.layer is not None and not self._has_state(child.layer):
+                    return replace(child, names=node.names)
         return node
+
+    def unwrapped(self, call: Call) -> Call:
+        """A call of a block around a single layer without state as one of that layer."""
+        node = self.unwrapped_node(call.node)
+        while call.node.layer is not node.layer:
+            (inner,) = call.node.calls
+            outside = dict(zip(call.node.inputs, call.arguments, strict=True))
+            outside |= zip(call.node.outputs, call.results, strict=True)
+            arguments, results = (
+                tuple([outside.get(column, column) for column in columns])
+                for columns in (inner.arguments, inner.results)
+            )
+            call = Call(inner.node, arguments, results, call.optional)
+        return replace(call, node=node)
+
+    def _shape(self, column: Column) -> Shape:
+        """The shape of a tensor in the first call of its container."""
+        return self.graph.shape_of(column[0])
 
     def _has_state(self, layer: Layer) -> bool:
         shapes = self.graph.input_shapes(layer)
         return bool(layer.operation.weights(*shapes) or layer.operation.buffers(*shapes))
 
-    def _readers(self, node: Node) -> dict[Value, int]:
-        counts: dict[Value, int] = dict.fromkeys(node.all_outputs(), 1)
-        for child in node.children.values():
-            for value in child.arguments():
-                counts[value] = counts.get(value, 0) + 1
-        return counts
+    def _held(self, node: Node, names: Names) -> Part:
+        """A module within a container, as a value."""
+        if names[:-1] != node.names:
+            reached = f"self.{'.'.join(names[len(node.names) :])}"
+            return Part(names[-1], reached, (), [{}], {}, False, (), held=True)
+        part = self._part(self.unwrapped_node(node.children[names[-1]]), ())
+        if part.leaf is not None:
+            part.kind, part.args = part.leaf.kind, [part.leaf.args]
+        part.held = part.state = True
+        return part
 
-    def _part(self, child: Node, refs: dict[Value, Ref]) -> Part:
-        sources = tuple(refs[v] for v in child.arguments())
+    def _part(self, child: Node, sources: tuple[Ref, ...]) -> Part:
         name = child.names[-1]
-        shapes = tuple(self.graph.shape_of(v) for v in child.all_outputs())
         if child.layer is None:
             inner = self.known[child.names]
             defaults = {p.name: p.default for p in inner.cls.params if p.has_default}
-            return Part(
-                name, inner.cls.name, sources, [inner.values], defaults, True, shapes, each=[shapes[0]]
-            )
-        module = self.module.get_submodule(module_path(child.layer))
+            return Part(name, inner.cls.name, sources, [inner.values], defaults, True, ())
+        module = self.module.get_submodule(module_path(self.graph, child.layer))
         leaf = leaf_of(self.graph, child.layer, module, self.layers.name_of(type(module)))
         inplace = bool(getattr(module, "inplace", False))
         if leaf.operation.family == "activation" and leaf.functional and leaf.is_plain and not leaf.state:
             kind = {"activation": Name(leaf.kind)}
-            return Part(name, ACTIVATION, sources, [kind], {}, False, shapes, leaf, inplace=inplace)
+            return Part(name, ACTIVATION, sources, [kind], {}, False, (), leaf, inplace=inplace)
         return Part(
-            name, leaf.kind, sources, [leaf.args], leaf.defaults, leaf.state, shapes, leaf, inplace=inplace
+            name, leaf.kind, sources, [leaf.args], leaf.defaults, leaf.state, (), leaf, inplace=inplace
         )
 
 
-def _continues(last: Part, part: Part, index: int, child: Node, readers: dict[Value, int]) -> bool:
-    """Make two children one run: `unit1`, `unit2` of one class, the second on what the first yields."""
+def _called(node: Node, sources: tuple[Ref, ...]) -> Part:
+    return Part(node.names[-1], CALL, sources, [{}], {}, False, ())
+
+
+def _readers(node: Node) -> Counter[Column]:
+    """How often each tensor of a container is read."""
+    return Counter([*node.outputs, *(column for call in node.calls for column in call.arguments)])
+
+
+def _continues(last: Part, part: Part, index: int, readers: int) -> bool:
+    """Make two children one run: `unit1`, `unit2` of one class, the second on what only it reads."""
     if part.leaf is not None or last.leaf is not None or last.kind != part.kind or part.training:
+        return False
+    if part.modules or last.modules or last.held:
         return False
     stem, number = _numbered(part.name)
     previous = _numbered(last.name) if last.first is None else (last.name, last.first + len(last.args) - 1)
     if number is None or previous[1] is None or previous != (stem, number - 1):
         return False
-    if part.sources != ((index, 0),) or len(part.shapes) != 1 or readers[child.arguments()[0]] != 1:
+    if part.sources != ((index, 0),) or len(part.shapes) != 1 or readers != 1:
         return False
     last.name, last.first = stem, last.first if last.first is not None else number - 1
     return True
@@ -163,7 +233,7 @@ def as_runs(containers: list[Container]) -> None:
             part.leaf is None
             and part.first is None
             and (stem, part.kind, number) in runs
-            and not part.training
+            and not (part.training or part.held or part.modules)
         ):
             part.name, part.first = stem, number
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import ast
 import re
 import textwrap
+from collections.abc import Iterable
 from typing import Any
 
 import torch
 from torch import nn
 
-from blockdsl.analysis import summarise
 from blockdsl.codegen import build, module_path
 from blockdsl.codegen.containers import Network
 from blockdsl.codegen.initial import located
@@ -19,17 +19,17 @@ from blockdsl.diagnostics import error, exception_text
 from blockdsl.export.python.classes import Class, Writer
 from blockdsl.export.python.definitions import Definition, definition_of, number
 from blockdsl.export.python.fitting import Scope
-from blockdsl.export.python.forward import names_of_inputs, statements
+from blockdsl.export.python.forward import Style, statements, tensors_hint
 from blockdsl.export.python.grouping import Plan, order, plans, titled, told, variant
 from blockdsl.export.python.initial import initial_lines
 from blockdsl.export.python.layers import Layers
 from blockdsl.export.python.names import METHOD, unique
 from blockdsl.export.python.structure import Reader, as_runs
 from blockdsl.export.python.text import WIDTH, indented, wrapped
-from blockdsl.formatting import shape_text
-from blockdsl.ir import Graph
+from blockdsl.formatting import ports_text
+from blockdsl.ir import Graph, Port
 from blockdsl.lowering import Program
-from blockdsl.ops import Tokens
+from blockdsl.ops import Ids, Tokens
 
 
 def python_source(program: Program) -> str:
@@ -77,11 +77,13 @@ class _File:
         self.root = tree(self.graph, joins)
         self.classes: list[Class] = []
         leaves = (
-            module.get_submodule(module_path(layer)) for layer in self.graph.layers() if not layer.is_input
+            module.get_submodule(module_path(self.graph, layer))
+            for layer in self.graph.layers()
+            if not layer.is_input
         )
         kinds = {type(leaf) for leaf in leaves}
         self.known = Layers(kind for kind in kinds if not kind.__module__.startswith("torch."))
-        self.reader = Reader(self.graph, module, self.known)
+        self.reader = Reader(self.graph, self.root, module, self.known)
         self.names = {"Tensor", "Mean"} | {kind.__name__ for kind in kinds} | self.known.names
 
     def text(self) -> str:
@@ -132,6 +134,8 @@ class _File:
         name = self._unique(titled(re.sub(r"\(.*?\)", "", self.program.meta.title)) or "Network")
         writer = Writer(plan, name, Definition(), Scope(1, {}))
         writer.comment_shapes = True
+        inputs = [port.name for port in self.graph.inputs]
+        writer.chain = writer.chain and inputs == ["x"] and len(self.graph.outputs) == 1
         writer.parts()
         self.layers = set().union(writer.layers, *(c.layers for c in self.classes))
         classes = self.program.params.get("classes")
@@ -141,16 +145,25 @@ class _File:
             f"def __init__(self{argument}) -> None:",
             *indented(["super().__init__()", *init, *self._initial()]),
         ]
-        if not writer.chain or self.draws:
+        if not writer.chain:
             body += ["", *self._forward(plan, writer)]
-        base = "nn.Sequential" if writer.chain and not self.draws else "nn.Module"
-        shapes = [shape_text(self.graph.only_input("Python")), shape_text(self.graph.only_output("Python"))]
-        docstring = f'"""(N, {shapes[0]}) -> (N, {shapes[1]})."""'.replace("x", ", ")
-        if self.graph.auxiliaries:
-            docstring = docstring.replace('."""', '; in training also a dict of the auxiliary outputs."""')
+        base = "nn.Sequential" if writer.chain else "nn.Module"
+        shapes = " -> ".join(map(self._shapes, (self.graph.inputs, self.graph.outputs)))
+        more = "; in training also a dict of the auxiliary outputs" if self.graph.auxiliaries else ""
+        docstring = _docstring_lines(f"{shapes}{more}.")
         self.classes.append(
-            Class(name, [], [f"class {name}({base}):", *indented([docstring, "", *body])], writer.layers)
+            Class(name, [], [f"class {name}({base}):", *indented([*docstring, "", *body])], writer.layers)
         )
+
+    def _shapes(self, ports: tuple[Port, ...]) -> str:
+        """`(N, 3, 8, 8)`; of several the name before each."""
+        texts = []
+        for port in ports:
+            shape = self.graph.shape_of(port.value)
+            name = f"{port.name} " if len(ports) > 1 else ""
+            kind = " whole numbers" if isinstance(shape, Ids) else ""
+            texts.append(f"{name}(N, {', '.join(map(str, shape))}){kind}")
+        return ", ".join(texts)
 
     def _initial(self) -> list[str]:
         return initial_lines(
@@ -158,20 +171,40 @@ class _File:
         )
 
     def _forward(self, plan: Plan, writer: Writer) -> list[str]:
-        lines, outputs = statements(plan, writer.steps, names_of_inputs(plan))
-        heads = {a.name: self.root.all_outputs().index(a.value) for a in self.graph.auxiliaries}
+        names = self._inputs()
+        ref = {column[0]: ref for column, ref in zip(self.root.outputs, plan.full.outputs, strict=True)}
+        results = [ref[value] for value in self.graph.results()]
+        style = Style() if names == ["x"] else Style(kept=names, first="x")
+        lines, texts = statements(writer.steps, [*names, *["draw"] * self.draws], results, style)
         if self.draws:
-            lines.insert(0, "draw = torch.rand(2, device=x.device) if self.training else None")
+            lines.insert(0, f"draw = torch.rand(2, device={names[0]}.device) if self.training else None")
+        count = len(self.graph.outputs)
+        result, outputs, heads = tensors_hint(count), ", ".join(texts[:count]), texts[count:]
         if not heads:
-            return ["def forward(self, x: Tensor) -> Tensor:", *indented([*lines, f"return {outputs[0]}"])]
-        made = ", ".join(f'"{name}": {outputs[i]}' for name, i in heads.items())
-        if outputs[0] != "x":
-            lines.append(f"x = {outputs[0]}")
-        lines += ["if self.training:", f"    return x, {{{made}}}", "return x"]
-        return [
-            "def forward(self, x: Tensor) -> Tensor | tuple[Tensor, dict[str, Tensor]]:",
-            *indented(lines),
-        ]
+            lines.append(f"return {outputs}")
+        else:
+            returned = self._returned(outputs, heads)
+            if outputs != returned:
+                lines.append(f"{returned} = {outputs}")
+            named = zip(self.graph.auxiliaries, heads, strict=True)
+            made = ", ".join(f'"{auxiliary.name}": {head}' for auxiliary, head in named)
+            lines += ["if self.training:", f"    return {returned}, {{{made}}}", f"return {returned}"]
+            result = f"{result} | tuple[{result}, dict[str, Tensor]]"
+        hints = ", ".join(f"{name}: Tensor" for name in names)
+        return [f"def forward(self, {hints}) -> {result}:", *indented(lines)]
+
+    def _inputs(self) -> list[str]:
+        """What `forward` calls its inputs: their names, but for those that mean something else there."""
+        names: list[str] = []
+        for port in self.graph.inputs:
+            names.append(unique(port.name, {*names, *self.names, *METHOD} - {"x"}))
+        return names
+
+    def _returned(self, outputs: str, heads: Iterable[str]) -> str:
+        """A variable for what is returned, which the auxiliary outputs do not mention."""
+        wanted = "x" if len(self.graph.outputs) == 1 else "outputs"
+        mentioned = {word for text in heads for word in re.findall(r"\w+", text)}
+        return wanted if outputs == wanted or wanted not in mentioned else unique(wanted, mentioned)
 
     def _assembled(self) -> str:
         definitions, imports = self.known.sources(self.layers)
@@ -186,16 +219,28 @@ class _File:
         return f"{self._docstring()}\n\n{_imports(text, imports)}{gap}{text}\n"
 
     def _docstring(self) -> str:
-        meta, summary = self.program.meta, summarise(self.graph)
-        costs = f"{summary.params:,} parameters, {summary.macs:,} multiply-accumulates"
+        meta, graph = self.program.meta, self.graph
+        params = sum(parameter.numel() for parameter in self.module.parameters())
+        macs = sum(
+            layer.operation.macs(*graph.input_shapes(layer))
+            for layer in graph.layers()
+            if not layer.training_only
+        )
         source = ": ".join(filter(None, [meta.authors, meta.paper]))
-        paragraphs = [
-            meta.title or "A network",
-            source,
-            f"{costs} for one {shape_text(summary.input)} input.",
-        ]
+        inputs = ports_text({port.name: graph.shape_of(port.value) for port in graph.inputs})
+        what = f"{inputs} input" if len(graph.inputs) == 1 else f"sample of {inputs}"
+        costs = f"{params:,} parameters, {macs:,} multiply-accumulates for one {what}."
+        paragraphs = [meta.title or "A network", source, costs]
         blocks = ["\n".join(textwrap.wrap(p, WIDTH - 3)) for p in paragraphs if p]
         return '"""' + "\n\n".join(blocks).replace("\\", "/").replace('"""', "'''") + '\n"""'
+
+
+def _docstring_lines(text: str) -> list[str]:
+    """A docstring of one paragraph, on one line if it fits."""
+    lines = [f'"""{text}"""']
+    if len(lines[0]) <= WIDTH - 4:
+        return lines
+    return [*textwrap.wrap(f'"""{text}', WIDTH - 4), '"""']
 
 
 def _containers(root: Node, reader: Reader) -> list[Node]:
@@ -203,7 +248,7 @@ def _containers(root: Node, reader: Reader) -> list[Node]:
     while queue:
         node = queue.pop(0)
         found.append(node)
-        queue += [u for u in map(reader.unwrapped, node.children.values()) if u.layer is None]
+        queue += [u for u in map(reader.unwrapped_node, node.children.values()) if u.layer is None]
     return found
 
 
