@@ -24,7 +24,18 @@ if TYPE_CHECKING:
     from blockdsl.nas.samplers.sampler import ArchSampler
     from blockdsl.nas.search import search
     from blockdsl.nas.space import Candidate, Space
-    from blockdsl.ops import ModuleSpec, Operation, operation
+    from blockdsl.ops import (
+        Ids,
+        Image,
+        ModuleSpec,
+        Operation,
+        Shape,
+        Signal,
+        Tokens,
+        Vector,
+        Volume,
+        operation,
+    )
 
 __all__ = [
     "ArchError",
@@ -32,10 +43,17 @@ __all__ = [
     "Architecture",
     "Candidate",
     "Comparison",
+    "Ids",
+    "Image",
     "ModuleSpec",
     "Operation",
+    "Shape",
+    "Signal",
     "Space",
     "StudyResult",
+    "Tokens",
+    "Vector",
+    "Volume",
     "ZooEntry",
     "compare",
     "dense",
@@ -57,10 +75,17 @@ _HOMES = {
     "Architecture": "blockdsl.architecture",
     "Candidate": "blockdsl.nas.space",
     "Comparison": "blockdsl.comparison",
+    "Ids": "blockdsl.ops",
+    "Image": "blockdsl.ops",
     "ModuleSpec": "blockdsl.ops",
     "Operation": "blockdsl.ops",
+    "Shape": "blockdsl.ops",
+    "Signal": "blockdsl.ops",
     "Space": "blockdsl.nas.space",
     "StudyResult": "blockdsl.nas.result",
+    "Tokens": "blockdsl.ops",
+    "Vector": "blockdsl.ops",
+    "Volume": "blockdsl.ops",
     "ZooEntry": "blockdsl.catalogue",
     "compare": "blockdsl.comparison",
     "dense": "blockdsl.api",

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from blockdsl.analysis import Summary, run_checks, summarise
 from blockdsl.diagnostics import error
-from blockdsl.formatting import shape_text
+from blockdsl.formatting import ports_text
 from blockdsl.ir import Graph
 from blockdsl.lowering import Program, lower
 from blockdsl.ops import Shape, Sizes
@@ -62,13 +62,32 @@ class Architecture:
         return self.program.meta.title
 
     @property
+    def inputs(self) -> dict[str, Shape]:
+        """Shapes of the inputs by their names, without the batch axis; one without a name is `x`.
+
+        >>> import blockdsl
+        >>> blockdsl.parse("input 3x8x8 net GAP-FC(10)").inputs
+        {'x': Image(3, 8, 8)}
+        """
+        return {port.name: self.ir.shape_of(port.value) for port in self.ir.inputs}
+
+    @property
+    def outputs(self) -> dict[str, Shape]:
+        """Shapes of the outputs by their names, without the batch axis; one without a name is `y`."""
+        return {port.name: self.ir.shape_of(port.value) for port in self.ir.outputs}
+
+    @property
     def input_shape(self) -> Shape:
-        """Shape of the input, without the batch axis."""
+        """Shape of the input of a network that has one, without the batch axis.
+
+        Raises:
+            ArchError: it has several; `inputs` has them all.
+        """
         return self.program.graph.only_input("input_shape")
 
     @property
     def output_shape(self) -> Shape:
-        """Shape of the output, without the batch axis."""
+        """Shape of the output of a network that has one, without the batch axis; see `input_shape`."""
         return self.program.graph.only_output("output_shape")
 
     @cached_property
@@ -107,8 +126,9 @@ class Architecture:
 
         `weights` is a file in the module's own names, as `blockdsl weights` writes it.
 
-        Takes `(N, *input_shape)` and returns `(N, *output_shape)`; with auxiliary heads, in training
-        mode, also a dict of their outputs.
+        Takes `(N, *shape)` for each input, by position or by name, and returns `(N, *shape)`; of several
+        outputs it returns a tuple. With auxiliary heads, in training mode, it returns
+        `(outputs, {name: tensor})`.
 
         Raises:
             ArchError: a check does not hold, or the weights are another network's.
@@ -295,7 +315,7 @@ class Architecture:
 
     def __repr__(self) -> str:
         summary = self.summary()
-        shapes = shape_text(self.input_shape), shape_text(self.output_shape)
+        shapes = ports_text(self.inputs), ports_text(self.outputs)
         name = f"{self.title}: " if self.title else ""
         return f"<{name}{shapes[0]} -> {shapes[1]}, {summary.params:,} parameters, {summary.macs:,} MACs>"
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 _DIGITS = 4
 _REAL = re.compile(r"(?<![\w.])\d+\.\d+(?:e[+-]?\d+)?(?![\w.])")
@@ -61,6 +61,17 @@ def shape_text(shape: Iterable[int], times: str = "x", *, word: bool = True) -> 
     text = times.join(map(str, shape))
     layout = getattr(shape, "word", "") if word else ""
     return f"{layout} {text}" if layout else text
+
+
+def ports_text(shapes: Mapping[str, Iterable[int]]) -> str:
+    """Inputs or outputs with their names, of one alone the shape.
+
+    >>> ports_text({"x": (3, 8, 8)}), ports_text({"image": (3, 8, 8), "time": (1,)})
+    ('3x8x8', 'image 3x8x8, time 1')
+    """
+    if len(shapes) == 1:
+        return shape_text(next(iter(shapes.values())))
+    return ", ".join(f"{name} {shape_text(shape)}" for name, shape in shapes.items())
 
 
 def _scaled(count: float, units: tuple[str, ...]) -> tuple[str, str]:

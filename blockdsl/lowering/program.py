@@ -20,7 +20,7 @@ from blockdsl.lowering.evaluator import ExpressionEvaluator
 from blockdsl.lowering.training import recipe_of
 from blockdsl.lowering.values import UNKNOWN_TENSOR, Broken, Data, NoData, Scope, Tensors, Trace, shown
 from blockdsl.ops import Shape, Sizes
-from blockdsl.ops.layouts import BY_COUNT, read_sizes
+from blockdsl.ops.layouts import read_sizes
 from blockdsl.ops.shape import Input as InputOp
 from blockdsl.recipe import Recipe
 from blockdsl.source import Span
@@ -260,9 +260,9 @@ def _input_shape(
             raise error(
                 "input", f"a size of the input is a whole number, 1 or more, not {shown(size)}", place
             )
-    if len(given) not in BY_COUNT:
+    if not 1 <= len(given) <= 3:
         raise error(
-            "input", f"an input has one to four sizes, not {len(given)}", place,
+            "input", f"an input has one to three sizes, not {len(given)}", place,
             help="3x224x224 is an image, 197x768 are tokens, 784 is a vector; the batch is no part of it",
         )  # fmt: skip
     return given if isinstance(given, Shape) else read_sizes(given)

@@ -54,19 +54,20 @@ def _listed(words: list[str]) -> list[str]:
 
 def _conversion(takes: tuple[type[Shape], ...], given: type[Shape]) -> str:
     """What makes one of the layouts that are taken of the one that came."""
+    if given is Ids:
+        return "ids are indices of a table, not values"
     if Image in takes and given is Tokens:
         return "IMAGE(rows x columns) before it makes tokens an image"
     if Tokens in takes and given is Image:
         return "TOKENS before it makes an image a sequence"
     if Vector in takes:
         return "FLATTEN before it makes a vector of all numbers"
-    if given is Vector:
-        return "put it before " + (
-            "FLATTEN and FC, or RESHAPE the vector"
-            if Image in takes
-            else "the tokens are reduced to one vector"
-        )
-    return ""
+    if given is Vector and Image in takes:
+        return "put it before FLATTEN and FC, or RESHAPE the vector"
+    if given is Vector and Tokens in takes:
+        return "put it before the tokens are reduced to one vector"
+    wanted = takes[0]
+    return f"RESHAPE([{','.join(wanted.axes)}]) before it makes {_WORDS[wanted][0]} of the same numbers"
 
 
 def brief(size: tuple[int, int] | str) -> int | str | tuple[int, int]:

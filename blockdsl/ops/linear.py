@@ -23,6 +23,7 @@ class FullyConnected(Operation):
 
     word = "FC {features}"
     takes = (Vector, Tokens)
+    takes_help = "FLATTEN before it, or a CONV with a 1x1 kernel to apply it at each position"
     aliases = ("dense", "linear", "lazylinear", "fullyconnected", "innerproduct", "affinelayer")
     saved_for_backward = SAVES_INPUT
     fresh_output = True

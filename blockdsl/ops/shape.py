@@ -9,7 +9,7 @@ from typing import Annotated
 from blockdsl.formatting import shape_text
 from blockdsl.ops.core import SAVES_NOTHING, Operation, OpError, Window
 from blockdsl.ops.geometry import divided, pointwise
-from blockdsl.ops.layouts import BY_COUNT, LAYOUTS, Image, Shape, Vector, read_sizes
+from blockdsl.ops.layouts import LAYOUTS, Image, Shape, Vector, read_sizes
 from blockdsl.ops.registry import operation
 from blockdsl.ops.spec import ModuleSpec
 from blockdsl.ops.values import Count, Counts, Parts, one_of
@@ -80,11 +80,11 @@ class Reshape(Operation):
     dims: Counts
 
     def check(self) -> None:
-        if len(self.dims) not in BY_COUNT:
+        if not 1 <= len(self.dims) <= 3:
             raise OpError(
-                "RESHAPE makes a vector [F], tokens [L,D], an image [C,H,W] or a volume [C,D,H,W]",
+                "RESHAPE makes a vector [F], tokens [L,D] or an image [C,H,W]",
                 argument="dims",
-                help="give one to four numbers",
+                help="give one, two or three numbers",
             )
 
     def shape(self, *inputs: Shape) -> Shape:

@@ -38,7 +38,7 @@ def reached(text: str) -> tuple[Spans, Spans, Field]:
         patch.setattr(F, "max_pool2d", _sum_pool)
         patch.setattr(F, "adaptive_max_pool2d", lambda x, size, *_: F.adaptive_avg_pool2d(x, size))
         y = module(x)
-    field = receptive_fields(network.program.graph)[network.program.graph.output.node]
+    field = receptive_fields(network.program.graph)[network.program.graph.outputs[0].value.node]
     assert field is not None
 
     def along(axis: int) -> Spans:
@@ -335,7 +335,7 @@ def registered() -> Iterator[None]:
     @operation("SEEN_DERIVED")
     class Derived(all_operations()["CONV"]):  # type: ignore[misc]
         def shape(self, *inputs: Shape) -> Shape:
-            return tuple(super().shape(*inputs))
+            return super().shape(*inputs).with_channels(self.channels)
 
     yield
     for name in ("SEEN_SHAPE", "SEEN_WINDOW", "SEEN_POINT", "SEEN_DERIVED"):

@@ -25,7 +25,7 @@ from blockdsl.codegen import build, check_module, module_path, prefers_channels_
 from blockdsl.codegen.containers import Block, Chain
 from blockdsl.codegen.tree import MAX_DEPTH, attributes, tree
 from blockdsl.diagnostics import ArchError
-from blockdsl.ir import Graph, Layer, Segment, Value
+from blockdsl.ir import Graph, Layer, Port, Segment, Value
 from blockdsl.ops import find
 from blockdsl.source import Source, Span
 
@@ -251,7 +251,7 @@ def by_hand(*paths: str) -> Graph:
         segments = tuple(Segment(name) for name in path.split("."))
         inputs = (Value(i - 1),) if i else ()
         graph.add(Layer(i, made, inputs, (image,), segments, Span(source, 0, 4)))
-    graph.output = Value(len(paths))
+    graph.inputs, graph.outputs = (Port("x", Value(0)),), (Port("y", Value(len(paths))),)
     return graph
 
 

@@ -41,7 +41,7 @@ def operations(text: str, **options: Any) -> list[str]:
 
 
 def output(text: str, **options: Any) -> tuple[int, ...]:
-    return graph(text, **options).output_shape
+    return graph(text, **options).only_output("a test")
 
 
 def wiring(text: str, **options: Any) -> list[tuple[int, ...]]:

@@ -47,7 +47,7 @@ def test_resnet50_of_the_language_page():
     )
     assert weights == 25_557_032
     assert net.shape_of(net.points["stage2"]) == (512, 28, 28)
-    assert net.output_shape == (1000,)
+    assert net.only_output("a test") == (1000,)
 
 
 def _numbers(shape: tuple[int, ...]) -> int:
@@ -84,7 +84,7 @@ def test_unet_is_one_line():
                        else double(c)-(ID | POOL(2)-unet(d-1,2*c)-DECONV(c,2,s2))-double(c)
     net unet(3, 8)"""
     net = graph(text)
-    assert net.output_shape == (8, 32, 32)
+    assert net.only_output("a test") == (8, 32, 32)
     assert sum(layer.operation.name == "CAT" for layer in net.layers()) == 3
     deepest = max(net.layers(), key=lambda layer: layer.shape[0])
     assert deepest.shape == (64, 4, 4)
@@ -100,7 +100,7 @@ def test_a_cell_is_a_dag_of_named_points_each_evaluated_once():
     net = graph(text)
     found = [layer.operation.name for layer in net.layers()]
     assert found.count("DWCONV") == 3
-    assert net.output_shape == (24, 32, 32)
+    assert net.only_output("a test") == (24, 32, 32)
     a = net.points["cell1.sep1"].node
     users = {target for _, target in net.nx.out_edges(a)}
     assert len(users) == 2  # the pool of b, and the concatenation

@@ -206,7 +206,7 @@ def test_a_decision_for_no_option_is_refused(value: float):
 )
 def test_words_in_choices(text: str, chosen: dict[str, int], wanted: str) -> None:
     found = program("input 3x8x8\n" + text, choose=Chooser(**chosen)).graph
-    assert str(found.layer(found.output.node).operation) == wanted
+    assert str(found.layer(found.outputs[0].value.node).operation) == wanted
 
 
 def test_a_word_where_none_is_meant_tells_the_fix() -> None:

@@ -74,7 +74,7 @@ def test_a_repetition_has_fresh_weights_each_time():
 
 def test_nothing_repeated_is_the_identity():
     assert layers("RELU*0") == []
-    assert graph("RELU*0").output.node == 0
+    assert graph("RELU*0").outputs[0].value.node == 0
     assert wiring("CONV(3,1)*0 + ID") == [(0, 0)]
 
 
@@ -98,7 +98,7 @@ def test_a_bundle_has_as_many_inputs_as_outputs():
     assert [v.port for v in conv.inputs] == [0]
     assert [v.port for v in relu.inputs] == [2]
     assert [(v.node, v.port) for v in cat.inputs] == [(2, 0), (1, 1), (3, 0)]
-    assert net.output_shape == (4 + 1 + 1, 32, 32)
+    assert net.only_output("a test") == (4 + 1 + 1, 32, 32)
 
 
 def test_bundles_follow_each_other():

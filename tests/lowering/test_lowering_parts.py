@@ -8,7 +8,7 @@ import pytest
 
 from blockdsl import ops
 from blockdsl.diagnostics import ArchError, Errors
-from blockdsl.ir import Graph, Value, verify
+from blockdsl.ir import Graph, Port, Value, verify
 from blockdsl.lowering.budget import MAX_STEPS, Budget
 from blockdsl.lowering.builder import GraphBuilder
 from blockdsl.lowering.choices import ChoicePoint, refuse
@@ -16,6 +16,7 @@ from blockdsl.lowering.context import Context, Naming
 from blockdsl.lowering.decisions import Decisions
 from blockdsl.lowering.evaluator import ExpressionEvaluator
 from blockdsl.lowering.values import Function, Scope, Trace
+from blockdsl.ops import Image
 from blockdsl.ops.conv import Conv
 from blockdsl.ops.shape import Input
 from blockdsl.source import Source, Span
@@ -50,10 +51,11 @@ def test_a_graph_is_built_without_a_text() -> None:
     stream = builder.layer(Input((3, 8, 8)), (), span, around)
     stream = builder.layer(Conv(4, (3, 3)), stream.values, span, around)
     stream = builder.layer(relu(), stream.values, span, around)
-    builder.graph.output = stream.values[0]
+    builder.graph.inputs = (Port("x", Value(0)),)
+    builder.graph.outputs = (Port("y", stream.values[0]),)
     verify(builder.graph)
     assert [layer.name for layer in builder.graph.layers()] == ["input1", "conv1", "relu1"]
-    assert builder.graph.output_shape == (4, 6, 6)
+    assert builder.graph.only_output("a test") == Image(4, 6, 6)
     with pytest.raises(ArchError, match="CONV takes one tensor, here comes a bundle of 2"):
         builder.layer(Conv(4, (3, 3)), (Value(0), Value(0)), span, around)
 

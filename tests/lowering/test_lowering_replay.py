@@ -55,7 +55,7 @@ def _same(copied: Program, unfolded: Program) -> None:
     assert list(copied.graph.blocks.items()) == list(unfolded.graph.blocks.items())
     assert list(copied.graph.points.items()) == list(unfolded.graph.points.items())
     assert copied.graph.auxiliaries == unfolded.graph.auxiliaries
-    assert copied.graph.output == unfolded.graph.output
+    assert copied.graph.outputs == unfolded.graph.outputs
     assert copied.decisions == unfolded.decisions
 
 

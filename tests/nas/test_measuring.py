@@ -239,7 +239,7 @@ def test_several_folds_and_seeds_are_averaged() -> None:
 def test_a_smaller_size_is_trained_with_and_the_network_stays() -> None:
     goal = text("maximize accuracy", "minimize macs").replace("FLATTEN", "GAP")
     about, program = evaluator(goal, size=4)
-    assert about.sized(program).graph.input_shape == (1, 4, 4)
+    assert about.sized(program).graph.only_input("a test") == (1, 4, 4)
     data = about.data(about.sized(program))
     x, _ = training.prepare.Preparation(data)(*_first(data, 5)[0])
     assert x.shape == (5, 1, 4, 4)

@@ -61,7 +61,7 @@ def test_what_is_drawn_fits_and_runs(name: str) -> None:
         if seed < 2:
             graph = candidate.program.graph
             with torch.no_grad():
-                assert build(graph).eval()(torch.zeros(2, *graph.input_shape)).shape == (2, 10)
+                assert build(graph).eval()(torch.zeros(2, *graph.only_input("a test"))).shape == (2, 10)
 
 
 def chosen(name: str, **values: Value) -> Candidate:
@@ -130,7 +130,7 @@ def test_the_deepest_way_through_a_fractal() -> None:
     for layer in graph.layers():
         before = max((longest[value.node] for value in layer.inputs), default=0)
         longest[layer.id] = before + (layer.operation.name == "CONV")
-    assert longest[graph.output.node] == 2 * 2 ** (4 - 1)
+    assert longest[graph.outputs[0].value.node] == 2 * 2 ** (4 - 1)
 
 
 PUBLISHED = {

@@ -9,11 +9,12 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from blockdsl.ops import Operation, OpError, Shape
+from blockdsl.ops import Image, Operation, OpError, Sizes
 from blockdsl.ops.attention import Attention
 from blockdsl.ops.conv import Conv, DepthwiseConv, TransposedConv, UpConv
 from blockdsl.ops.dropout import Dropout
 from blockdsl.ops.join import Cat, Dot, MatMul, Mul
+from blockdsl.ops.layouts import read_sizes
 from blockdsl.ops.linear import FullyConnected
 from blockdsl.ops.norm import BatchNorm, GroupNorm, InstanceNorm, LayerNorm, RMSNorm
 from blockdsl.ops.pool import AdaptiveAvgPool, AdaptiveMaxPool, AvgPool, LPPool, MaxPool
@@ -34,11 +35,12 @@ def meta(*shape: int) -> Tensor:
     return torch.empty(1, *shape, device="meta")
 
 
-def agree(made: Operation, module: nn.Module, *inputs: Shape) -> None:
+def agree(made: Operation, module: nn.Module, *sizes: Sizes) -> None:
     """Our shape, weights, buffers and MACs are the module's; or both refuse.
 
     The meta device lets some empty outputs pass; they count as refused.
     """
+    inputs = tuple(map(read_sizes, sizes))
     tensors = [meta(*shape) for shape in inputs]
     module = module.to("meta")
     with FlopCounterMode(display=False) as counter:
@@ -120,7 +122,7 @@ def test_deconv_output_pad_is_smaller_than_the_stride_or_the_dilation(s: Any, o:
         with pytest.raises(RuntimeError, match="output padding must be smaller"):
             module(torch.zeros(1, 1, 2, 2))
     else:
-        assert made.shape((1, 2, 2)) == tuple(module(torch.zeros(1, 1, 2, 2)).shape[1:])
+        assert made.shape(Image(1, 2, 2)) == tuple(module(torch.zeros(1, 1, 2, 2)).shape[1:])
 
 
 @given(SIDES, pairs(1, 4), st.none() | st.integers(1, 6))
@@ -137,7 +139,7 @@ def test_max_pool(size: Any, k: Any, s: Any, p: Any, d: Any, ceil: bool) -> None
     padded_too_far = any(p[i] > k[i] // 2 for i in (0, 1))  # PyTorch refuses it
     if not padded_too_far and module(torch.zeros(1, 3, *size)).isinf().any():  # a window of padding alone
         with pytest.raises(OpError, match="sees only padding"):
-            made.shape((3, *size))
+            made.shape(Image(3, *size))
     else:
         agree(made, module, (3, *size))
 
@@ -232,10 +234,10 @@ def test_norms(groups: int, each: int, size: Any, affine: bool) -> None:
 @given(st.lists(st.integers(1, 5), min_size=2, max_size=5), st.integers(1, 4))
 def test_split_and_cat(sizes: list[int], n: int) -> None:
     shape = (sum(sizes), 4, 3)
-    parts = Split(tuple(sizes)).shapes(shape)
+    parts = Split(tuple(sizes)).shapes(Image(*shape))
     assert parts == tuple(tuple(t.shape[1:]) for t in torch.split(meta(*shape), sizes, 1))
     assert Cat().shape(*parts) == shape
-    equal = Split(n + 1).shapes((7 * (n + 1), 4, 3))
+    equal = Split(n + 1).shapes(Image(7 * (n + 1), 4, 3))
     assert equal == tuple(tuple(t.shape[1:]) for t in meta(7 * (n + 1), 4, 3).chunk(n + 1, 1))
 
 
@@ -243,12 +245,12 @@ ONE_OR = st.integers(1, 3)
 
 
 @given(st.tuples(ONE_OR, ONE_OR, ONE_OR), st.tuples(ONE_OR, ONE_OR, ONE_OR))
-def test_mul_broadcasts_as_torch(left: Shape, right: Shape) -> None:
+def test_mul_broadcasts_as_torch(left: Sizes, right: Sizes) -> None:
     agree(Mul(), Call(torch.mul), left, right)
 
 
 @given(pairs(1, 6), pairs(1, 6))
-def test_matrix_products(left: Shape, right: Shape) -> None:
+def test_matrix_products(left: Sizes, right: Sizes) -> None:
     agree(MatMul(), Call(torch.matmul), left, right)
     agree(Dot(), Call(lambda a, b: a @ b.transpose(1, 2)), left, right)
 

@@ -4,17 +4,34 @@ from collections.abc import Sequence
 from math import prod
 
 import pytest
+import torch
 
-from blockdsl.ops import Operation, Shape, Window, all_operations, find
+from blockdsl.codegen import module_of
+from blockdsl.ops import (
+    Image,
+    Operation,
+    OpError,
+    Shape,
+    Signal,
+    Tokens,
+    Vector,
+    Volume,
+    Window,
+    all_operations,
+    find,
+)
+from blockdsl.ops.infer import output_shapes
+from blockdsl.ops.layouts import LAYOUTS
 
-IMAGE, VECTOR, TOKENS = (8, 12, 10), (84,), (49, 24)
-ALL = [(IMAGE,), (VECTOR,), (TOKENS,)]
-PAIR = [(IMAGE, IMAGE), (VECTOR,) * 3, (TOKENS,) * 2]
+IMAGE, VECTOR, TOKENS = Image(8, 12, 10), Vector(84), Tokens(49, 24)
+SIGNAL, VOLUME = Signal(8, 30), Volume(8, 3, 6, 5)
+ALL = [(IMAGE,), (VECTOR,), (TOKENS,), (SIGNAL,), (VOLUME,)]
+PAIR = [(IMAGE, IMAGE), (VECTOR,) * 3, (TOKENS,) * 2, (SIGNAL,) * 2, (VOLUME,) * 2]
 
 # Arguments as the language hands them over, and the inputs they are tried on.
 Example = tuple[dict[str, object], Sequence[tuple[Shape, ...]]]
 EXAMPLES: dict[str, Sequence[Example]] = {
-    "INPUT": [({"dims": (3, 224, 224)}, [()])],
+    "INPUT": [({"dims": (3, 224, 224)}, [()]), ({"dims": (1, 16000), "layout": "signal"}, [()])],
     "CONV": [
         ({"channels": 6, "kernel": 3}, [(IMAGE,)]),
         ({"channels": 6, "kernel": (1, 7), "pad": "same", "groups": 2, "bias": False}, [(IMAGE,)]),
@@ -49,11 +66,17 @@ EXAMPLES: dict[str, Sequence[Example]] = {
     "SUM": [({}, PAIR)],
     "MEAN": [({}, PAIR), ({"drop": 0.15, "columns": 4}, PAIR)],
     "MAX": [({}, PAIR)],
-    "MUL": [({}, [*PAIR, (IMAGE, (8, 1, 1)), ((1, 12, 10), IMAGE, (8, 1, 1))])],
-    "CAT": [({}, [*PAIR, (IMAGE, (3, 12, 10)), (TOKENS, (49, 1))])],
-    "MATMUL": [({}, [((49, 24), (24, 5))])],
-    "DOT": [({}, [((49, 24), (6, 24))])],
-    "RESHAPE": [({"dims": (7, 12)}, [(VECTOR,)]), ({"dims": (960,)}, [(IMAGE,)])],
+    "MUL": [({}, [*PAIR, (IMAGE, Image(8, 1, 1)), (Image(1, 12, 10), IMAGE, Image(8, 1, 1))])],
+    "CAT": [({}, [*PAIR, (IMAGE, Image(3, 12, 10)), (TOKENS, Tokens(49, 1)), (SIGNAL, Signal(3, 30))])],
+    "MATMUL": [({}, [(TOKENS, Tokens(24, 5))])],
+    "DOT": [({}, [(TOKENS, Tokens(6, 24))])],
+    "RESHAPE": [
+        ({"dims": (7, 12)}, [(VECTOR,)]),
+        ({"dims": (960,)}, [(IMAGE,)]),
+        ({"dims": (24, 7, 7)}, [(TOKENS,)]),
+        ({"dims": (2, 12, 10)}, [(SIGNAL,)]),
+        ({"dims": (720,)}, [(VOLUME,)]),
+    ],
     "SPLIT": [({"parts": 2}, ALL), ({"parts": (3, 5)}, [(IMAGE,)])],
     "SHUFFLE": [({"groups": 4}, [(IMAGE,)])],
     "PADCHANNELS": [({"channels": 16}, [(IMAGE,)]), ({"channels": 16, "where": "both"}, [(IMAGE,)])],
@@ -86,8 +109,9 @@ def build(name: str, arguments: dict[str, object]) -> Operation:
 
 
 def examples(name: str) -> list[tuple[Operation, tuple[Shape, ...]]]:
-    """Those of the table; any other operation is built by its defaults and tried on every rank."""
-    rows: Sequence[Example] = EXAMPLES.get(name, [({}, ALL)])
+    """Those of the table; any other operation is built by its defaults and tried on every layout it takes."""
+    takes = all_operations()[name].takes
+    rows: Sequence[Example] = EXAMPLES.get(name, [({}, [one for one in ALL if type(one[0]) in takes])])
     return [(build(name, arguments), inputs) for arguments, cases in rows for inputs in cases]
 
 
@@ -121,7 +145,7 @@ def test_contract(name: str) -> None:
         for shape in [*outputs, *made.weights(*inputs).values(), *made.buffers(*inputs).values()]:
             assert isinstance(shape, tuple)
             assert all(type(n) is int and n > 0 for n in shape)
-        assert all(1 <= len(shape) <= 3 for shape in outputs)
+        assert all(type(shape) in LAYOUTS.values() for shape in outputs)
         assert not made.weights(*inputs).keys() & made.buffers(*inputs).keys()
         assert type(made.macs(*inputs)) is int
         window = made.window(*inputs)
@@ -129,6 +153,32 @@ def test_contract(name: str) -> None:
         assert hash(made) == hash(build(name, {a: getattr(made, a) for a in _given(made)}))
         if made.view and name != "TAKE":  # one token of many
             assert sum(map(prod, outputs)) == prod(inputs[0])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_each_layout_that_it_takes_is_computed(name: str) -> None:
+    """The examples have every layout that an operation takes, and its module yields what `shapes` says."""
+    tried = set()
+    for made, inputs in examples(name):
+        if not inputs:
+            continue
+        tried |= set(map(type, inputs))
+        tensors = [torch.rand(2, *shape) for shape in inputs]
+        with torch.no_grad():
+            found = module_of(made, *inputs).eval()(*tensors)
+        found = found if isinstance(found, tuple) else (found,)
+        assert tuple(tuple(tensor.shape[1:]) for tensor in found) == output_shapes(made, *inputs)
+    assert tried == (set() if name == "INPUT" else set(all_operations()[name].takes))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_other_layout_is_refused_with_what_it_takes(name: str) -> None:
+    made, inputs = examples(name)[0]
+    for (shape,) in [*ALL, (LAYOUTS["ids"](7),)]:
+        if inputs and type(shape) not in made.takes:
+            with pytest.raises(OpError, match=f"^{name} takes .*, not ") as refused:
+                output_shapes(made, *(shape for _ in inputs))
+            assert refused.value.help
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -7,8 +7,10 @@ import pytest
 import torch
 from torch.nn.functional import max_pool2d
 
-from blockdsl.ops import OpError, Shape, find
+from blockdsl.ops import Image, OpError, Sizes, find
 from blockdsl.ops.conv import Conv
+from blockdsl.ops.infer import output_shapes
+from blockdsl.ops.layouts import read_sizes
 from blockdsl.ops.linear import FullyConnected
 from blockdsl.ops.pool import AdaptiveAvgPool, MaxPool, Subsample
 
@@ -23,7 +25,7 @@ C3 = (
 )
 
 
-def parameters(weights: dict[str, Shape]) -> int:
+def parameters(weights: dict[str, Sizes]) -> int:
     """How many numbers the tensors hold."""
     return sum(map(prod, weights.values()))
 
@@ -40,29 +42,29 @@ def test_lenet5_layers_have_the_trainable_parameters_of_the_paper() -> None:
     ]
     for made, shape, output, count in layers:
         made.check()
-        assert made.shape(shape) == output
-        assert parameters(made.weights(shape)) == count
+        assert made.shape(read_sizes(shape)) == output
+        assert parameters(made.weights(read_sizes(shape))) == count
     # 151,600 connections in C3, of which 16 x 100 are biases.
     assert Conv(16, (5, 5), table=C3).macs((6, 14, 14)) == 151_600 - 16 * 100
 
 
 def test_alexnet_pools_overlap() -> None:
-    assert MaxPool((3, 3), (2, 2)).shape((96, 55, 55)) == (96, 27, 27)
+    assert MaxPool((3, 3), (2, 2)).shape(Image(96, 55, 55)) == (96, 27, 27)
 
 
 def test_googlenet_pools_need_ceil() -> None:
     """Szegedy et al. 2015, table 1: 112 -> 56 -> 28 with 3x3/2 pools without padding."""
-    assert MaxPool((3, 3), (2, 2), ceil=True).shape((64, 112, 112)) == (64, 56, 56)
-    assert MaxPool((3, 3), (2, 2), ceil=True).shape((192, 56, 56)) == (192, 28, 28)
+    assert MaxPool((3, 3), (2, 2), ceil=True).shape(Image(64, 112, 112)) == (64, 56, 56)
+    assert MaxPool((3, 3), (2, 2), ceil=True).shape(Image(192, 56, 56)) == (192, 28, 28)
 
 
-def refusal(name: str, arguments: dict[str, object], *inputs: Shape) -> OpError:
+def refusal(name: str, arguments: dict[str, object], *inputs: Sizes) -> OpError:
     kind = find(name)
     assert kind is not None
     made = kind(**{key: kind.arguments[key].convert(value) for key, value in arguments.items()})
     with pytest.raises(OpError) as caught:
         made.check()
-        made.shapes(*inputs)
+        output_shapes(made, *map(read_sizes, inputs))
     return caught.value
 
 
@@ -145,7 +147,7 @@ def refusal(name: str, arguments: dict[str, object], *inputs: Shape) -> OpError:
         (
             "FC", {"features": 10}, [(64, 7, 7)],
             "FC takes a vector or tokens, not an image of 64x7x7",
-            "FLATTEN before it, or CONV(10,1) to apply it at each position",
+            "FLATTEN before it, or a CONV with a 1x1 kernel to apply it at each position",
         ),
         (
             "RBF", {}, [(120,)],
@@ -179,7 +181,7 @@ def refusal(name: str, arguments: dict[str, object], *inputs: Shape) -> OpError:
     ],
 )  # fmt: skip
 def test_refusals(
-    name: str, arguments: dict[str, object], inputs: list[Shape], message: str, help: str
+    name: str, arguments: dict[str, object], inputs: list[Sizes], message: str, help: str
 ) -> None:
     error = refusal(name, arguments, *inputs)
     assert (error.message, error.help) == (message, help)
@@ -198,7 +200,7 @@ def test_large_numbers_are_refused_at_once() -> None:
     huge = 10**18
     assert refusal("SPLIT", {"parts": huge}, (huge, 1, 1)).argument == "parts"
     assert "groups" in refusal("SHUFFLE", {"groups": huge - 1}, (huge, 1, 1)).help
-    assert AdaptiveAvgPool((huge, huge)).window((3, 7, 7)) is not None
+    assert AdaptiveAvgPool((huge, huge)).window(Image(3, 7, 7)) is not None
 
 
 def test_a_dilated_pool_is_refused_exactly_where_torch_yields_minus_infinity() -> None:
@@ -210,7 +212,7 @@ def test_a_dilated_pool_is_refused_exactly_where_torch_yields_minus_infinity() -
         made = MaxPool((kernel, 1), (stride, 1), (pad, 0), (dilation, 1), ceil)
         try:
             made.check()
-            rows = made.shape((1, size, 1))[1]
+            rows = made.shape(Image(1, size, 1))[1]
         except OpError as refusal:
             if "sees only padding:" not in refusal.message:
                 continue

@@ -28,7 +28,6 @@ from torch import Tensor, nn
 import blockdsl
 from blockdsl.ops import OpError, Window
 from blockdsl.ops.core import SAVES_INPUT, Drawn
-from blockdsl.ops.geometry import image
 from blockdsl.ops.values import Count
 
 
@@ -65,12 +64,12 @@ class GatedConv(blockdsl.Operation):
     aliases = ("gatedconv2d",)
     saved_for_backward = SAVES_INPUT
     fresh_output = True
+    takes = (blockdsl.Image,)
     channels: Count
     steep: float = 1.0
 
     def shape(self, *inputs):
-        _, rows, columns = image(self.name, inputs[0])
-        return self.channels, rows, columns
+        return inputs[0].with_channels(self.channels)
 
     def window(self, *inputs):
         return Window()

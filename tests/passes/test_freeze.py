@@ -141,7 +141,7 @@ def layers(program: Program) -> list[object]:
     """Every layer with what flows into it, in order, and what flows out of the network."""
     graph = program.graph
     listed = [(str(layer.operation), layer.inputs, layer.shapes) for layer in graph.layers()]
-    return [*listed, graph.output, [(a.name, a.value, a.weight) for a in graph.auxiliaries]]
+    return [*listed, graph.outputs, [(a.name, a.value, a.weight) for a in graph.auxiliaries]]
 
 
 @settings(max_examples=100)

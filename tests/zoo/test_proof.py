@@ -52,7 +52,7 @@ def test_output(name: str, record_property: Record) -> None:
     assert difference(expected[0], expected[1]) > 1e-6, "the images do not arrive"
     apart = difference(found, expected)
     assert apart <= TOLERANCE
-    size = "x".join(map(str, graph.input_shape))
+    size = "x".join(map(str, graph.only_input("the proof")))
     record_property("proof", (name, source(PROOFS[name]), f"output, {size}", apart))
 
 
@@ -128,7 +128,7 @@ def carried(state: Tensors, graph: Graph, proof: Proof) -> Tensors:
 
 
 def images(graph: Graph) -> Tensor:
-    shape = graph.input_shape
+    shape = graph.only_input("the proof")
     batch = 4 if shape[-1] <= 64 else 2  # a norm of few positions is ill-conditioned
     return torch.randn(batch, *shape, dtype=torch.float64)
 
