@@ -26,7 +26,7 @@ from blockdsl.export.python.layers import Layers
 from blockdsl.export.python.names import METHOD, unique
 from blockdsl.export.python.structure import Reader, as_runs
 from blockdsl.export.python.text import WIDTH, indented, wrapped
-from blockdsl.formatting import shape_text
+from blockdsl.formatting import ports_text, shape_text
 from blockdsl.ir import Graph
 from blockdsl.lowering import Program
 from blockdsl.ops import Tokens
@@ -192,7 +192,7 @@ class _File:
         paragraphs = [
             meta.title or "A network",
             source,
-            f"{costs} for one {shape_text(summary.input)} input.",
+            f"{costs} for one {ports_text(summary.inputs)} input.",
         ]
         blocks = ["\n".join(textwrap.wrap(p, WIDTH - 3)) for p in paragraphs if p]
         return '"""' + "\n\n".join(blocks).replace("\\", "/").replace('"""', "'''") + '\n"""'
