@@ -106,6 +106,13 @@ def says(item: Item) -> str:
     return str(item.call) if item.call else item.path[-1].name
 
 
+def tells(item: Item) -> str:
+    """As `says`, and whose weights it shares where they are counted elsewhere."""
+    if item.shared and not item.shared.first:
+        return f"{says(item)}, shares {item.shared.module}"
+    return says(item)
+
+
 def names_of(sources: Sequence[tuple[Node, int]]) -> str:
     """Where tensors come from."""
     return ", ".join(path_text(node.core.path) for node, _ in sources)

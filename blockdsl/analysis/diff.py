@@ -17,7 +17,7 @@ from blockdsl.analysis.alignment import (
 )
 from blockdsl.analysis.canonical import canonical_hash
 from blockdsl.analysis.changes import MOST, Change, Delta, Frame, gathered
-from blockdsl.analysis.costed_tree import CostedTree, Item, is_input, names_of, says
+from blockdsl.analysis.costed_tree import CostedTree, Item, is_input, names_of, says, tells
 from blockdsl.blocktree.tree import Block, Node
 from blockdsl.formatting import shape_text
 from blockdsl.ir import Graph, path_text
@@ -142,9 +142,9 @@ class _Comparison:
             if old is not None and new is not None:
                 self._changed(old, new)
             elif old is not None:
-                self._add("removed", old, says(old), "", self.one.delta(old, -1))
+                self._add("removed", old, tells(old), "", self.one.delta(old, -1))
             elif new is not None:
-                self._add("added", new, "", says(new), self.two.delta(new, 1))
+                self._add("added", new, "", tells(new), self.two.delta(new, 1))
 
     def _pairs(
         self, one: Sequence[Item], two: Sequence[Item], sides: tuple[Sequence[Item], Sequence[Item]]
@@ -189,8 +189,8 @@ class _Comparison:
             self.told.add(after)
             self._add("changed", after, says(before), says(after), self._between(before, after))
         else:
-            self._add("removed", before, says(before), "", self.one.delta(before, -1))
-            self._add("added", after, "", says(after), self.two.delta(after, 1))
+            self._add("removed", before, tells(before), "", self.one.delta(before, -1))
+            self._add("added", after, "", tells(after), self.two.delta(after, 1))
 
     def _fed(self, before: Item, after: Item) -> None:
         """Match the layers of equal items, and tell which have inputs of another shape."""
