@@ -122,27 +122,26 @@ class _Fields:
                 self.found[layer.id] = self._through(layer)
 
     def _through(self, layer: Layer) -> Field | None:
-        inputs = self.graph.input_shapes(layer)
-        fields, shapes = [], []
-        for value, shape in zip(layer.inputs, inputs, strict=True):
-            field = self.found[value.node]
-            if field is not self.nothing:
-                fields.append(field)
-                shapes.append(shape)
-        if not fields:
+        fields = [self.found[value.node] for value in layer.inputs]
+        seeing = [field for field in fields if field is not self.nothing]
+        if not seeing:
             return self.nothing
-        known = [field for field in fields if field is not None]
-        if len(known) < len(fields) or not window_is_known(layer.operation):
+        known = [field for field in seeing if field is not None]
+        if len(known) < len(seeing) or not window_is_known(layer.operation):
             return None
+        inputs = self.graph.input_shapes(layer)
         window = layer.operation.window(*inputs)
-        if window is None or any(field.whole for field in known):
+        if window is None or self.whole in known:
             return self.whole
-        grid = self._grid_behind(layer.shape, shapes[0], known)
+        alone = window == _POINTWISE and len(inputs) == 1
+        if alone and layer.shape is inputs[0]:
+            return known[0]
+        grid = self._grid_behind(layer.shape, inputs[fields.index(known[0])], known)
         if grid is None:
             return None
-        if window == _POINTWISE and len(inputs) == 1:
-            return known[0] if grid == known[0].grid else known[0]._replace(grid=grid)
-        axes = known[0].axes if len(inputs) == 1 else self._joined(known, shapes, inputs)
+        if alone:
+            return known[0]._replace(grid=grid)
+        axes = known[0].axes if len(inputs) == 1 else self._joined(fields, inputs)
         if window != _POINTWISE:
             if any(part is not None and len(part) != self.axes for part in window):
                 return None
@@ -152,33 +151,29 @@ class _Fields:
     def _grid_behind(self, shape: Shape, before: Shape, fields: Sequence[Field]) -> Sizes | None:
         """Positions of the output; None where they are laid out otherwise than those of the input.
 
-        `before` is the shape of the first tensor that flows in.
+        `before` is the shape of the tensor with the first of the fields.
         """
         if isinstance(shape, Vector):
             return (1,) * self.axes
         if isinstance(shape, Tokens):
-            return max((field.grid for field in fields), key=prod)
+            return max([field.grid for field in fields], key=prod)
         grid = positions(shape)
         if len(grid) != self.axes or (isinstance(before, Tokens) and grid != fields[0].grid):
             return None
         return grid
 
-    def _joined(
-        self, fields: Sequence[Field], shapes: Sequence[Shape], inputs: Sequence[Shape]
-    ) -> tuple[Axis, ...]:
-        """What positions see that read the same position of several tensors; one of length 1 is repeated.
-
-        `fields` and `shapes` are of those that see something, `inputs` are the shapes of all.
-        """
-        lengths = [*zip(*(self._lengths(shape) for shape in shapes), strict=True)]
-        longest = [max(along) for along in zip(*(self._lengths(shape) for shape in inputs), strict=True)]
+    def _joined(self, fields: Sequence[Field | None], inputs: Sequence[Shape]) -> tuple[Axis, ...]:
+        """What positions see that read the same position of several tensors; one of length 1 is repeated."""
+        lengths = [self._lengths(shape) for shape in inputs]
+        pairs = zip(fields, lengths, strict=True)
+        seeing = [(field, length) for field, length in pairs if field and field is not self.nothing]
         axes = []
-        for index in range(self.axes):
+        for index, longest in enumerate(map(max, zip(*lengths, strict=True))):
             along = [
-                Axis((field.axes[index].at(0),), 0) if length < longest[index] else field.axes[index]
-                for field, length in zip(fields, lengths[index], strict=True)
+                field.axes[index] if length[index] == longest else Axis((field.axes[index].at(0),), 0)
+                for field, length in seeing
             ]
-            axes.append(_joined(along, max(field.grid[index] for field in fields)))
+            axes.append(_joined(along, max([field.grid[index] for field, _ in seeing])))
         return tuple(axes)
 
     def _lengths(self, shape: Shape) -> Sizes:

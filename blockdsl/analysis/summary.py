@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from html import escape
 from typing import Any
 
-from blockdsl.analysis.costs import costs_of, depth
+from blockdsl.analysis.costs import Cost, costs_of, depth
 from blockdsl.analysis.folding import LayerCost, Row, rows
 from blockdsl.analysis.memory import Memory, memory_of
 from blockdsl.analysis.receptive import receptive_fields
@@ -139,19 +139,24 @@ def summarise(graph: Graph, title: str = "") -> Summary:
         for layer in layers
         if not layer.is_input
     )
-    running = {graph.owner(layer).id for layer in layers if not layer.training_only}
     return Summary(
         title=title,
         inputs=inputs,
         outputs=outputs,
         params=sum(layer.params for layer in counted),
-        params_aux=sum(costs[layer.id].params for layer in layers if layer.id not in running),
+        params_aux=_of_heads(graph, costs) if graph.auxiliaries else 0,
         macs=sum(layer.macs for layer in counted if not layer.training_only),
         memory=memory_of(graph, costs),
         depth=depth(graph, costs),
         receptive_field={port.name: seen[port.value.node] for port in graph.outputs},
         layers=counted,
     )
+
+
+def _of_heads(graph: Graph, costs: Mapping[int, Cost]) -> int:
+    """The parameters that inference does not use."""
+    used = {graph.owner(layer).id for layer in graph.layers() if not layer.training_only}
+    return sum(cost.params for node, cost in costs.items() if node not in used)
 
 
 def _outermost(found: Mapping[Path, Application], path: Path) -> Application | None:
