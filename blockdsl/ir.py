@@ -265,7 +265,10 @@ class Graph:
 
     def module_path(self, layer: Layer) -> Path:
         """The path of the module that computes a layer: its own, or that of the shared network it is in."""
-        path = layer.path
+        return self.path_in_modules(layer.path)
+
+    def path_in_modules(self, path: Path) -> Path:
+        """The path of the module of a layer or a block."""
         if self.shared:
             for length in range(len(path), 0, -1):
                 if owner := self.shared.get(path[:length]):

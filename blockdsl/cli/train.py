@@ -138,7 +138,8 @@ def _frozen_words(architecture: Architecture, frozen: Collection[str], name: str
     """How much stays as it is."""
     from blockdsl.codegen import module_path
 
-    names = {layer.name for layer in architecture.ir.layers() if module_path(layer) in frozen}
+    graph = architecture.ir
+    names = {layer.name for layer in graph.layers() if module_path(graph, layer) in frozen}
     layers = [layer for layer in architecture.summary().layers if layer.params]
     kept = sum(layer.params for layer in layers if layer.name in names)
     count = sum(layer.name in names for layer in layers)

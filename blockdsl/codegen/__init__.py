@@ -6,13 +6,16 @@ from blockdsl.codegen.dense import dense_module, multiscale
 from blockdsl.codegen.layout import prefers_channels_last
 from blockdsl.codegen.origin import graph_of
 from blockdsl.codegen.place import is_placed, place
-from blockdsl.codegen.verify import check_module, module_path
+from blockdsl.codegen.tree import attributes, module_path
+from blockdsl.codegen.verify import check_module, example
 
 __all__ = [
+    "attributes",
     "build",
     "check_module",
     "class_of",
     "dense_module",
+    "example",
     "graph_of",
     "is_placed",
     "module_of",

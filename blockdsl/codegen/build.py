@@ -9,11 +9,11 @@ from functools import cache
 import torch
 from torch import nn
 
-from blockdsl.codegen.containers import Block, Chain, Network
+from blockdsl.codegen.containers import Block, Chain, NamedNetwork, Network
 from blockdsl.codegen.initial import located
 from blockdsl.codegen.leaves import leaves_of
 from blockdsl.codegen.origin import Origin
-from blockdsl.codegen.tree import Node, tree
+from blockdsl.codegen.tree import Node, attributes, tree
 from blockdsl.diagnostics import error
 from blockdsl.ir import Graph, Value
 from blockdsl.layers.join import FractalMean
@@ -30,9 +30,13 @@ def build(
     dtype: torch.dtype | None = None,
     seed: int | None = None,
 ) -> nn.Module:
-    """Build the module of a graph: (N, *input_shape) -> (N, *output_shape).
+    """Build the module of a graph: (N, *shape) of each input -> (N, *shape) of each output.
 
-    With auxiliary outputs it returns `(y, {name: tensor})` in training mode, and y alone otherwise.
+    It takes the inputs by position or by name, and returns a tensor, or a tuple of several; `input_names`
+    and `output_names` are in this order. With auxiliary outputs it returns `(outputs, {name: tensor})` in
+    training mode. A shared network is one module, which is called where the network is applied; a block
+    that applies one from elsewhere is handed the module as an argument.
+
     Weights begin as `init` says (terms of `blockdsl.recipe.initial`, He by default). A seed gives the
     same weights on every device and leaves the global random state as it was; without one they come
     from the global state. On the device "meta" nothing is allocated or drawn.
@@ -57,17 +61,23 @@ def build(
 
 
 def _reuse_memory(graph: Graph, leaves: dict[int, nn.Module]) -> None:
-    """Let layers that can (ReLUs, sums) write over an input that nothing else reads, as one does by hand."""
+    """Let layers that can (ReLUs, sums) write over an input that nothing else reads, as one does by hand.
+
+    One that is called several times must be free to do so at each call.
+    """
     readers = Counter(value for layer in graph.layers() for value in layer.inputs)
     readers.update(graph.results())
+    free: dict[int, set[int]] = {}
     for layer in graph.layers():
-        if not layer.operation.overwrites_input:
-            continue
-        free = [i for i, v in enumerate(layer.inputs) if readers[v] == 1 and _fresh(graph, v)]
-        if free and layer.operation.inputs is None:
-            leaves[layer.id].into = free[0]  # type: ignore[assignment]
-        elif free:
-            leaves[layer.id].inplace = True  # type: ignore[assignment]
+        if layer.operation.overwrites_input:
+            own = {i for i, v in enumerate(layer.inputs) if readers[v] == 1 and _fresh(graph, v)}
+            first = graph.owner(layer).id
+            free[first] = free.get(first, own) & own
+    for node, inputs in free.items():
+        if inputs and graph.layer(node).operation.inputs is None:
+            leaves[node].into = min(inputs)  # type: ignore[assignment]
+        elif inputs:
+            leaves[node].inplace = True  # type: ignore[assignment]
 
 
 def _fresh(graph: Graph, value: Value) -> bool:
@@ -78,12 +88,12 @@ def _assemble(graph: Graph, leaves: dict[int, nn.Module]) -> Chain | Network:
     """Nest the modules as their names say, children before their containers."""
     joins = frozenset(i for i, m in leaves.items() if isinstance(m, FractalMean) and m.columns)
     root = tree(graph, joins)
-    auxiliaries = {a.name: root.all_outputs().index(a.value) for a in graph.auxiliaries}
+    calls = {attributes(graph.path_in_modules(call.path)): call for call in graph.blocks.values()}
 
     def module(node: Node) -> nn.Module:
         if node.layer is not None:
             return leaves[node.layer.id]
-        call = graph.blocks.get(".".join(node.names))
+        call = calls.get(node.names)
         note = ", ".join([f"{name}={value}" for name, value in call.args.items()]) if call else ""
         if node.is_chain:
             return Chain(parts(node), title=_title(call.block) if call else "Sequential", note=note)
@@ -93,9 +103,22 @@ def _assemble(graph: Graph, leaves: dict[int, nn.Module]) -> Chain | Network:
     def parts(node: Node) -> dict[str, nn.Module]:
         return {name: module(child) for name, child in node.children.items()}
 
-    if root.is_chain and not auxiliaries:
-        return Chain(parts(root), title="Network")
-    return Network(parts(root), root.program(), auxiliaries=auxiliaries, draws=bool(joins))
+    inputs, outputs = ([port.name for port in ports] for ports in (graph.inputs, graph.outputs))
+    if root.is_chain and inputs == ["x"] and len(outputs) == 1 and not graph.auxiliaries:
+        chain = Chain(parts(root), title="Network")
+        chain.output_names = tuple(outputs)
+        return chain
+    program = root.program()
+    slot = {column[0]: slot for column, slot in zip(root.outputs, program.outputs, strict=True)}
+    kind = Network if inputs == ["x"] else NamedNetwork
+    return kind(
+        parts(root),
+        program,
+        inputs=inputs,
+        outputs={port.name: slot[port.value] for port in graph.outputs},
+        auxiliaries={a.name: slot[a.value] for a in graph.auxiliaries},
+        draws=bool(joins),
+    )
 
 
 @cache

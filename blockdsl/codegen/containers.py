@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 import torch
@@ -14,12 +14,12 @@ Slots = tuple[int, ...]
 
 
 class Step(NamedTuple):
-    """One call in a block: the child, the slots it reads and writes, the slots that end with it.
+    """One call in a block: the module, the slots it reads and writes, the slots that end with it.
 
-    An `optional` step runs in training mode only.
+    The module is a child, by its name, or what a slot holds. An `optional` step runs in training mode only.
     """
 
-    child: str
+    module: str | int
     sources: Slots
     targets: Slots
     freed: Slots
@@ -27,13 +27,16 @@ class Step(NamedTuple):
 
 
 class Program(NamedTuple):
-    """What a block does with its slots; the inputs come first among them.
+    """What a block does with its slots.
 
-    The first `regular` outputs are always there, the others in training mode only.
+    The first `inputs` of them hold what it takes: tensors, and shared modules that stand elsewhere. Then
+    come the modules that it `reached` within itself, by their names. The first `regular` outputs are always
+    there, the others in training mode only.
     """
 
     steps: tuple[Step, ...]
     inputs: int
+    reached: tuple[tuple[str, ...], ...]
     slots: int
     outputs: Slots
     regular: int
@@ -49,9 +52,14 @@ def _furnish(module: nn.Module, children: Mapping[str, nn.Module], **settings: o
 
 
 class Chain(nn.Sequential):
-    """Modules one after another. `title` and `note` (a block's name and arguments) show in its repr."""
+    """Modules one after another. `title` and `note` (a block's name and arguments) show in its repr.
+
+    `input_names` and `output_names` are those of a network.
+    """
 
     origin: Origin | None = None
+    input_names: tuple[str, ...] = ("x",)
+    output_names: tuple[str, ...] = ("y",)
     title: str
     note: str
 
@@ -60,6 +68,12 @@ class Chain(nn.Sequential):
     ) -> None:
         super().__init__()
         _furnish(self, children or {}, title=title, note=note)
+
+    def forward(self, x: Any) -> Any:
+        """Run the modules in their order."""
+        for module in self:
+            x = module(x)
+        return x
 
     def _get_name(self) -> str:
         return self.title
@@ -75,7 +89,8 @@ class _Wired(nn.Module):
     origin: Origin | None = None
     title: str
     note: str
-    _steps: tuple[tuple[str, Slots, Slots, Slots, bool], ...]
+    _steps: tuple[tuple[str | int, Slots, Slots, Slots, bool], ...]
+    _reached: tuple[tuple[str, ...], ...]
     _slots: int
     _outputs: Slots
     _regular: int
@@ -86,17 +101,20 @@ class _Wired(nn.Module):
         super().__init__()
         _furnish(
             self, children, title=title, note=note, _steps=tuple(map(tuple, program.steps)),
-            _slots=program.slots, _outputs=program.outputs, _regular=program.regular,
+            _reached=program.reached, _slots=program.slots, _outputs=program.outputs,
+            _regular=program.regular,
         )  # fmt: skip
 
-    def _run(self, *inputs: Tensor | None) -> list[Any]:
+    def _run(self, *inputs: Any) -> list[Any]:
         modules: dict[str, Any] = self._modules
-        slots: list[Any] = [*inputs, *[None] * (self._slots - len(inputs))]
-        for child, sources, targets, freed, optional in self._steps:
+        slots: list[Any] = [*inputs, *[_within(self, names) for names in self._reached]]
+        slots += [None] * (self._slots - len(slots))
+        for module, sources, targets, freed, optional in self._steps:
             arguments = [slots[i] for i in sources]
             # A head that branches off a part set to evaluation mode has no input and does not run.
             if not optional or (self.training and all(a is not None for a in arguments)):
-                result = modules[child](*arguments)
+                called = modules[module] if isinstance(module, str) else slots[module]
+                result = called(*arguments)
                 if isinstance(result, tuple):
                     for target, tensor in zip(targets, result, strict=False):
                         slots[target] = tensor
@@ -115,14 +133,22 @@ class _Wired(nn.Module):
         return self.note
 
 
+def _within(module: Any, names: tuple[str, ...]) -> Any:
+    """A module that stands in another one, at any depth."""
+    for name in names:
+        module = module._modules[name]
+    return module
+
+
 class Block(_Wired):
     """A part of a network that is no plain chain.
 
-    Takes the tensors that flow in, in the order of their first use; returns the one that flows out,
-    or a tuple of them. Tensors for auxiliary heads come last, and in training mode only.
+    Takes the tensors that flow in, in the order of their first use, and then the shared modules that it
+    applies though they stand elsewhere. Returns the tensor that flows out, or a tuple of them. Tensors for
+    auxiliary heads come last, and in training mode only.
     """
 
-    def forward(self, *inputs: Tensor | None) -> Any:
+    def forward(self, *inputs: Any) -> Any:
         """Run the steps in their order."""
         slots = self._run(*inputs)
         outputs = self._outputs if self.training else self._outputs[: self._regular]
@@ -130,32 +156,91 @@ class Block(_Wired):
 
 
 class Network(_Wired):
-    """The root of a network that is no plain chain.
+    """The root of a network with one input `x` that is no plain chain.
 
-    Returns the output; with auxiliary heads, in training mode, `(output, {name: tensor})`. A network
-    with global drop-path (Larsson et al. 2017, section 3) draws one column for every forward pass in
-    training mode and hands it to its joins as a tensor.
+    Returns the output, or a tuple of several; with auxiliary heads, in training mode,
+    `(outputs, {name: tensor})`. A network with global drop-path (Larsson et al. 2017, section 3) draws one
+    column for every forward pass in training mode and hands it to its joins as a tensor.
     """
+
+    input_names: tuple[str, ...]
+    output_names: tuple[str, ...]
 
     def __init__(
         self,
         children: Mapping[str, nn.Module],
         program: Program,
         *,
-        auxiliaries: dict[str, int] | None = None,
+        inputs: Iterable[str] = ("x",),
+        outputs: Mapping[str, int] | None = None,
+        auxiliaries: Mapping[str, int] | None = None,
         draws: bool = False,
         title: str = "Network",
     ) -> None:
-        """`auxiliaries` says which of the program's outputs each is; `draws` is for global drop-path."""
+        """`outputs` and `auxiliaries` say in which slot each is; `draws` is for global drop-path."""
         super().__init__(children, program, title=title)
-        self._auxiliaries = {name: program.outputs[i] for name, i in (auxiliaries or {}).items()}
+        self.input_names, self.output_names = tuple(inputs), tuple(outputs or {})
+        self._results = tuple((outputs or {}).values())
+        self._auxiliaries = dict(auxiliaries or {})
         self._draws = draws
 
     def forward(self, x: Tensor) -> Any:
-        """`(N, *input_shape)` -> `(N, *output_shape)`, with a dict of auxiliary outputs in training mode."""
-        draw = torch.rand(2, device=x.device) if self._draws and self.training else None
-        slots = self._run(x, draw) if self._draws else self._run(x)
-        y = slots[self._outputs[0]]
+        """`(N, *shape)` -> `(N, *shape)` of each output, with a dict of auxiliary ones in training mode."""
+        return self._forward(x)
+
+    def _forward(self, *inputs: Tensor) -> Any:
+        if self._draws:
+            draw = torch.rand(2, device=inputs[0].device) if self.training else None
+            slots = self._run(*inputs, draw)
+        else:
+            slots = self._run(*inputs)
+        results = tuple([slots[i] for i in self._results])
+        y = results[0] if len(results) == 1 else results
         if not self.training or not self._auxiliaries:
             return y
         return y, {name: slots[i] for name, i in self._auxiliaries.items() if slots[i] is not None}
+
+
+class NamedNetwork(Network):
+    """The root of a network whose inputs have names; it takes them by position or by name."""
+
+    def forward(self, *inputs: Tensor, **named: Tensor) -> Any:
+        """`(N, *shape)` of each input -> `(N, *shape)` of each output, as `Network` returns them.
+
+        Raises:
+            TypeError: an input is missing, given twice, or unknown.
+        """
+        return self._forward(*self._arranged(inputs, named))
+
+    def _arranged(self, inputs: tuple[Tensor, ...], named: dict[str, Tensor]) -> list[Tensor]:
+        """The inputs in their order. The messages are Python's for a function with these parameters."""
+        names = self.input_names
+        if len(inputs) > len(names):
+            raise TypeError(
+                f"forward() takes {_counted(len(names), 'positional argument')} ({_listed(names)})"
+                f" but {_counted(len(inputs), 'was', 'were')} given"
+            )
+        for name in named:
+            if name not in names:
+                raise TypeError(
+                    f"forward() got an unexpected keyword argument '{name}'; the inputs are {_listed(names)}"
+                )
+            if name in names[: len(inputs)]:
+                raise TypeError(f"forward() got multiple values for argument '{name}'")
+        missing = [name for name in names[len(inputs) :] if name not in named]
+        if missing:
+            counted = _counted(len(missing), "required positional argument")
+            raise TypeError(f"forward() missing {counted}: {_listed(missing)}")
+        return [*inputs, *[named[name] for name in names[len(inputs) :]]]
+
+
+def _counted(count: int, word: str, words: str = "") -> str:
+    return f"{count} {word if count == 1 else words or f'{word}s'}"
+
+
+def _listed(names: Iterable[str]) -> str:
+    """`'a'`, `'a' and 'b'`, `'a', 'b', and 'c'`, as Python lists arguments."""
+    *others, last = [f"'{name}'" for name in names]
+    if len(others) > 1:
+        return f"{', '.join(others)}, and {last}"
+    return " and ".join([*others, last])

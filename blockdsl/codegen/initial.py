@@ -9,7 +9,8 @@ from typing import Any
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
-from blockdsl.ir import Graph, Layer, find_path, parts_of
+from blockdsl.codegen.tree import modules_by_name
+from blockdsl.ir import Graph, Layer, find_path, module_name, parts_of
 from blockdsl.ops.core import Drawn
 from blockdsl.recipe.initial import He, InitTerm
 
@@ -25,9 +26,9 @@ class Uninitialised(TorchFunctionMode):
         return func(*args, **(kwargs or {}))
 
 
-def term_for(layer: Layer, terms: Iterable[InitTerm]) -> InitTerm:
+def term_for(graph: Graph, layer: Layer, terms: Iterable[InitTerm]) -> InitTerm:
     """The last of `located` terms that has no `at`, or whose `at` has the layer or a block around it."""
-    around = parts_of([layer.name])
+    around = parts_of([module_name(graph.module_path(layer))])
     found: InitTerm = He()
     for term in terms:
         if not term.at or not around.isdisjoint(term.at):
@@ -36,7 +37,7 @@ def term_for(layer: Layer, terms: Iterable[InitTerm]) -> InitTerm:
 
 
 def located(graph: Graph, terms: Iterable[InitTerm]) -> tuple[InitTerm, ...]:
-    """The terms with the module names of the layers and blocks that their `at` means, in any spelling.
+    """The terms with the names of the modules of layers and blocks that their `at` means, in any spelling.
 
     Raises:
         ArchError: `at` names what is no layer and no block.
@@ -44,9 +45,12 @@ def located(graph: Graph, terms: Iterable[InitTerm]) -> tuple[InitTerm, ...]:
     terms = tuple(terms)
     if not any(term.at for term in terms):
         return terms
-    known = parts_of(layer.name for layer in graph.layers())
+    known = modules_by_name(graph)
     return tuple(
-        replace(term, at=tuple(find_path(name, known, "layer or block of `init`") for name in term.at))  # type: ignore[type-var]
+        replace(
+            term,
+            at=tuple(known[find_path(name, known, "layer or block of `init`")] for name in term.at),  # type: ignore[type-var]
+        )
         for term in terms
     )
 

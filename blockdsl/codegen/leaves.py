@@ -8,9 +8,11 @@ from contextlib import AbstractContextManager, nullcontext
 import torch
 from torch import nn
 
-from blockdsl.codegen.construct import module_of
+from blockdsl.codegen.construct import module_of, spec_of
 from blockdsl.codegen.initial import Uninitialised, initialise, term_for
-from blockdsl.ir import Graph
+from blockdsl.diagnostics import error
+from blockdsl.formatting import shape_text
+from blockdsl.ir import Graph, Layer, path_text
 from blockdsl.ops import Operation, Shape
 from blockdsl.ops.core import Drawn
 from blockdsl.recipe.initial import InitTerm
@@ -19,15 +21,22 @@ from blockdsl.speedups import copied
 
 @torch.no_grad()
 def leaves_of(graph: Graph, terms: Sequence[InitTerm], device: torch.device) -> dict[int, nn.Module]:
-    """The module of every layer but the input, by its id, initialised as `terms` say.
+    """The modules of the layers, initialised as `terms` say; of a shared one by the id of its first layer.
 
     Weights are drawn layer after layer on `device`; on "meta" nothing is drawn.
+
+    Raises:
+        ArchError: a module cannot be made, or a shared one would be another one where it is applied again.
     """
     firsts: dict[tuple[Operation, tuple[Shape, ...]], nn.Module] = {}
     leaves: dict[int, nn.Module] = {}
     with _on(device):
         for layer in graph.layers():
             if layer.is_input:
+                continue
+            owner = graph.owner(layer)
+            if owner is not layer:
+                _check_same(graph, layer, owner)
                 continue
             key = layer.operation, graph.input_shapes(layer)
             first = firsts.get(key)
@@ -39,9 +48,28 @@ def leaves_of(graph: Graph, terms: Sequence[InitTerm], device: torch.device) -> 
             else:
                 leaf = twin(first)
             if drawn and device.type != "meta":
-                initialise(leaf, drawn, term_for(layer, terms))
+                initialise(leaf, drawn, term_for(graph, layer, terms))
             leaves[layer.id] = leaf
     return leaves
+
+
+def _check_same(graph: Graph, layer: Layer, first: Layer) -> None:
+    """Refuse a shared layer whose module depends on the sizes of its input, where these differ."""
+    one, two = graph.input_shapes(first), graph.input_shapes(layer)
+    operation = layer.operation
+    if one != two and spec_of(operation, *one) != spec_of(operation, *two):
+        places = (
+            f"{path_text(place.path)} takes {' and '.join(map(shape_text, shapes))}"
+            for place, shapes in ((first, one), (layer, two))
+        )
+        raise error(
+            "shape",
+            f"{operation} depends on the size of its input and cannot be shared: {', '.join(places)}",
+            layer.span,
+            *([first.span] if first.span != layer.span else []),
+            calls=layer.call.chain() if layer.call else (),
+            help=f"put {operation.name} outside of the shared network",
+        )
 
 
 def twin(module: nn.Module) -> nn.Module:

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from blockdsl.codegen.origin import graph_of
-from blockdsl.codegen.verify import module_path
+from blockdsl.codegen.tree import module_path, modules_by_name
 from blockdsl.diagnostics import error
-from blockdsl.ir import Graph, Layer, find_path, parts_of
+from blockdsl.ir import Graph, find_path, module_name
 
 Device = torch.device | str
 
@@ -23,30 +23,38 @@ def place(module: nn.Module, devices: Mapping[str, Device]) -> nn.Module:
     `place(module, {"lower[1]": "cuda:0", "lower[2]": "cuda:1"})`. Of two names that hold a layer the
     longer decides. Layers without a name stay where their weights are; those without weights run
     where their first input is. A tensor that crosses a border is moved by the layer that reads it,
-    there in the forward and back in the backward pass. Works in place and may be called again.
+    there in the forward and back in the backward pass. A shared network is on one device, by the name of
+    its module or of a place where it is applied; blocks around those places leave it where it is. Works
+    in place and may be called again.
 
     Args:
         module: made by `Architecture.module()` or `build`.
         devices: device by the name of a block, label or layer, such as `stage[2].unit[1]`.
 
     Raises:
-        ArchError: a name is no part of the network, a device is not there, or the module comes
-            from elsewhere.
+        ArchError: a name is no part of the network, a device is not there, two names put one module
+            on different devices, or the module comes from elsewhere.
     """
     graph = graph_of(module)
-    parts = {_part(graph, name): _device(device) for name, device in devices.items()}
-    layers = [layer for layer in graph.layers() if not layer.is_input]
-    leaves = {layer.id: module.get_submodule(module_path(layer)) for layer in layers}
+    parts = _parts(graph, devices)
     at: dict[int, torch.device | None] = {port.value.node: None for port in graph.inputs}
-    for layer in layers:
-        leaf = leaves[layer.id]
-        device = _placed(layer, parts)
-        if device is not None:
-            leaf.to(device)
-        own = device or _home(leaf)
+    homes: dict[nn.Module, torch.device | None] = {}
+    borders: set[nn.Module] = set()
+    for layer in graph.layers():
+        if layer.is_input:
+            continue
+        leaf = module.get_submodule(module_path(graph, layer))
+        if leaf not in homes:
+            device = _placed(module_name(graph.module_path(layer)), parts)
+            if device is not None:
+                leaf.to(device)
+            homes[leaf] = device or _home(leaf)
+        at[layer.id] = homes[leaf] or at[layer.inputs[0].node]
         sources = {at[value.node] for value in layer.inputs}
-        at[layer.id] = own or at[layer.inputs[0].node]
-        _set_border(leaf, own, sources != {at[layer.id]} or None in sources)
+        if sources != {at[layer.id]} or None in sources:
+            borders.add(leaf)
+    for leaf, home in homes.items():
+        _set_border(leaf, home, leaf in borders)
     return module
 
 
@@ -81,16 +89,29 @@ def _home(leaf: nn.Module) -> torch.device | None:
     return next((tensor.device for tensor in chain(leaf.parameters(), leaf.buffers())), None)
 
 
-def _placed(layer: Layer, parts: Mapping[str, torch.device]) -> torch.device | None:
-    """The device of the longest name that holds a layer."""
-    holding = [part for part in parts if layer.name == part or layer.name.startswith(f"{part}.")]
+def _placed(name: str, parts: Mapping[str, torch.device]) -> torch.device | None:
+    """The device of the longest name that holds a layer's module."""
+    holding = [part for part in parts if name == part or name.startswith(f"{part}.")]
     return parts[max(holding, key=len)] if holding else None
 
 
-def _part(graph: Graph, name: str) -> str:
-    """The module name of a part: `stage2.unit1` for `stage[2].unit[1]`, `stem1` for `stem`."""
-    names = [layer.name for layer in graph.layers() if not layer.is_input]
-    return find_path(name, parts_of(names), "part of the network")
+def _parts(graph: Graph, devices: Mapping[str, Device]) -> dict[str, torch.device]:
+    """The devices by the names of modules: `stage2.unit1` for `stage[2].unit[1]`, `stem1` for `stem`."""
+    inputs = {graph.layer(port.value.node).name for port in graph.inputs}
+    known = {name: module for name, module in modules_by_name(graph).items() if name not in inputs}
+    parts: dict[str, torch.device] = {}
+    given: dict[str, str] = {}
+    for name, device in devices.items():
+        part, found = known[find_path(name, known, "part of the network")], _device(device)
+        if parts.setdefault(part, found) != found:
+            raise error(
+                "device",
+                f"{given[part]} and {name} have their weights in one module, "
+                f"which cannot be on {parts[part]} and on {found}",
+                help="give one of them a device",
+            )
+        given[part] = name
+    return parts
 
 
 def _device(device: Device) -> torch.device:

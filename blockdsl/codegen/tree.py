@@ -1,16 +1,24 @@
-"""The graph as nested modules: which layer stands where, and what each container does with its slots."""
+"""The graph as nested modules: which module stands where, and what each container does with its slots.
+
+A block or a layer of the graph is a place where a module is called. Places of one module (the applications
+of a shared network) are read together: a tensor in a module is a `Column`, which says what it is in each of
+the module's calls. Two reads are one argument of a module only if they are one tensor in every call.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cache
 from keyword import iskeyword
+from typing import TypeVar
 from unicodedata import normalize
 
-from blockdsl.blocktree.nesting import Nest, fold, nest
-from blockdsl.codegen.containers import Block, Chain, Network, Program, Step
-from blockdsl.ir import Graph, Layer, Segment, Value
+from blockdsl.blocktree.nesting import fold, nest
+from blockdsl.codegen.containers import Block, Chain, NamedNetwork, Program, Step
+from blockdsl.ir import Graph, Layer, Path, Value, module_name
+
+_T = TypeVar("_T")
 
 DRAW = Value(-1)
 """The tensor that global drop-path hands from the network to its joins; no layer makes it."""
@@ -18,11 +26,38 @@ DRAW = Value(-1)
 MAX_DEPTH = 48
 """Deeper blocks become part of their ancestor: copying and pickling modules recurse over the depth."""
 
-_EMPTY = Program((), 0, 0, (), 0)
-_RESERVED = frozenset(dir(Chain())) | frozenset(dir(Block({}, _EMPTY))) | frozenset(dir(Network({}, _EMPTY)))
+_EMPTY = Program((), 0, (), 0, (), 0)
+_RESERVED = frozenset(name for m in (Chain(), Block({}, _EMPTY), NamedNetwork({}, _EMPTY)) for name in dir(m))
+
+Column = tuple[Value, ...]
+"""A tensor in a module: the tensor of the graph that it is in each of the module's calls."""
+
+Names = tuple[str, ...]
+"""The attributes that lead to a module: `("stage1", "unit1")`."""
 
 
-def attributes(path: tuple[Segment, ...]) -> tuple[str, ...]:
+def module_path(graph: Graph, layer: Layer) -> str:
+    """Where a layer's module stands in the built one, for `nn.Module.get_submodule`."""
+    return ".".join(attributes(graph.module_path(layer)))
+
+
+def modules_by_name(graph: Graph) -> dict[str, str]:
+    """The names of all layers and blocks, and what those of their modules are: `head1.conv1`, `head.conv1`.
+
+    Only parts of shared networks have another module name than their own; it is a name of theirs, too.
+    """
+    found: dict[str, str] = {}
+    for layer in graph.layers():
+        for path in (layer.path, graph.module_path(layer)):
+            for length in range(len(path), 0, -1):
+                name = module_name(path[:length])
+                if name in found:
+                    break
+                found[name] = module_name(graph.path_in_modules(path[:length]))
+    return found
+
+
+def attributes(path: Path) -> Names:
     """The attribute names that lead to a module: `stage1`, `unit1`, `conv1`.
 
     A name that modules have for themselves (`train`, `forward`) and a keyword of Python (`None`, `class`)
@@ -45,73 +80,113 @@ def _legal(name: str) -> str:
     return f"{name}_" if stem in _RESERVED or iskeyword(stem) else name
 
 
-@dataclass
-class Node:
-    """A module to be: a leaf with its layer, or a container with its children.
+@dataclass(eq=False)
+class Call:
+    """A call in a container: the module, what it takes and yields there, as columns of the container.
 
-    `inputs` and `outputs` are the tensors that cross its border, in the order in which they do;
-    `heads` are the outputs that only training uses.
+    `modules` are the shared ones that it is handed; an `optional` call is made in training only.
     """
 
-    names: tuple[str, ...]
-    layer: Layer | None = None
-    children: dict[str, Node] = field(default_factory=dict)
-    inputs: dict[Value, None] = field(default_factory=dict)
-    outputs: dict[Value, None] = field(default_factory=dict)
-    heads: dict[Value, None] = field(default_factory=dict)
-    optional: bool = True
+    node: Node
+    arguments: tuple[Column, ...]
+    results: tuple[Column, ...]
+    optional: bool
 
-    def all_outputs(self) -> tuple[Value, ...]:
-        """The regular outputs, then the heads."""
-        if not self.heads:
-            return tuple(self.outputs)
-        return tuple(self.outputs | self.heads)
+    @property
+    def modules(self) -> tuple[Names, ...]:
+        """The shared modules that it is handed."""
+        return self.node.modules
+
+
+@dataclass(eq=False)
+class Node:
+    """A module to be: a leaf with its (first) layer, or a container.
+
+    Attributes:
+        names: where it stands.
+        inputs, outputs: the tensors that cross its border, in the order in which they do; the draw of global
+            drop-path comes last. After the first `regular` outputs come those that only training uses.
+        modules: the shared modules that it is handed, after the tensors, because they stand elsewhere.
+        optional: whether it is called in training only.
+        calls: what a container does.
+        children: the modules that stand in a container; a shared one before the first call that uses it.
+    """
+
+    names: Names
+    inputs: tuple[Column, ...]
+    outputs: tuple[Column, ...]
+    regular: int
+    optional: bool
+    layer: Layer | None = None
+    calls: list[Call] = field(default_factory=list)
+    modules: tuple[Names, ...] = ()
+    children: dict[str, Node] = field(default_factory=dict)
 
     @property
     def is_chain(self) -> bool:
         """Whether each child takes what the one before it yields, and the last one yields the output."""
-        flow = self.arguments()
-        if len(flow) != 1 or not (self.outputs or self.optional):
+        if [call.node for call in self.calls] != list(self.children.values()):
             return False
-        for child in self.children.values():
-            if child.arguments() != flow or (child.optional and not self.optional):
+        flow = self.inputs
+        if len(flow) != 1 or self.modules or not self.regular:
+            return False
+        for call in self.calls:
+            if call.arguments != flow or call.modules or (call.optional and not self.optional):
                 return False
-            flow = child.all_outputs()
+            flow = call.results
             if len(flow) != 1:
                 return False
-        return flow == self.all_outputs()
+        return flow == self.outputs
+
+    def holds(self, names: Names) -> bool:
+        """Whether a module stands in this one, at any depth."""
+        return len(names) > len(self.names) and names[: len(self.names)] == self.names
+
+    def is_child(self, node: Node) -> bool:
+        """Whether a module stands in this one itself."""
+        return node.names[:-1] == self.names
 
     def program(self) -> Program:
-        """The steps of a container, children in execution order."""
-        outputs = dict.fromkeys(self.all_outputs())
-        slots = {value: i for i, value in enumerate(self.arguments())}
-        last: dict[Value, int] = {}
-        for index, child in enumerate(self.children.values()):
-            for value in (*child.inputs, *child.all_outputs()):
-                last[value] = index
-        ends: dict[int, list[Value]] = {}
-        for value, index in last.items():
-            if value not in outputs:
-                ends.setdefault(index, []).append(value)
-        steps = []
-        for index, (name, child) in enumerate(self.children.items()):
-            sources = tuple(slots[v] for v in child.arguments())
-            targets = tuple(slots.setdefault(v, len(slots)) for v in child.all_outputs())
-            freed = tuple(slots[v] for v in ends.get(index, ()))
-            steps.append(Step(name, sources, targets, freed, child.optional and not self.optional))
-        regular = len(outputs) if self.optional else len(self.outputs)
-        return Program(tuple(steps), len(self.inputs), len(slots), tuple(slots[v] for v in outputs), regular)
+        """The steps of a container, in execution order.
 
-    def arguments(self) -> tuple[Value, ...]:
-        """What to hand over at a call: a layer may take one tensor twice, the draw comes last."""
-        values = tuple(self.inputs) if self.layer is None else self.layer.inputs
-        if DRAW not in self.inputs:
-            return values
-        return (*[v for v in values if v != DRAW], DRAW)
+        What it calls by name are its children. Other modules have slots, as tensors do: those that it is
+        handed, and those that it reaches within itself.
+        """
+        slots: dict[Column | Names, int] = {}
+        for held in (*self.inputs, *self.modules, *self.reached()):
+            slots[held] = len(slots)
+        outputs, last = set(self.outputs), dict[Column, int]()
+        for index, call in enumerate(self.calls):
+            for column in (*call.arguments, *call.results):
+                last[column] = index
+        ends: dict[int, list[Column]] = {}
+        for column, index in last.items():
+            if column not in outputs:
+                ends.setdefault(index, []).append(column)
+        steps = []
+        for index, call in enumerate(self.calls):
+            node = call.node
+            sources = tuple([slots[held] for held in (*call.arguments, *call.modules)])
+            targets = tuple([slots.setdefault(column, len(slots)) for column in call.results])
+            freed = tuple([slots[column] for column in ends.get(index, ())])
+            child = node.names[-1] if self.is_child(node) else slots[node.names]
+            steps.append(Step(child, sources, targets, freed, call.optional and not self.optional))
+        reached = tuple([names[len(self.names) :] for names in self.reached()])
+        inputs = len(self.inputs) + len(self.modules)
+        returned = tuple([slots[column] for column in self.outputs])
+        return Program(tuple(steps), inputs, reached, len(slots), returned, self.regular)
+
+    def reached(self) -> tuple[Names, ...]:
+        """The modules within a container that it hands to others, or calls though they are no children."""
+        found: dict[Names, None] = {}
+        for call in self.calls:
+            called = () if self.is_child(call.node) else (call.node.names,)
+            found |= dict.fromkeys(names for names in (*call.modules, *called) if self.holds(names))
+        return tuple(found)
 
 
 def tree(graph: Graph, joins: frozenset[int] = frozenset()) -> Node:
-    """Arrange the layers of a graph (all but the input) by their paths; `joins` take the drop-path draw.
+    """Arrange the layers of a graph (all but the inputs) by their paths; `joins` take the drop-path draw.
 
     Linear in the number of edges times the depth of the blocks.
 
@@ -119,66 +194,160 @@ def tree(graph: Graph, joins: frozenset[int] = frozenset()) -> Node:
         AssertionError: a block is not contiguous in execution order, or a name is taken twice, which is a
             defect of lowering.
     """
-    layers = [layer for layer in graph.layers() if not layer.is_input]
-    names = {layer.id: attributes(layer.path) for layer in layers}
-    (root,) = fold(nest(layers, lambda layer: layer.path), lambda block, items: _placed(block, items, names))
-    for layer in layers:
-        draw = (DRAW,) if layer.id in joins else ()
-        for value in dict.fromkeys((*layer.inputs, *draw)):
-            _connect(root, value, names.get(value.node, ()), names[layer.id], layer.training_only)
+    modules = _Modules(_places(graph), joins)
+    root = modules.node(())
+    draw = (DRAW,) if joins else ()
+    root.inputs = tuple([(value,) for value in (*(port.value for port in graph.inputs), *draw)])
+    modules.stand()
+    return root
+
+
+@dataclass(eq=False)
+class _Place:
+    """A layer or a block, where the graph has it; `module` is the path of its module.
+
+    `outputs` and `heads` are the tensors that flow out of it, in the order in which they do, the latter for
+    training only; `last` is the last layer in it. `arguments` and `results` are known with the module.
+    """
+
+    path: Path
+    module: Path
+    layer: Layer | None = None
+    inner: dict[Path, _Place] = field(default_factory=dict)
+    around: _Place | None = None
+    last: float = -1
+    outputs: dict[Value, None] = field(default_factory=dict)
+    heads: dict[Value, None] = field(default_factory=dict)
+    optional: bool = True
+    arguments: Column = ()
+    results: Column = ()
+
+
+def _places(graph: Graph) -> _Place:
+    """The places of layers inside of those of blocks, with the tensors that flow out of each."""
+    leaves = {
+        layer.id: _Place(
+            layer.path, graph.module_path(layer), layer, last=layer.id, optional=layer.training_only
+        )
+        for layer in graph.layers()
+        if not layer.is_input
+    }
+
+    def hold(path: Path, items: list[_Place | list[_Place]]) -> list[_Place]:
+        """The place of a block; of one whose module would be too deep what it holds."""
+        held = [place for item in items for place in (item if isinstance(item, list) else [item])]
+        block = _Place(path, graph.path_in_modules(path))
+        if len(block.module) >= MAX_DEPTH:
+            return held
+        for place in held:
+            if place.path in block.inner:
+                # Dicts keep their order, so a block that is left and entered again would move its layers.
+                is_block = place.layer is None and block.inner[place.path].layer is None
+                what = "left and entered again" if is_block else "taken twice"
+                raise AssertionError(f"the name {'.'.join(attributes(place.path))} is {what}")
+            block.inner[place.path], place.around = place, block
+            block.last, block.optional = place.last, block.optional and place.optional
+        return [block]
+
+    (root,) = fold(nest(leaves.values(), lambda place: place.path), lambda b, items: hold(b.path, items))
+    root.last, root.optional = float("inf"), False
+    for place in leaves.values():
+        assert place.layer is not None
+        for value in dict.fromkeys(place.layer.inputs):
+            _let_out(leaves, value, place.layer.id, place.optional)
     outputs = {port.value: None for port in graph.outputs}
     for value in dict.fromkeys(graph.results()):
-        _connect(root, value, names.get(value.node, ()), (), value not in outputs)
-    root.inputs = {port.value: None for port in graph.inputs} | ({DRAW: None} if joins else {})
-    root.optional = False
+        _let_out(leaves, value, root.last, value not in outputs)
     root.outputs, root.heads = outputs, {a.value: None for a in graph.auxiliaries}
     return root
 
 
-def _placed(
-    block: Nest[Layer], items: list[Layer | list[Node]], names: dict[int, tuple[str, ...]]
-) -> list[Node]:
-    """The container of a block; of one that is too deep what it holds."""
-    node = Node(attributes(block.path))
-    held: list[Node] = []
-    for item in items:
-        if isinstance(item, Layer):
-            child = Node(names[item.id], item, optional=item.training_only)
-            child.outputs = {Value(item.id, port): None for port in range(len(item.shapes))}
-            held.append(child)
-        else:
-            held += item
-    if len(block.path) >= MAX_DEPTH:
-        return held
-    for child in held:
-        name = child.names[-1]
-        if name in node.children:
-            # Dicts keep their order, so a block that is left and entered again would move its layers.
-            is_block = child.layer is None and node.children[name].layer is None
-            what = "left and entered again" if is_block else "taken twice"
-            raise AssertionError(f"the name {'.'.join(child.names)} is {what}")
-        node.children[name] = child
-        node.optional = node.optional and child.optional
-    return [node]
+def _let_out(leaves: dict[int, _Place], value: Value, reader: float, training_only: bool) -> None:
+    """Let a tensor out of the blocks that its reader is not in."""
+    place = leaves[value.node].around if value.node in leaves else None
+    while place is not None and place.last < reader:
+        (place.heads if training_only else place.outputs)[value] = None
+        place = place.around
 
 
-def _connect(
-    root: Node, value: Value, source: tuple[str, ...], target: tuple[str, ...], training_only: bool
-) -> None:
-    """Let a tensor out of the containers of its source and into those of its target."""
-    shared = 0
-    while shared < min(len(source), len(target)) and source[shared] == target[shared]:
-        shared += 1
-    for node in _below(root, source[:-1], shared):
-        (node.heads if training_only else node.outputs)[value] = None
-    for node in _below(root, target, shared):
-        node.inputs[value] = None
+class _Modules:
+    """Makes the modules of places; all places of a module are its calls."""
+
+    def __init__(self, root: _Place, joins: frozenset[int]) -> None:
+        self.joins = joins
+        self.calls: dict[Path, list[_Place]] = {}
+        self.made: dict[Names, Node] = {}
+        places = [root]
+        while places:
+            place = places.pop()
+            self.calls.setdefault(place.module, []).append(place)
+            places += reversed(place.inner.values())
+        self.names = {path: attributes(path) for path in self.calls}
+        assert len(set(self.names.values())) == len(self.names), "the name of a module is taken twice"
+
+    def node(self, path: Path) -> Node:
+        """The module of a path; those that it calls are made before it."""
+        names = self.names[path]
+        if names not in self.made:
+            calls = self.calls[path]
+            node = (self._leaf if calls[0].layer else self._container)(names, calls)
+            for index, place in enumerate(calls):
+                place.arguments = tuple([column[index] for column in node.inputs])
+                place.results = tuple([column[index] for column in node.outputs])
+            self.made[names] = node
+        return self.made[names]
+
+    def stand(self) -> None:
+        """Let the modules stand in their containers that these do not use themselves."""
+        for names, node in self.made.items():
+            if names:
+                self.made[names[:-1]].children.setdefault(names[-1], node)
+
+    def _leaf(self, names: Names, calls: list[_Place]) -> Node:
+        """A layer; it may take one tensor twice."""
+        layers = [place.layer for place in calls if place.layer is not None]
+        inputs: tuple[Column, ...] = _columns([layer.inputs for layer in layers])
+        if layers[0].id in self.joins:
+            inputs = (*inputs, (DRAW,) * len(layers))
+        ports = range(len(layers[0].shapes))
+        outputs = _columns([tuple([Value(layer.id, port) for port in ports]) for layer in layers])
+        return Node(names, inputs, outputs, len(outputs), all(p.optional for p in calls), layers[0])
+
+    def _container(self, names: Names, calls: list[_Place]) -> Node:
+        node = Node(names, (), (), 0, all(place.optional for place in calls))
+        inputs: dict[Column, None] = {}
+        made: dict[Column, None] = {}
+        modules: dict[Names, None] = {}
+        for places in _columns([tuple(place.inner.values()) for place in calls]):
+            inner = self.node(places[0].module)
+            arguments = _columns([place.arguments for place in places])
+            results = _columns([place.results for place in places])
+            node.calls.append(Call(inner, arguments, results, all(place.optional for place in places)))
+            inputs |= dict.fromkeys(column for column in arguments if column not in made)
+            made |= dict.fromkeys(results)
+            for needed in (*inner.modules, inner.names):
+                if needed[:-1] == names:
+                    node.children.setdefault(needed[-1], self.made[needed])
+                elif not node.holds(needed):
+                    modules[needed] = None
+        draws = [column for column in inputs if DRAW in column]
+        node.inputs = (*[column for column in inputs if DRAW not in column], *draws)
+        node.modules = tuple(modules)
+        outputs = _flow([place.outputs for place in calls], made)
+        node.outputs = tuple(outputs | _flow([place.heads for place in calls], made))
+        node.regular = len(node.outputs) if node.optional else len(outputs)
+        return node
 
 
-def _below(root: Node, names: tuple[str, ...], depth: int) -> Iterator[Node]:
-    """The nodes along a path that lie deeper than `depth`."""
-    node = root
-    for index, name in enumerate(names):
-        node = node.children[name]
-        if index >= depth:
-            yield node
+def _columns(rows: list[tuple[_T, ...]]) -> tuple[tuple[_T, ...], ...]:
+    """What stands in the same place of each row."""
+    return tuple(zip(*rows, strict=True))
+
+
+def _flow(flows: list[dict[Value, None]], made: Iterable[Column]) -> dict[Column, None]:
+    """The columns of what flows out in any of the calls; what is not `made` is an input of the network."""
+    found: dict[Column, None] = {}
+    for index, flow in enumerate(flows):
+        columns = {column[index]: column for column in made} if flow else {}
+        found |= dict.fromkeys([columns.get(value, (value,)) for value in flow])
+    return found

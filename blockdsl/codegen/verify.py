@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -9,19 +10,21 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from blockdsl.codegen.tree import attributes
+from blockdsl.codegen.tree import module_path
 from blockdsl.diagnostics import ArchError, error
 from blockdsl.formatting import shape_text
 from blockdsl.ir import Graph, Layer
-from blockdsl.ops import Sizes
+from blockdsl.ops import Ids, Shape, Sizes
 
 BATCH = 2
 """Two samples: one alone would hide a batch axis taken for another, and fails in some norms."""
 
 
-def module_path(layer: Layer) -> str:
-    """Where a layer's module stands in the built one, for `nn.Module.get_submodule`."""
-    return ".".join(attributes(layer.path))
+def example(shape: Shape, module: nn.Module) -> Tensor:
+    """A batch of zeros for a module, where its parameters are and in their type; ids are whole numbers."""
+    like = _like(module)
+    dtype = torch.long if isinstance(shape, Ids) else like.dtype
+    return torch.zeros(BATCH, *shape, device=like.device, dtype=dtype)
 
 
 def check_module(graph: Graph, module: nn.Module, *, run: bool = True) -> None:
@@ -35,7 +38,7 @@ def check_module(graph: Graph, module: nn.Module, *, run: bool = True) -> None:
         ArchError: a module differs from what its operation declares, or fails; it names the layer.
     """
     for layer in _layers(graph):
-        _check_tensors(graph, layer, module.get_submodule(module_path(layer)))
+        _check_tensors(graph, layer, module.get_submodule(module_path(graph, layer)))
     if run:
         with torch.no_grad(), _unchanged(module):
             _run(graph, module.eval())
@@ -78,41 +81,45 @@ def _unchanged(module: nn.Module) -> Iterator[None]:
 def _run(graph: Graph, module: nn.Module) -> None:
     """One forward pass in the module's mode, every layer's output held to the graph as it appears."""
     running: list[Layer] = []
+    calls: dict[str, list[Layer]] = {}
+    for layer in _layers(graph):
+        if module.training or not layer.training_only:
+            calls.setdefault(module_path(graph, layer), []).append(layer)
     hooks = [
-        hook
-        for layer in _layers(graph)
-        if module.training or not layer.training_only
-        for hook in _watch(module.get_submodule(module_path(layer)), layer, running)
+        hook for path, layers in calls.items() for hook in _watch(module.get_submodule(path), layers, running)
     ]
-    like = _like(module)
+    inputs = [example(graph.shape_of(port.value), module) for port in graph.inputs]
     try:
-        result = module(
-            torch.zeros(BATCH, *graph.only_input("a check"), device=like.device, dtype=like.dtype)
-        )
+        result = module(*inputs)
     except (RuntimeError, TypeError, ValueError, IndexError) as problem:
         raise (_mismatch(running[-1], f"fails: {problem}") if running else problem) from problem
     finally:
         for hook in hooks:
             hook.remove()
-    output, heads = result if isinstance(result, tuple) else (result, {})
+    outputs, heads = result if module.training and graph.auxiliaries else (result, {})
+    outputs = outputs if len(graph.outputs) > 1 else (outputs,)
+    shapes = [graph.shape_of(port.value) for port in graph.outputs]
+    assert [_shape(output) for output in outputs] == shapes, "the outputs are not the graph's"
     wanted = {a.name: graph.shape_of(a.value) for a in graph.auxiliaries} if module.training else {}
     found = {name: _shape(head) for name, head in heads.items()}
-    assert _shape(output) == graph.only_output("a check"), "the output is not the graph's"
     assert found == wanted, "the auxiliary outputs are not the graph's"
 
 
-def _watch(module: nn.Module, layer: Layer, running: list[Layer]) -> tuple[Any, Any]:
+def _watch(module: nn.Module, layers: list[Layer], running: list[Layer]) -> tuple[Any, Any]:
+    """Hooks on a module that computes these layers, one at each call."""
+    ahead = deque(layers)
+
     def enter(module: nn.Module, inputs: Any) -> None:
-        running.append(layer)
+        running.append(ahead.popleft() if len(ahead) > 1 else ahead[0])
 
     def leave(module: nn.Module, inputs: Any, output: Any) -> None:
+        layer = running.pop()
         tensors = output if isinstance(output, tuple) else (output,)
         found = tuple(map(_shape, tensors))
         if found != layer.shapes:
             shapes = " and ".join(map(_size, found))
             declared = " and ".join(map(_size, layer.shapes))
             raise _mismatch(layer, f"yields {shapes}, its declaration says {declared}")
-        running.pop()
 
     return module.register_forward_pre_hook(enter), module.register_forward_hook(leave)
 

@@ -90,7 +90,7 @@ def _blamed(graph: Graph, module: nn.Module, kind: str, trace: Trace) -> ArchErr
         if layer.is_input or layer.training_only or (layer.operation, shapes) in seen:
             continue
         seen.add((layer.operation, shapes))
-        part = module.get_submodule(module_path(layer))
+        part = module.get_submodule(module_path(graph, layer))
         try:
             trace(part, tuple(_example(module, shape) for shape in shapes))
         except FAILURES as reason:

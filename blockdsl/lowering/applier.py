@@ -18,9 +18,9 @@ from blockdsl.lowering.context import Context, Naming, label_path
 from blockdsl.lowering.decisions import Decisions
 from blockdsl.lowering.evaluator import ExpressionEvaluator
 from blockdsl.lowering.expression_kinds import AUX
-from blockdsl.lowering.lookup import unknown
 from blockdsl.lowering.operations import OperationCalls
 from blockdsl.lowering.recordings import Recordings
+from blockdsl.lowering.unknown_names import unknown
 from blockdsl.lowering.values import (
     UNKNOWN_TENSOR,
     BlockValue,

@@ -9,7 +9,7 @@ from blockdsl.diagnostics import ArchError, already_told
 from blockdsl.lowering.binding import assign, missing, tag_of
 from blockdsl.lowering.context import Context
 from blockdsl.lowering.expression_kinds import AUX
-from blockdsl.lowering.lookup import refuse_unknown_word
+from blockdsl.lowering.unknown_names import refuse_unknown_word
 from blockdsl.lowering.values import BROKEN, Evaluated, shown
 from blockdsl.ops import Argument
 from blockdsl.source import Span

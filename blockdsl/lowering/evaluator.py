@@ -15,7 +15,8 @@ from blockdsl.lowering.context import Context
 from blockdsl.lowering.decisions import Decisions
 from blockdsl.lowering.expression_kinds import kind_of
 from blockdsl.lowering.functions import FunctionCalls
-from blockdsl.lowering.lookup import (
+from blockdsl.lowering.operators import BUNDLE, combine, is_same
+from blockdsl.lowering.unknown_names import (
     index_of_nothing,
     is_known_name,
     is_unknown_word,
@@ -23,7 +24,6 @@ from blockdsl.lowering.lookup import (
     refuse_unknown_word,
     unknown,
 )
-from blockdsl.lowering.operators import BUNDLE, combine, is_same
 from blockdsl.lowering.values import (
     BROKEN,
     BlockValue,

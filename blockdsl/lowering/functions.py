@@ -11,7 +11,7 @@ from blockdsl.lowering import arithmetic
 from blockdsl.lowering.budget import MAX_ITEMS, Budget
 from blockdsl.lowering.calls import MAX_DEPTH, Evaluate, deeper, given_arguments, parameter_values
 from blockdsl.lowering.context import Context
-from blockdsl.lowering.lookup import unknown
+from blockdsl.lowering.unknown_names import unknown
 from blockdsl.lowering.values import (
     BlockValue,
     Broken,

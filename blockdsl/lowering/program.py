@@ -265,7 +265,7 @@ def _input_shape(
             "input", f"an input has one to three sizes, not {len(given)}", place,
             help="3x224x224 is an image, 197x768 are tokens, 784 is a vector; the batch is no part of it",
         )  # fmt: skip
-    return given if isinstance(given, Shape) else read_sizes(given)
+    return read_sizes(given)
 
 
 def _only(file: nodes.File, kind: type[Any], word: str, help: str) -> Any:

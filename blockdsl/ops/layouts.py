@@ -155,7 +155,7 @@ BY_COUNT: dict[int, type[Shape]] = {len(cls.axes): cls for cls in (Vector, Token
 
 
 def read_sizes(sizes: Iterable[int], layout: str = "") -> Shape:
-    """Written sizes as a shape; without a layout their number decides.
+    """Written sizes as a shape; without a layout their number decides. A shape is what it is.
 
     >>> read_sizes((3, 224, 224)), read_sizes((1, 16000), "signal")
     (Image(3, 224, 224), Signal(1, 16000))
@@ -163,6 +163,8 @@ def read_sizes(sizes: Iterable[int], layout: str = "") -> Shape:
     Raises:
         TypeError: the layout has another number of sizes, or no layout has so many.
     """
+    if isinstance(sizes, Shape) and not layout:
+        return sizes
     sizes = tuple(sizes)
     if not layout and len(sizes) not in BY_COUNT:
         raise TypeError(f"no shape has {len(sizes)} sizes")

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from math import prod
 
-from blockdsl.diagnostics import ArchError, error
+from blockdsl.diagnostics import ArchError, Mark, error
 from blockdsl.formatting import shape_text
 from blockdsl.ir import Graph, Layer, Port, Value, verify
 from blockdsl.ops import Image, Operation, OpError, Shape, Sizes, Tokens, Vector
@@ -62,6 +62,9 @@ class _Densifying:
         self.new.outputs = tuple(Port(p.name, self.made[p.value]) for p in self.old.outputs)
         self.new.points = {name: self.made[v] for name, v in self.old.points.items() if v in self.made}
         self.new.blocks = {name: b for name, b in self.old.blocks.items() if b.path in paths}
+        paths |= {layer.path for layer in self.new.layers()}
+        self.new.shared = {path: owner for path, owner in self.old.shared.items() if path in paths}
+        refuse_unequal_applications(self.new, "slide over a larger image")
         verify(self.new)
         return self.new
 
@@ -132,6 +135,21 @@ def _with_free_stride(layer: Layer) -> Operation:
         return layer.operation
     stride = tuple(1 if size == 1 else by for size, by in zip(layer.shape[1:], step, strict=True))
     return layer.operation if stride == step else replace(layer.operation, stride=stride)  # type: ignore[type-var]
+
+
+def refuse_unequal_applications(graph: Graph, what: str) -> None:
+    """Refuse a graph in which a layer of a shared network is not the same in each of its applications.
+
+    Raises:
+        ArchError: `what` says what the network cannot do.
+    """
+    for layer in graph.layers():
+        first = graph.owner(layer)
+        if layer.operation != first.operation:
+            raise error(
+                "dense", f"the network cannot {what}: {first.name} and {layer.name} share weights",
+                Mark(first.span, f"would be {first.operation}"), Mark(layer.span, f"would be {layer.operation}"),
+            )  # fmt: skip
 
 
 def _refused(layer: Layer, reason: str) -> ArchError:

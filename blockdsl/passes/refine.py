@@ -15,6 +15,7 @@ from blockdsl.diagnostics import ArchError, error
 from blockdsl.ir import Graph, Layer, Value, verify
 from blockdsl.ops import Operation, OpError
 from blockdsl.ops.values import Size
+from blockdsl.passes.densify import refuse_unequal_applications
 
 
 def refine(graph: Graph, at: Value) -> Graph:
@@ -30,7 +31,7 @@ def refine(graph: Graph, at: Value) -> Graph:
     rate = _step(target.operation)
     if rate is None or rate == (1, 1):
         raise error("dense", f"{target.operation} ({target.name}) has no stride to undo", target.span)
-    new = Graph(graph.inputs, graph.outputs, points=dict(graph.points), blocks=dict(graph.blocks))
+    new = Graph(graph.inputs, graph.outputs, [], dict(graph.blocks), dict(graph.points), dict(graph.shared))
     after: set[int] = set()
     for layer in graph.layers():
         operation = layer.operation
@@ -52,6 +53,7 @@ def refine(graph: Graph, at: Value) -> Graph:
         except OpError as refusal:
             raise _refused(layer, refusal.message) from None
         new.add(replace(layer, operation=operation, shapes=shapes))
+    refuse_unequal_applications(new, "take maps at a finer step")
     verify(new)
     return new
 

@@ -15,7 +15,8 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from blockdsl.diagnostics import ArchError, did_you_mean, error
-from blockdsl.ops import Shape
+from blockdsl.ops import Shape, Sizes
+from blockdsl.ops.layouts import read_sizes
 from blockdsl.training.files import read_folder, read_npz, read_torchvision
 
 
@@ -76,7 +77,8 @@ class Part:
 class Data:
     """A data set made ready for a network: its splits, and what images are brought to.
 
-    `input_shape` is the network's, without the batch axis. `resize` is the side before crops.
+    `input_shape` is the network's, without the batch axis; of a plain tuple the number of sizes says
+    whether it is an image or a vector. `resize` is the side before crops.
     """
 
     name: str
@@ -87,10 +89,13 @@ class Data:
     classes: int
     resize: int | None = None
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "input_shape", read_sizes(self.input_shape))
+
 
 def load(
     name: str,
-    input_shape: Shape,
+    input_shape: Sizes,
     *,
     validation: float = 0.1,
     resize: int | None = None,
@@ -142,7 +147,8 @@ def load(
     labels = train.labels
     kept, held_out = _split(labels, validation, name) if fold is None else _fold(labels, *fold, name)
     kept = kept[: math.ceil(len(kept) * share)]
-    return Data(name, input_shape, Part(train, kept), Part(train, held_out), test, classes, resize)
+    shape = read_sizes(input_shape)
+    return Data(name, shape, Part(train, kept), Part(train, held_out), test, classes, resize)
 
 
 DATASETS = ("digits", "mnist", "fashion-mnist", "cifar10", "cifar100")

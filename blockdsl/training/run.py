@@ -174,7 +174,7 @@ class Run:
         """What a resumed run shares with its beginning: all but the length."""
         recipe = replace(self.recipe, epochs=1, iterations=None)
         frozen = f"\nfrozen: {', '.join(self.frozen)}" if self.frozen else ""
-        images = f"{self.data.name} {len(self.data.train.labels)} {self.data.input_shape}"
+        images = f"{self.data.name} {len(self.data.train.labels)} {tuple(self.data.input_shape)}"
         return f"{images}\n{recipe}{frozen}"
 
     def save(self, last: Path, best: Path) -> None:

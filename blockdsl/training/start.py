@@ -67,4 +67,5 @@ def layers_until(graph: Graph, name: str) -> tuple[str, ...]:
     """
     node = graph.point(name).node
     before = nx.ancestors(graph.nx, node) | {node}
-    return tuple(module_path(layer) for layer in graph.layers() if layer.id in before and not layer.is_input)
+    layers = (layer for layer in graph.layers() if layer.id in before and not layer.is_input)
+    return tuple(dict.fromkeys(module_path(graph, layer) for layer in layers))

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from math import prod
 
-from blockdsl.codegen import module_path
+from blockdsl.codegen import attributes, module_path
 from blockdsl.diagnostics import error
 from blockdsl.formatting import shape_text
 from blockdsl.ir import Graph, Layer
@@ -108,12 +108,19 @@ def _natural(step: str) -> list[tuple[int, str]]:
 
 
 def own_pieces(graph: Graph) -> list[tuple[Piece, Layer]]:
-    """The pieces of a graph's module in execution order, each with its layer."""
+    """The pieces of a graph's module in execution order, each with its layer.
+
+    A layer of a shared network comes once, at its first application, under the path of its module.
+    """
     result = []
     for layer in graph.layers():
+        if graph.owner(layer) is not layer:
+            continue
+        if graph.shared:
+            layer = replace(layer, path=graph.module_path(layer))
         shapes = graph.input_shapes(layer)
         named = {**layer.operation.weights(*shapes), **layer.operation.buffers(*shapes)}
-        owner = module_path(layer)
+        owner = module_path(graph, layer)
         full = [(f"{owner}.{name}", shape) for name, shape in named.items()]
         result += [(piece, layer) for piece in pieces(full)]
     return result
@@ -121,4 +128,4 @@ def own_pieces(graph: Graph) -> list[tuple[Piece, Layer]]:
 
 def extra_steps(piece: Piece, layer: Layer) -> tuple[str, ...]:
     """What a piece's name adds to that of its layer: `out_proj` of an attention."""
-    return piece.path[len(module_path(layer).split(".")) :]
+    return piece.path[len(attributes(layer.path)) :]

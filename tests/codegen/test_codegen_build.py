@@ -289,7 +289,7 @@ def test_check_module_tells_what_differs() -> None:
 def test_check_module_leaves_the_module_as_it_was(text: str) -> None:
     graph = graph_of(text)
     module = build(graph, seed=0)
-    module.get_submodule(module_path(graph.layer(1))).eval()
+    module.get_submodule(module_path(graph, graph.layer(1))).eval()
     state, modes = copy.deepcopy(module.state_dict()), [m.training for m in module.modules()]
     rng = torch.get_rng_state()
     check_module(graph, module)

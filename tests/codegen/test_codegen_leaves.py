@@ -18,7 +18,7 @@ def test_a_layer_is_the_module_that_its_operation_makes(text: str) -> None:
     module = build(graph, seed=0)
     for layer in graph.layers():
         if layer.id:
-            leaf = module.get_submodule(module_path(layer))
+            leaf = module.get_submodule(module_path(graph, layer))
             made = module_of(layer.operation, *graph.input_shapes(layer))
             assert type(leaf) is type(made)
             assert vars(leaf).keys() == vars(made).keys()

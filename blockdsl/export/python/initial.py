@@ -67,7 +67,7 @@ def _owners(graph: Graph, terms: Sequence[InitTerm]) -> dict[str, tuple[list[Dra
     owners: dict[str, tuple[list[Drawn], InitTerm]] = {}
     for layer in graph.layers():
         for drawn in layer.operation.drawn(*graph.input_shapes(layer)):
-            path, _, weight = f"{module_path(layer)}.{drawn.weight}".rpartition(".")
+            path, _, weight = f"{module_path(graph, layer)}.{drawn.weight}".rpartition(".")
             local = drawn._replace(weight=weight, bias=drawn.bias.rpartition(".")[2])
             owners.setdefault(path, ([], term_for(layer, terms)))[0].append(local)
     return owners

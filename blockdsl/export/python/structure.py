@@ -129,7 +129,7 @@ class Reader:
             return Part(
                 name, inner.cls.name, sources, [inner.values], defaults, True, shapes, each=[shapes[0]]
             )
-        module = self.module.get_submodule(module_path(child.layer))
+        module = self.module.get_submodule(module_path(self.graph, child.layer))
         leaf = leaf_of(self.graph, child.layer, module, self.layers.name_of(type(module)))
         inplace = bool(getattr(module, "inplace", False))
         if leaf.operation.family == "activation" and leaf.functional and leaf.is_plain and not leaf.state:

@@ -77,7 +77,9 @@ class _File:
         self.root = tree(self.graph, joins)
         self.classes: list[Class] = []
         leaves = (
-            module.get_submodule(module_path(layer)) for layer in self.graph.layers() if not layer.is_input
+            module.get_submodule(module_path(self.graph, layer))
+            for layer in self.graph.layers()
+            if not layer.is_input
         )
         kinds = {type(leaf) for leaf in leaves}
         self.known = Layers(kind for kind in kinds if not kind.__module__.startswith("torch."))

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from blockdsl.diagnostics import error
 from blockdsl.passes.opening.edits import Edits
-from blockdsl.passes.opening.lines import whole_line, with_comment
+from blockdsl.passes.opening.statement_spans import whole_line, with_comment
 from blockdsl.source import Source, Span
 from blockdsl.syntax import tree as nodes
 from blockdsl.syntax.forms import has_choice

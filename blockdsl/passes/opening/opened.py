@@ -12,12 +12,12 @@ from blockdsl.lowering.values import place
 from blockdsl.ops import Sizes
 from blockdsl.passes.opening.edits import Edits, Number
 from blockdsl.passes.opening.flatten import flattened
-from blockdsl.passes.opening.lines import whole_line, with_comment
 from blockdsl.passes.opening.number_origins import Role, Site
 from blockdsl.passes.opening.options import Opening
 from blockdsl.passes.opening.ranges import Values
 from blockdsl.passes.opening.shortcuts import open_shortcuts
-from blockdsl.passes.opening.visits import Found, Kernel, Visitor
+from blockdsl.passes.opening.statement_spans import whole_line, with_comment
+from blockdsl.passes.opening.visitor import Found, Kernel, Visitor
 from blockdsl.passes.opening.widths import Widths
 from blockdsl.source import Source, Span
 from blockdsl.syntax import tree as nodes

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from blockdsl.passes.opening.edits import Edits
-from blockdsl.passes.opening.visits import Found, Shortcut
+from blockdsl.passes.opening.visitor import Found, Shortcut
 from blockdsl.syntax import tree as nodes
 from blockdsl.syntax.forms import bare
 
