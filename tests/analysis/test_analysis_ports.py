@@ -261,7 +261,9 @@ def test_titles_name_several_inputs_and_outputs() -> None:
     assert first["output_is_input"] == "T: one 3x8x8, two 3x8x8 -> same 3x8x8, y 4x8x8, first 3x8x8"
     net = GraphMaker()
     sound = net.input("sound", Signal(1, 16000))
-    assert lines(summarise(net.graph(y=net.layer(op("RELU"), sound))))[0] == "signal 1x16000 -> signal 1x16000"
+    assert (
+        lines(summarise(net.graph(y=net.layer(op("RELU"), sound))))[0] == "signal 1x16000 -> signal 1x16000"
+    )
 
 
 def test_what_is_seen_of_several_inputs_is_told_by_their_names() -> None:
@@ -273,7 +275,9 @@ def test_what_is_seen_of_several_inputs_is_told_by_their_names() -> None:
         "            last: nothing of one, 19 (all of 8) pixels of two",
     ]
     assert "sees        all of image, all of time" in lines(summarise(NETWORKS["two_inputs"]()))
-    assert "sees        3 of 8 pixels of image, nothing of noise" in lines(summarise(NETWORKS["unused_input"]()))
+    assert "sees        3 of 8 pixels of image, nothing of noise" in lines(
+        summarise(NETWORKS["unused_input"]())
+    )
 
 
 def test_comparisons_tell_what_each_output_sees() -> None:
