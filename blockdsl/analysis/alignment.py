@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from difflib import SequenceMatcher
 from typing import TypeVar
 
@@ -125,3 +125,22 @@ def layers_alike(one: Layer, two: Layer, *, weighted: bool) -> float:
     equal = sum(getattr(a, name) == getattr(b, name) for name in a.arguments)
     share = equal / len(a.arguments) if a.arguments else 1.0
     return (4 if weighted else 1) * (1 + share)
+
+
+def named_pairs(
+    one: Mapping[str, _T], two: Mapping[str, _T], alike: Callable[[_T, _T], bool]
+) -> list[tuple[str | None, str | None]]:
+    """Names of two sides in pairs; what has no partner stands beside None.
+
+    These are the only one of each side, or those that are equal, then those whose things are alike.
+    """
+    if len(one) == len(two) == 1:
+        return [*zip(one, two, strict=True)]
+    pairs = {name: name for name in two if name in one}
+    left = [name for name in one if name not in two]
+    for new in two:
+        partner = next((old for old in left if alike(one[old], two[new])), None)
+        if new not in pairs and partner is not None:
+            pairs[new] = partner
+            left.remove(partner)
+    return [*((name, None) for name in left), *((pairs.get(new), new) for new in two)]

@@ -2,44 +2,121 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from hashlib import blake2b
 
-from blockdsl.ir import Graph, Value
+from blockdsl.ir import Graph, Path, Value
+from blockdsl.ops import Shape
 
 
 def canonical_hash(graph: Graph) -> str:
     """A hash that is equal for equal networks, however they were written.
 
-    Names, blocks and the order of writing do not count; identities (a dropout of 0, a scale by 1, a
-    join of one) are passed over, and so is what feeds no output. Operations, their arguments, all
-    shapes, what is shared, the order of concatenation, and the auxiliary outputs count.
+    Names of layers, blocks and the order of writing do not count; identities (a dropout of 0, a scale
+    by 1, a join of one) are passed over, and so is what feeds no output. Operations, their arguments, all
+    shapes, what is shared, the order of concatenation, and the auxiliary outputs count. So does the
+    interface: the inputs and outputs in their order, and their names where there are several. A single one
+    is the same under any name.
 
     Bottom-up over the graph, as a Merkle tree (Merkle 1987): a node's hash is that of its operation
     and its inputs' hashes. The multiset of all live nodes' hashes is added at the end, so that one
-    layer used twice is told from two layers alike.
+    layer used twice is told from two layers alike. Which layers share weights is added to their hashes, and
+    told apart where these are equal.
     """
     live = _live(graph)
+    modules = _modules(graph, live)
+    hashes, counted = _hashes(graph, live, {})
+    # What is known of a module is its layers' hashes, into which it goes in turn: until nothing more is told
+    # apart (colour refinement: Weisfeiler & Leman 1968).
+    while modules:
+        groups: dict[Path, list[bytes]] = {}
+        for node, module in modules.items():
+            groups.setdefault(module, []).append(hashes[node])
+        marks = {node: _digest(*sorted(groups[module])) for node, module in modules.items()}
+        before = len(set(hashes.values()))
+        hashes, counted = _hashes(graph, live, marks)
+        if len(set(hashes.values())) == before:
+            break
+    outputs = [_of_value(hashes, port.value) for port in graph.outputs]
+    for auxiliary in sorted(graph.auxiliaries, key=lambda a: a.name):
+        outputs += [auxiliary.name.encode(), repr(auxiliary.weight).encode()]
+        outputs.append(_of_value(hashes, auxiliary.value))
+    for ports in (graph.inputs, graph.outputs):
+        if len(ports) > 1:
+            outputs.append(repr([port.name for port in ports]).encode())
+    return _digest(*outputs, *sorted(counted), *_numbers(graph, hashes, modules)).hex()
+
+
+def _hashes(graph: Graph, live: set[int], marks: Mapping[int, bytes]) -> tuple[dict[int, bytes], list[bytes]]:
+    """The hashes of all live nodes, and those that count: of all but the identities.
+
+    `marks` has what is known of the modules of layers that share their weights.
+    """
+    places = {port.value.node: place for place, port in enumerate(graph.inputs)}
     hashes: dict[int, bytes] = {}
     counted = []
     for layer in graph.layers():
         if layer.id not in live:
             continue
-        if layer.operation.is_identity(*graph.input_shapes(layer)):
-            source = layer.inputs[0]
-            hashes[layer.id] = _of_value(hashes, source) if source.port else hashes[source.node]
+        given = graph.input_shapes(layer)
+        if layer.operation.is_identity(*given):
+            hashes[layer.id] = _of_value(hashes, layer.inputs[0])
             continue
         inputs = [_of_value(hashes, value) for value in layer.inputs]
         if layer.operation.commutative:
             inputs.sort()
-        hashes[layer.id] = _digest(
-            str(layer.operation).encode(), repr(graph.input_shapes(layer) or layer.shapes).encode(), *inputs
-        )
+        # The first input is not marked: hashes are stored, also from when there was no other.
+        if place := places.get(layer.id):
+            inputs.append(str(place).encode())
+        if layer.id in marks:
+            inputs.append(marks[layer.id])
+        shapes = repr(tuple(map(_sizes, given or layer.shapes)))
+        hashes[layer.id] = _digest(str(layer.operation).encode(), shapes.encode(), *inputs)
         counted.append(hashes[layer.id])
-    outputs = [_of_value(hashes, port.value) for port in graph.outputs]
-    for auxiliary in sorted(graph.auxiliaries, key=lambda a: a.name):
-        outputs += [auxiliary.name.encode(), repr(auxiliary.weight).encode()]
-        outputs.append(_of_value(hashes, auxiliary.value))
-    return _digest(*outputs, *sorted(counted)).hex()
+    return hashes, counted
+
+
+def _sizes(shape: Shape) -> tuple[object, ...]:
+    """A shape with its layout where the sizes alone would be read as another one."""
+    return (shape.word, *shape) if shape.word else tuple(shape)
+
+
+def _modules(graph: Graph, live: set[int]) -> dict[int, Path]:
+    """The modules of the layers whose weights or statistics another one has, too."""
+    found: dict[int, Path] = {}
+    for layer in graph.layers() if graph.shared else ():
+        shapes = graph.input_shapes(layer)
+        if layer.id in live and (layer.operation.weights(*shapes) or layer.operation.buffers(*shapes)):
+            found[layer.id] = graph.module_path(layer)
+    count = Counter(found.values())
+    return {node: module for node, module in found.items() if count[module] > 1}
+
+
+def _numbers(graph: Graph, hashes: Mapping[int, bytes], modules: Mapping[int, Path]) -> Iterator[bytes]:
+    """The layers that share weights, each with its hash and the number of its module.
+
+    Modules are numbered as they are met on the way back from the outputs, so that it does not matter what
+    they are called, and layers of equal hashes are told apart by what they share.
+    """
+    if not modules:
+        return
+    numbers: dict[Path, int] = {}
+    met: set[int] = set()
+    waiting = [value.node for value in reversed(graph.results())]
+    while waiting:
+        node = waiting.pop()
+        if node in met:
+            continue
+        met.add(node)
+        if node in modules:
+            number = numbers.setdefault(modules[node], len(numbers))
+            yield hashes[node] + str(number).encode()
+        layer = graph.layer(node)
+        sources = [value.node for value in layer.inputs]
+        if layer.operation.commutative:
+            sources.sort(key=hashes.__getitem__)
+        waiting += reversed(sources)
 
 
 def _of_value(hashes: dict[int, bytes], value: Value) -> bytes:
@@ -55,8 +132,8 @@ def _digest(*parts: bytes) -> bytes:
 
 
 def _live(graph: Graph) -> set[int]:
-    """The nodes that an output depends on."""
-    waiting = [value.node for value in graph.results()]
+    """The nodes that an output depends on, and the inputs, which a caller gives in any case."""
+    waiting = [value.node for value in (*graph.results(), *(port.value for port in graph.inputs))]
     live: set[int] = set()
     while waiting:
         node = waiting.pop()

@@ -11,6 +11,8 @@ MOST = 20
 """Lines that one looks at with ease."""
 _OFTEN = 3
 """Places of the same change that are told in one line."""
+IN_A_ROW = ("fed", "shared")
+"""Kinds of changes that are told of a row of layers as one, from the first to the last."""
 
 
 class Delta(NamedTuple):
@@ -36,11 +38,13 @@ class Change:
 
     Attributes:
         kind: `added`, `removed`, `changed` (another operation or argument), `fed` (the same layers on
-            an input of another shape) or `rewired` (the same layer reads other tensors).
+            an input of another shape), `rewired` (the same layer or output reads other tensors) or `shared`
+            (the same layer shares its weights with other layers).
         path: where, in the second network; in the first for what was removed. `stage[1].unit[3..6]` names
-            neighbours that read alike, `a to b` the layers that are fed otherwise from a to b.
-        before, after: the layer or block as text; the shapes of its inputs (`fed`, of the first layer) or
-            where they come from (`rewired`).
+            neighbours that read alike, `a to b` the layers that are fed or share otherwise from a to b. Of an
+            input or output its name.
+        before, after: the layer or block as text; the shapes of its inputs (`fed`, of the first layer), where
+            they come from (`rewired`) or whose weights it has (`shared`).
         times: how many neighbours it speaks of.
         delta: what it costs.
         inside: the blocks of both networks that it is in, from the outermost.
@@ -106,7 +110,7 @@ def _by_block(changes: Sequence[Change], depth: int) -> Iterator[Change]:
         key: object = change.inside[depth - 1].path if len(change.inside) >= depth else number
         blocks.setdefault(key, []).append(change)
     for within in blocks.values():
-        if len(within) == 1 or all(change.kind == "fed" for change in within):
+        if len(within) == 1 or all(change.kind in IN_A_ROW for change in within):
             yield from within
             continue
         frame = within[0].inside[depth - 1]
@@ -117,6 +121,8 @@ def _by_block(changes: Sequence[Change], depth: int) -> Iterator[Change]:
 def _alike(change: Change) -> tuple[object, ...]:
     if change.kind == "fed":
         return ("fed",)
+    if change.kind == "shared":
+        return (change.kind, change.before, change.after)
     if change.kind in ("added", "removed") or change.parts > 1:
         stem = change.path.rpartition("[")[0] if change.path.endswith("]") else change.path
         return (change.kind, stem, change.before, change.after, change.parts)
@@ -129,7 +135,7 @@ def _together(alike: Sequence[Change]) -> Change:
         return first
     stem, _, number = first.path.rpartition("[")
     path = f"{stem}[{number[:-1]}..{last.path.rpartition('[')[2]}"
-    if first.kind == "fed":
+    if first.kind in IN_A_ROW:
         path = f"{first.path} to {last.path}"
     return Change(
         first.kind, path, first.before, first.after, len(alike), _sum(alike), first.inside, first.parts

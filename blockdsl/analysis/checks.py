@@ -34,8 +34,10 @@ def figures(program: Program, summary: Summary) -> dict[str, object]:
     Counts are whole numbers, memory is in bytes for one sample, shapes are without the batch axis:
     `params`, `params_aux`, `macs`, `layers`, `depth`, `memory` (inference), `memory_training`,
     `weights`, `activations`, `input`, `output`, and `shape(point)`; the shape of a vector is a number.
+    `input` and `output` are missing where there are several.
     """
     memory = summary.memory
+    ports = {"input": summary.inputs, "output": summary.outputs}
     return {
         "params": summary.params,
         "params_aux": summary.params_aux,
@@ -46,8 +48,7 @@ def figures(program: Program, summary: Summary) -> dict[str, object]:
         "memory_training": memory.training,
         "weights": memory.weights,
         "activations": memory.activations,
-        "input": _size(summary.input),
-        "output": _size(summary.output),
+        **{name: _size(*shapes.values()) for name, shapes in ports.items() if len(shapes) == 1},
         "shape": lambda point: _size(program.graph.shape_of(program.point(point))),
     }
 
@@ -67,6 +68,7 @@ def run_checks(program: Program, summary: Summary | None = None) -> int:
     for check in program.checks:
         with errors.gathering():
             _refuse_double_meaning(program, check, names)
+            refuse_several(program, check.condition)
             for condition in _conditions(check.condition):
                 with errors.gathering():
                     _hold(program, condition, names)
@@ -84,6 +86,26 @@ def _refuse_double_meaning(program: Program, check: nodes.Check, names: dict[str
                 f"{name} is a figure of the network and a param of the file",
                 node.span,
                 help=f"give the param another name, such as {name}_",
+            )
+
+
+def refuse_several(program: Program, condition: nodes.Expr) -> None:
+    """Refuse a condition on the `input` or `output` of a network that has several.
+
+    Raises:
+        ArchError: the message says what to write.
+    """
+    ports = {"input": program.graph.inputs, "output": program.graph.outputs}
+    several = {name: found for name, found in ports.items() if len(found) > 1 and name not in program.params}
+    for node in walk(condition) if several else ():
+        name = node.steps[0].name if isinstance(node, nodes.Path) else ""
+        if found := several.get(name, ()):
+            names = ", ".join(port.name for port in found)
+            raise error(
+                "name",
+                f"the network has {len(found)} {name}s: {names}",
+                node.span,
+                help="name the point where one of them is: shape(conv[1])",
             )
 
 

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from blockdsl.analysis.summary import Summary
-from blockdsl.analysis.table import field_text
+from blockdsl.analysis.summary import Summary, fields_dict
+from blockdsl.analysis.table import seen_by_outputs
 from blockdsl.formatting import bytes_text, rounded
 
 COSTS = ("network", "parameters", "MACs", "activations", "depth", "sees")
@@ -90,7 +90,7 @@ class Entry:
             "activations": summary.memory.activations,
             "memory": summary.memory.inference,
             "depth": summary.depth,
-            "receptive_field": summary.receptive_field and list(summary.receptive_field),
+            "receptive_field": fields_dict(summary.receptive_field),
             "errors": {
                 metric: {
                     "error": published.error,
@@ -206,7 +206,7 @@ def _costs(one: Entry) -> tuple[str, ...]:
         f"{summary.macs:,}",
         bytes_text(summary.memory.activations),
         str(summary.depth),
-        field_text(summary.receptive_field, summary.input),
+        "; ".join(seen_by_outputs(summary.receptive_field, summary.inputs)),
     )
 
 

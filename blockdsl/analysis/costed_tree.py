@@ -10,7 +10,8 @@ from blockdsl.analysis.costs import Cost, costs_of
 from blockdsl.blocktree.merge import merge
 from blockdsl.blocktree.tree import Block, Node, outside_inputs, tree
 from blockdsl.formatting import shape_text
-from blockdsl.ir import Graph, Layer, path_text
+from blockdsl.ir import Graph, Layer, Path, module_name, path_text
+from blockdsl.ops import Shape
 
 Item = Block | Node
 
@@ -29,6 +30,11 @@ class CostedTree:
         self.owner = {layer.id: node for node in self.root.nodes() for layer in node.layers}
         self.kinds: dict[Item, int] = {}
         self._layers: dict[Block, Counter[str]] = {}
+        self._sharing: dict[Path, list[Node]] = {}
+        for node in self.root.nodes() if graph.shared else ():
+            first = self.costs[graph.owner(node.core).id]
+            if first.params or first.buffers:
+                self._sharing.setdefault(graph.module_path(node.core), []).append(node)
         self._number(self.root)
 
     def _number(self, item: Item) -> int:
@@ -47,13 +53,26 @@ class CostedTree:
             self._layers[block] = Counter(found)
         return self._layers[block]
 
-    def inputs(self, node: Node) -> tuple[tuple[int, ...], ...]:
-        """Shapes of what flows into a layer; of the input itself its own."""
+    def inputs(self, node: Node) -> tuple[Shape, ...]:
+        """Shapes of what flows into a layer; of an input itself its own."""
         return tuple(self.graph.shape_of(v) for v in outside_inputs(node)) or (node.shape,)
 
     def sources(self, node: Node) -> list[tuple[Node, int]]:
         """The layers, and which of their outputs, that a layer reads."""
         return [(self.owner[value.node], value.port) for value in outside_inputs(node)]
+
+    def sharing(self, node: Node) -> list[Node]:
+        """The layers with the same weights, this one among them; those of the first count."""
+        return self._sharing.get(self.graph.module_path(node.core), [node])
+
+    def weights(self, node: Node) -> str:
+        """Whose weights a layer uses, in words."""
+        sharing, path = self.sharing(node), node.core.path
+        if len(sharing) == 1:
+            return "own weights"
+        application = next(path[:n] for n in range(len(path), 0, -1) if path[:n] in self.graph.shared)
+        module = module_name(self.graph.shared[application])
+        return f"{module} (shared)" if sharing[0] is node else f"shares {module}"
 
     def delta(self, item: Item, sign: int) -> Delta:
         """The cost of all layers inside, added or taken away."""
@@ -67,19 +86,31 @@ class CostedTree:
 
 def _counted(layer: Layer, cost: Cost) -> Delta:
     """What a layer adds to the totals of a summary; training's heads run in no inference."""
-    if not layer.inputs:
+    if layer.is_input:
         return Delta()
     runs = not layer.training_only
     return Delta(cost.params, cost.macs * runs, cost.activations * runs)
 
 
+def is_input(item: Item) -> bool:
+    """Whether an item is an input of the network."""
+    return isinstance(item, Node) and item.core.is_input
+
+
 def says(item: Item) -> str:
-    """A layer with its arguments, a block as it is called; of the input its shape."""
-    if isinstance(item, Node) and not item.core.inputs:
+    """A layer with its arguments, a block as it is called; of an input its shape."""
+    if is_input(item):
         return shape_text(item.shape)
     if isinstance(item, Node):
         return "-".join(str(layer.operation) for layer in item.layers)
     return str(item.call) if item.call else item.path[-1].name
+
+
+def tells(item: Item) -> str:
+    """As `says`, and whose weights it shares where they are counted elsewhere."""
+    if item.shared and not item.shared.first:
+        return f"{says(item)}, shares {item.shared.module}"
+    return says(item)
 
 
 def names_of(sources: Sequence[tuple[Node, int]]) -> str:

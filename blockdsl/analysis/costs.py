@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 
 from blockdsl.ir import Graph, Layer
-from blockdsl.ops import Operation, Shape
+from blockdsl.ops import Ids, Operation, Shape
 
 BYTES = 4
-"""Bytes of a value: float32, the type in which networks are published and counted."""
+"""Bytes of a number: float32, the type in which networks are published and counted."""
+
+
+def bytes_of(shape: Shape) -> int:
+    """Bytes of a tensor for one sample: whole numbers that are ids are int64, all others float32."""
+    return prod(shape) * (8 if isinstance(shape, Ids) else BYTES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,8 +22,8 @@ class Cost:
     """The cost of one layer for one sample.
 
     Attributes:
-        params: trainable values.
-        buffers: values of the `state_dict` that are not trained (running means, fixed codes).
+        params: trainable values. Those of a shared network count at its first application alone.
+        buffers: values of the `state_dict` that are not trained (running means, fixed codes), as `params`.
         macs: multiply-accumulates of convolutions and matrix products.
         activations: bytes of the tensors that the layer makes; 0 for a view.
         kernels: whether it holds a weight of two or more axes, which is what papers count as a layer.
@@ -39,14 +44,15 @@ def costs_of(graph: Graph) -> dict[int, Cost]:
         key = layer.operation, graph.input_shapes(layer)
         if key not in known:
             known[key] = _count(layer, key[1])
-        costs[layer.id] = known[key]
+        first = graph.owner(layer) is layer
+        costs[layer.id] = known[key] if first else replace(known[key], params=0, buffers=0)
     return costs
 
 
 def _count(layer: Layer, inputs: tuple[Shape, ...]) -> Cost:
     operation = layer.operation
-    activations = 0 if operation.view else BYTES * sum(map(prod, layer.shapes))
-    if not inputs:
+    activations = 0 if operation.view else sum(map(bytes_of, layer.shapes))
+    if layer.is_input:
         return Cost(0, 0, 0, activations, False)
     weights = operation.weights(*inputs).values()
     return Cost(
@@ -59,10 +65,11 @@ def _count(layer: Layer, inputs: tuple[Shape, ...]) -> Cost:
 
 
 def depth(graph: Graph, costs: dict[int, Cost]) -> int:
-    """Layers with a kernel or matrix on the longest path from the input to the output.
+    """Layers with a kernel or matrix on the longest path from an input to an output.
 
     This is the number in ResNet-50's name (He et al., 2015): normalisations and activations do not
-    count, neither do projections that lie beside a longer branch, nor auxiliary heads.
+    count, neither do projections that lie beside a longer branch, nor auxiliary heads. A shared layer counts
+    as often as the path goes through it.
     """
     longest: dict[int, int] = {}
     for layer in graph.layers():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 from blockdsl.analysis.alignment import (
@@ -10,13 +10,14 @@ from blockdsl.analysis.alignment import (
     blocks_alike,
     layers_alike,
     layers_of,
+    named_pairs,
     segments,
     stretches,
     unpaired,
 )
 from blockdsl.analysis.canonical import canonical_hash
 from blockdsl.analysis.changes import MOST, Change, Delta, Frame, gathered
-from blockdsl.analysis.costed_tree import CostedTree, Item, names_of, says
+from blockdsl.analysis.costed_tree import CostedTree, Item, is_input, names_of, says, tells
 from blockdsl.blocktree.tree import Block, Node
 from blockdsl.formatting import shape_text
 from blockdsl.ir import Graph, path_text
@@ -49,16 +50,68 @@ class _Comparison:
     def __init__(self, one: CostedTree, two: CostedTree) -> None:
         self.one, self.two = one, two
         self.same: dict[Node, Node] = {}
+        self.told: set[Node] = set()
         self.changes: list[Change] = []
         self.inside: tuple[Frame, ...] = ()
         self.frames: dict[Node, tuple[Frame, ...]] = {}
 
     def run(self) -> list[Change]:
-        """All changes: of layers, then of how the layers that stay are wired, then of outputs."""
-        self._align(self.one.root.items, self.two.root.items)
+        """All changes: of inputs and layers, of how the layers that stay are wired and what they share, of
+        outputs.
+        """
+        self._inputs()
+        layers = [[item for item in side.root.items if not is_input(item)] for side in (self.one, self.two)]
+        self._align(*layers)
         self._wiring()
+        self._sharing()
         self._outputs()
+        self._auxiliaries()
         return self.changes
+
+    def _inputs(self) -> None:
+        """Pair the inputs by their names; what is left in order, where the shapes are equal."""
+        one, two = ({port.name: side.owner[port.value.node] for port in side.graph.inputs}
+                    for side in (self.one, self.two))  # fmt: skip
+        pairs = named_pairs(one, two, lambda old, new: self.one.kinds[old] == self.two.kinds[new])
+        for old, new in pairs:
+            if old is not None and new is not None:
+                self._match(one[old], two[new])
+                self._renamed("input", pairs, old, new)
+                if self.one.kinds[one[old]] != self.two.kinds[two[new]]:
+                    self._add("changed", two[new], says(one[old]), says(two[new]), Delta())
+            elif old is not None:
+                self._add("removed", one[old], f"input {says(one[old])}", "", Delta())
+            elif new is not None:
+                self._add("added", two[new], "", f"input {says(two[new])}", Delta())
+        self._reordered("inputs", one, two)
+
+    def _outputs(self) -> None:
+        """Pair the outputs by their names; what is left by the tensors that they are."""
+        one, two = ({port.name: (side.owner[port.value.node], port.value.port) for port in side.graph.outputs}
+                    for side in (self.one, self.two))  # fmt: skip
+        pairs = named_pairs(one, two, lambda a, b: self.same.get(a[0]) is b[0] and a[1] == b[1])
+        for old, new in pairs:
+            if old is not None and new is not None:
+                self._renamed("output", pairs, old, new)
+                if self._moved([one[old]], [two[new]]):
+                    self._tell("rewired", new, names_of([one[old]]), names_of([two[new]]))
+            elif old is not None:
+                self._tell("removed", old, f"output of {names_of([one[old]])}", "")
+            elif new is not None:
+                self._tell("added", new, "", f"output of {names_of([two[new]])}")
+        self._reordered("outputs", one, two)
+
+    def _renamed(self, what: str, pairs: Sequence[tuple[str | None, str | None]], old: str, new: str) -> None:
+        """Tell of another name, which the only one may have."""
+        if old != new and len(pairs) > 1:
+            self._tell("changed", new, f"{what} {old}", f"{what} {new}")
+
+    def _reordered(self, what: str, one: Iterable[str], two: Iterable[str]) -> None:
+        """Tell of another order of those that both have."""
+        common = {*one} & {*two}
+        old, new = ([name for name in names if name in common] for names in (one, two))
+        if old != new:
+            self._tell("changed", what, ", ".join(old), ", ".join(new))
 
     def _align(self, before: Sequence[Item], after: Sequence[Item]) -> None:
         kinds = [self.one.kinds[item] for item in before], [self.two.kinds[item] for item in after]
@@ -89,9 +142,9 @@ class _Comparison:
             if old is not None and new is not None:
                 self._changed(old, new)
             elif old is not None:
-                self._add("removed", old, says(old), "", self.one.delta(old, -1))
+                self._add("removed", old, tells(old), "", self.one.delta(old, -1))
             elif new is not None:
-                self._add("added", new, "", says(new), self.two.delta(new, 1))
+                self._add("added", new, "", tells(new), self.two.delta(new, 1))
 
     def _pairs(
         self, one: Sequence[Item], two: Sequence[Item], sides: tuple[Sequence[Item], Sequence[Item]]
@@ -133,10 +186,11 @@ class _Comparison:
                 self._fed(before, after)
                 return
             self._match(before, after)
+            self.told.add(after)
             self._add("changed", after, says(before), says(after), self._between(before, after))
         else:
-            self._add("removed", before, says(before), "", self.one.delta(before, -1))
-            self._add("added", after, "", says(after), self.two.delta(after, 1))
+            self._add("removed", before, tells(before), "", self.one.delta(before, -1))
+            self._add("added", after, "", tells(after), self.two.delta(after, 1))
 
     def _fed(self, before: Item, after: Item) -> None:
         """Match the layers of equal items, and tell which have inputs of another shape."""
@@ -149,6 +203,7 @@ class _Comparison:
         self._match(before, after)
         shapes = self.one.inputs(before), self.two.inputs(after)
         if shapes[0] != shapes[1]:
+            self.told.add(after)
             texts = [", ".join(map(shape_text, side)) for side in shapes]
             self._add("fed", after, texts[0], texts[1], self._between(before, after))
 
@@ -167,25 +222,47 @@ class _Comparison:
     def _wiring(self) -> None:
         for before, after in self.same.items():
             self.inside = self.frames[after]
-            was = [(self.same.get(node), port) for node, port in self.one.sources(before)]
-            now = self.two.sources(after)
-            moved = len(was) == len(now) and any(
-                a[0] is not None and a[0] is not b[0] and b[0] in self.same.values()
-                for a, b in zip(was, now, strict=True)
-            )
-            if moved or (len(was) != len(now) and before.core.operation == after.core.operation):
-                old, new = self.one.sources(before), now
+            old, new = self.one.sources(before), self.two.sources(after)
+            more = len(old) != len(new) and before.core.operation == after.core.operation
+            if more or self._moved(old, new):
                 self._add("rewired", after, names_of(old), names_of(new), Delta())
+        self.inside = ()
 
-    def _outputs(self) -> None:
+    def _moved(self, old: Sequence[tuple[Node, int]], new: Sequence[tuple[Node, int]]) -> bool:
+        """Whether tensors come from other layers, of those that both networks have."""
+        return len(old) == len(new) and any(
+            self.same.get(a) not in (None, b) and b in self.frames
+            for (a, _), (b, _) in zip(old, new, strict=True)
+        )
+
+    def _sharing(self) -> None:
+        """Tell which layers share weights with others than before, or begin or cease to share them."""
+        if not self.one.graph.shared and not self.two.graph.shared:
+            return
+        for before, after in self.same.items():
+            old, new = self.one.sharing(before), self.two.sharing(after)
+            together = {self.same[node] for node in old if node in self.same}
+            changed = together != {node for node in new if node in self.frames}
+            delta = Delta() if after in self.told else self._between(before, after)
+            if delta.params or (changed and (old[0] is not before or new[0] is not after)):
+                self.inside = self.frames[after]
+                self._add("shared", after, self.one.weights(before), self.two.weights(after), delta)
+        self.inside = ()
+
+    def _auxiliaries(self) -> None:
         names = [{a.name: a for a in side.graph.auxiliaries} for side in (self.one, self.two)]
         for name in names[0].keys() & names[1].keys():
             weights = names[0][name].weight, names[1][name].weight
             if weights[0] != weights[1]:
                 before, after = (f"weight {weight:g}" for weight in weights)
-                self.changes.append(Change("changed", name, before, after, 1, Delta()))
+                self._tell("changed", name, before, after)
+
+    def _tell(self, kind: str, name: str, before: str, after: str) -> None:
+        """Add a change that costs nothing."""
+        self.changes.append(Change(kind, name, before, after, 1, Delta()))
 
     def _between(self, before: Node, after: Node) -> Delta:
+        """What a layer costs more than its partner."""
         old, new = self.one.delta(before, -1), self.two.delta(after, 1)
         return Delta(*(a + b for a, b in zip(old, new, strict=True)))
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from blockdsl.analysis.changes import MOST, Change, gathered, summed_up
+from blockdsl.analysis.changes import IN_A_ROW, MOST, Change, gathered, summed_up
 from blockdsl.analysis.summary import Summary
 from blockdsl.formatting import rounded_text
 
-_SIGNS = {"added": "+", "removed": "-", "changed": "~", "fed": ">", "rewired": "@"}
+_SIGNS = {"added": "+", "removed": "-", "changed": "~", "fed": ">", "rewired": "@", "shared": "="}
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ class Difference:
 
 
 def _lines(change: Change) -> list[str]:
-    word = "layers" if change.kind == "fed" else "times"
+    word = "layers" if change.kind in IN_A_ROW else "times"
     times = f" ({change.times} {word})" if change.times > 1 else ""
     before, after = rounded_text(change.before), rounded_text(change.after)
     if before == after:  # the difference may be in a digit that rounding drops

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from blockdsl.blocktree.nesting import Nest, fold, nest
 from blockdsl.blocktree.runs import runs
+from blockdsl.blocktree.sharing import Application
 from blockdsl.ir import Segment, module_name
-from blockdsl.ops import Shape
+from blockdsl.ops import Shape, Sizes
 
 
 @dataclass(frozen=True, slots=True)
 class LayerCost:
     """One layer of a summary; `shape` without the batch axis, `memory` in bytes, `line` from 1.
 
-    `wiring` says how many layers back each input was made.
+    `receptive_field` has the size by the name of each input, `wiring` how many layers back each tensor that
+    flows in was made. `shares` is the application of a shared network that the layer is in, where it has its
+    weights from an earlier one.
     """
 
     name: str
@@ -27,17 +30,19 @@ class LayerCost:
     params: int
     macs: int
     memory: int
-    receptive_field: tuple[int, int] | None
+    receptive_field: Mapping[str, Sizes | None]
     line: int
     training_only: bool
     wiring: tuple[int, ...]
+    shares: Application | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
     """One line of the table. Its numbers are those of one of `times` instances.
 
-    `level` is the indentation; a block's row sums up the rows below it.
+    `level` is the indentation; a block's row sums up the rows below it. `shares` is the name of the module
+    whose weights it uses, where they count in an earlier row.
     """
 
     level: int
@@ -49,6 +54,7 @@ class Row:
     macs: int = 0
     memory: int = 0
     training_only: bool = False
+    shares: str = ""
 
 
 @dataclass(slots=True)
@@ -66,8 +72,8 @@ class _Group:
 def rows(layers: Sequence[LayerCost], *, expand: bool = False) -> Iterator[Row]:
     """The table's rows in execution order.
 
-    Identical neighbours (the same operations, arguments, shapes, counts and wiring, row for row) become
-    one with the number of `times`, unless `expand`.
+    Identical neighbours (the same operations, arguments, shapes, counts, wiring and shared weights, row for
+    row) become one with the number of `times`, unless `expand`.
     """
     stack = [_plan(_grouped(layers), 0, expand)]
     while stack:
@@ -90,23 +96,28 @@ def _plan(group: _Group, level: int, expand: bool) -> Iterator[Row | tuple[_Grou
         for item in group.items[start : start + period]:
             shown = times if period == 1 else 1
             name = module_name(item.path[len(group.path) :])
+            last, shares = _layer(item, -1), _shares(item, group)
+            text = item.text if isinstance(item, LayerCost) else ""
+            yield Row(
+                inner, name, shown, text, last.shape, item.params, item.macs, item.memory,
+                last.training_only, shares,
+            )  # fmt: skip
             if isinstance(item, _Group):
-                last = _last(item)
-                only = last.training_only
-                yield Row(inner, name, shown, "", last.shape, item.params, item.macs, item.memory, only)
                 yield item, inner + 1
-            else:
-                yield Row(
-                    inner, name, shown, item.text, item.shape,
-                    item.params, item.macs, item.memory, item.training_only,
-                )  # fmt: skip
 
 
-def _last(group: _Group) -> LayerCost:
-    item: _Group | LayerCost = group
+def _layer(item: _Group | LayerCost, place: int) -> LayerCost:
+    """The first layer (0) or the last one (-1)."""
     while isinstance(item, _Group):
-        item = item.items[-1]
+        item = item.items[place]
     return item
+
+
+def _shares(item: _Group | LayerCost, around: _Group) -> str:
+    """The module whose weights an item uses, told where its application begins and not again inside of it."""
+    application = _layer(item, 0).shares
+    told = application and len(around.path) < len(application.path) <= len(item.path)
+    return application.module if application and told else ""
 
 
 def _grouped(layers: Sequence[LayerCost]) -> _Group:
@@ -120,7 +131,8 @@ def _grouped(layers: Sequence[LayerCost]) -> _Group:
             made.macs += item.macs
             made.memory += item.memory
             if isinstance(item, LayerCost):
-                key: Any = (item.text, item.shape, item.params, item.macs, item.wiring)
+                shares = item.shares and item.shares.module
+                key: Any = (item.text, item.shape, item.params, item.macs, item.wiring, shares)
             else:
                 key = (item.path[-1].name, *item.kinds)
                 if len(item.items) == 1 and isinstance(item.items[0], _Group):

@@ -8,19 +8,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import prod
 
-from blockdsl.analysis.costs import BYTES, Cost
+from blockdsl.analysis.costs import BYTES, Cost, bytes_of
 from blockdsl.ir import Graph, Layer, Value
 
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """Bytes for one sample in float32.
+    """Bytes for one sample in float32; ids are int64.
 
     Attributes:
-        weights: parameters and buffers, auxiliary heads included.
-        activations: every tensor that the forward pass of inference makes, the input included.
+        weights: parameters and buffers, auxiliary heads included; those that are shared once.
+        activations: every tensor that the forward pass of inference makes, the inputs included.
         inference: weights, and the most that is alive at once when a tensor is dropped right after
-            its last use.
+            its last use. All inputs are there at the beginning, all outputs at the end.
         training: weights, their gradients, and what the backward pass keeps; the gradients of
             activations, which come and go, and the optimizer's state are not in it (momentum takes
             the bytes of the parameters once more, Adam twice).
@@ -42,7 +42,7 @@ def memory_of(graph: Graph, costs: dict[int, Cost]) -> Memory:
     return Memory(
         weights=weights,
         activations=sum(costs[layer.id].activations for layer in running),
-        inference=weights + _peak(running, tensors, [port.value for port in graph.outputs]),
+        inference=weights + _peak(graph, running, tensors),
         training=weights + params + _kept(layers, tensors),
     )
 
@@ -59,7 +59,7 @@ class _Tensors:
                 value = Value(layer.id, port)
                 if looks_at is None:
                     self.owner[value] = value
-                    self.bytes[value] = BYTES * prod(shape)
+                    self.bytes[value] = bytes_of(shape)
                 else:
                     self.owner[value] = self.owner[looks_at]
 
@@ -68,15 +68,16 @@ class _Tensors:
         return sum(self.bytes.get(Value(layer.id, port), 0) for port in range(len(layer.shapes)))
 
 
-def _peak(layers: list[Layer], tensors: _Tensors, outputs: list[Value]) -> int:
+def _peak(graph: Graph, layers: list[Layer], tensors: _Tensors) -> int:
     """The most bytes of tensors alive at once, in execution order."""
-    last_use: dict[Value, int] = {}
+    inputs = [port.value for port in graph.inputs]
+    last_use = dict.fromkeys(inputs, inputs[-1].node)
     for layer in layers:
         for port in range(len(layer.shapes)):
             last_use.setdefault(tensors.owner[Value(layer.id, port)], layer.id)
         for value in layer.inputs:
             last_use[tensors.owner[value]] = layer.id
-    last_use.update({tensors.owner[output]: layers[-1].id for output in outputs})
+    last_use.update({tensors.owner[port.value]: layers[-1].id for port in graph.outputs})
     dropped: dict[int, int] = {}
     for value, node in last_use.items():
         dropped[node] = dropped.get(node, 0) + tensors.bytes[value]

@@ -1,14 +1,15 @@
-"""Receptive fields: how much of the input one position of a tensor sees."""
+"""Receptive fields: how much of an input one position of a tensor sees."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from fractions import Fraction
-from math import floor, gcd, lcm
+from math import floor, gcd, lcm, prod
 from typing import NamedTuple
 
+from blockdsl.diagnostics import did_you_mean, error
 from blockdsl.ir import Graph, Layer
-from blockdsl.ops import Shape, Window
+from blockdsl.ops import Ids, Shape, Sizes, Tokens, Vector, Window
 from blockdsl.ops.core import window_is_known
 
 Span = tuple[int, int]
@@ -43,99 +44,164 @@ class Axis(NamedTuple):
 
 
 class Field(NamedTuple):
-    """The receptive field of a tensor's positions, in pixels of the input.
+    """The receptive field of a tensor's positions, in positions of one input: in pixels of an image.
 
     Attributes:
-        size: rows and columns. Padding is no limit: it may exceed the input.
+        size: along each axis that the positions of the input have: rows and columns of an image, the length
+            of a sequence or signal; of a vector its features. Padding is no limit: it may exceed the input.
+            All 0 where the tensor does not depend on the input.
         whole: whether every position sees the whole input; `size` is that of the input then.
-        rows, columns: what each position sees along the two axes.
-        grid: positions along the two axes, also where they are counted as tokens.
+        axes: what each position sees along these axes.
+        grid: positions along these axes, also where they are counted as tokens.
     """
 
-    size: tuple[int, int]
+    size: Sizes
     whole: bool
-    rows: Axis
-    columns: Axis
-    grid: tuple[int, int]
+    axes: tuple[Axis, ...]
+    grid: Sizes
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing of the input is seen."""
+        return not any(self.size)
 
 
-def receptive_fields(graph: Graph) -> dict[int, Field | None]:
-    """The field of every layer's output, by node id; None where it is not known.
+def receptive_fields(graph: Graph, input: str | None = None) -> dict[int, Field | None]:
+    """The field of every layer's output in one of the inputs, by node id; None where it is not known.
 
     Each axis is followed position by position as far as positions differ, as if the image went on
     beyond its borders: a position reads a window of the layer before it, and sees what these positions
     see (Araujo, Norris & Sim, "Computing Receptive Fields of Convolutional Neural Networks", Distill
-    2019). Where branches join, it sees from the first pixel that one of them sees to the last. An
-    operation whose class overrides `shape` and not `window` leaves the field unknown behind it.
+    2019). Where branches join, it sees from the first pixel that one of them sees to the last; what does not
+    depend on the input sees nothing of it. An operation whose class overrides `shape` and not `window` leaves
+    the field unknown behind it, and so does one whose window has another number of axes than the input.
+    A `window` of None sees all of every tensor that flows in.
+
+    Args:
+        graph: the network.
+        input: the name of the input; by default the first one.
+
+    Raises:
+        ArchError: there is no such input.
     """
-    fields: dict[int, Field | None] = {}
-    for layer in graph.layers():
-        if layer.inputs:
-            fields[layer.id] = _through(graph, layer, [fields[value.node] for value in layer.inputs])
-        elif len(layer.shape) == 1:  # a vector has no positions: whatever reads it reads all of it
-            fields[layer.id] = _whole(graph, layer)
-        else:
-            fields[layer.id] = Field((1, 1), False, Axis(), Axis(), positions(layer.shape))
-    return fields
+    inputs = {port.name: port.value.node for port in graph.inputs}
+    if input is None:
+        input = graph.inputs[0].name
+    if input not in inputs:
+        raise error("name", f"the network has no input {input}", help=did_you_mean(input, inputs))
+    return _Fields(graph, inputs[input]).found
 
 
-def input_extent(shape: Shape) -> tuple[int, int]:
-    """What a field that sees the whole input has for `size`: rows and columns, tokens, or features."""
-    return (shape[0], 1) if len(shape) < 3 else (shape[1], shape[2])
+def extent(shape: Shape) -> Sizes:
+    """The size of an input as fields count it: positions along each axis, or the features of a vector."""
+    return tuple(shape) if isinstance(shape, Vector) else positions(shape)
 
 
-def positions(shape: Shape) -> tuple[int, int]:
-    """Positions of a tensor along the two axes; tokens are rows of one column, a vector is one position."""
-    return (1, 1) if len(shape) == 1 else input_extent(shape)
+def positions(shape: Shape) -> Sizes:
+    """Positions of a tensor along its axes, of which a vector has none."""
+    return tuple(shape) if isinstance(shape, Ids) else shape.positions
 
 
-def _whole(graph: Graph, layer: Layer) -> Field:
-    return Field(
-        input_extent(graph.shape_of(graph.inputs[0].value)), True, Axis(), Axis(), positions(layer.shape)
-    )
+class _Fields:
+    """The fields in one input."""
 
+    def __init__(self, graph: Graph, source: int) -> None:
+        self.graph = graph
+        size = extent(graph.layer(source).shape)
+        axes = self.axes = len(size)
+        seen = tuple(Axis(((0, length - 1),), 0) for length in size)
+        self.whole = Field(size, True, seen, (1,) * axes)
+        self.nothing = Field((0,) * axes, False, (Axis((None,), 0),) * axes, (1,) * axes)
+        self.found: dict[int, Field | None] = {}
+        for layer in graph.layers():
+            if layer.id == source:
+                # A vector has no positions: whatever reads it reads all of it.
+                own = Field((1,) * axes, False, (Axis(),) * axes, size)
+                self.found[layer.id] = self.whole if isinstance(layer.shape, Vector) else own
+            else:
+                self.found[layer.id] = self._through(layer)
 
-def _through(graph: Graph, layer: Layer, inputs: Sequence[Field | None]) -> Field | None:
-    known = [field for field in inputs if field is not None]
-    if len(known) < len(inputs) or not window_is_known(layer.operation):
-        return None
-    window = layer.operation.window(*graph.input_shapes(layer))
-    if window is None or any(field.whole for field in known):
-        return _whole(graph, layer)
-    size = _grid_behind(layer, known)
-    if size is None:
-        return None
-    if window == _POINTWISE and len(known) == 1:
-        return known[0]._replace(grid=size)
-    rows = _joined([field.rows for field in known], [field.grid[0] for field in known])
-    columns = _joined([field.columns for field in known], [field.grid[1] for field in known])
-    if window != _POINTWISE:
-        before, rows = rows, _read(rows, window, 0)
-        columns = rows if columns == before and _is_square(window) else _read(columns, window, 1)
-    return Field((rows.size, columns.size), False, rows, columns, size)
+    def _through(self, layer: Layer) -> Field | None:
+        fields = [self.found[value.node] for value in layer.inputs]
+        seeing = [field for field in fields if field is not self.nothing]
+        if not seeing:
+            return self.nothing
+        known = [field for field in seeing if field is not None]
+        if len(known) < len(seeing) or not window_is_known(layer.operation):
+            return None
+        inputs = self.graph.input_shapes(layer)
+        window = layer.operation.window(*inputs)
+        if window is None or self.whole in known:
+            return self.whole
+        alone = window == _POINTWISE and len(inputs) == 1
+        if alone and layer.shape is inputs[0]:
+            return known[0]
+        grid = self._grid_behind(layer.shape, inputs[fields.index(known[0])], known)
+        if grid is None:
+            return None
+        if alone:
+            return known[0]._replace(grid=grid)
+        axes = known[0].axes if len(inputs) == 1 else self._joined(fields, inputs)
+        if window != _POINTWISE:
+            if any(part is not None and len(part) != self.axes for part in window):
+                return None
+            axes = _read_all(axes, window)
+        return Field(tuple([axis.size for axis in axes]), False, axes, grid)
+
+    def _grid_behind(self, shape: Shape, before: Shape, fields: Sequence[Field]) -> Sizes | None:
+        """Positions of the output; None where they are laid out otherwise than those of the input.
+
+        `before` is the shape of the tensor with the first of the fields.
+        """
+        if isinstance(shape, Vector):
+            return (1,) * self.axes
+        if isinstance(shape, Tokens):
+            return max([field.grid for field in fields], key=prod)
+        grid = positions(shape)
+        if len(grid) != self.axes or (isinstance(before, Tokens) and grid != fields[0].grid):
+            return None
+        return grid
+
+    def _joined(self, fields: Sequence[Field | None], inputs: Sequence[Shape]) -> tuple[Axis, ...]:
+        """What positions see that read the same position of several tensors; one of length 1 is repeated."""
+        lengths = [self._lengths(shape) for shape in inputs]
+        pairs = zip(fields, lengths, strict=True)
+        seeing = [(field, length) for field, length in pairs if field and field is not self.nothing]
+        axes = []
+        for index, longest in enumerate(map(max, zip(*lengths, strict=True))):
+            along = [
+                field.axes[index] if length[index] == longest else Axis((field.axes[index].at(0),), 0)
+                for field, length in seeing
+            ]
+            axes.append(_joined(along, max([field.grid[index] for field, _ in seeing])))
+        return tuple(axes)
+
+    def _lengths(self, shape: Shape) -> Sizes:
+        """Positions along each axis of the field; where a tensor has others than the input, all of them."""
+        found = positions(shape)
+        return found if len(found) == self.axes else (prod(found),) * self.axes
 
 
 _POINTWISE = Window()
 
 
-def _grid_behind(layer: Layer, inputs: Sequence[Field]) -> tuple[int, int] | None:
-    """Positions of the output; None where tokens are laid out as another image than they came from."""
-    if len(layer.shape) == 3:
-        laid_out = layer.operation.name == "IMAGE" and positions(layer.shape) != inputs[0].grid
-        return None if laid_out else positions(layer.shape)
-    if len(layer.shape) == 2:
-        return inputs[0].grid
-    return 1, 1
+def _read_all(before: Sequence[Axis], window: Window) -> tuple[Axis, ...]:
+    """What windows on a tensor see along each axis; axes that are alike are followed once."""
+    axes: list[Axis] = []
+    for index, axis in enumerate(before):
+        same = index and axis == before[index - 1] and _is_square(window, index)
+        axes.append(axes[-1] if same else _read(axis, window, index))
+    return tuple(axes)
 
 
-def _is_square(window: Window) -> bool:
-    """Whether windows are the same along both axes, so that one axis tells both."""
+def _is_square(window: Window, axis: int) -> bool:
+    """Whether windows are the same along an axis and the one before it."""
     start = window.start
     return (
         window.reads is None
-        and window.size[0] == window.size[1]
-        and window.stride[0] == window.stride[1]
-        and (start is None or start[0] == start[1])
+        and window.size[axis] == window.size[axis - 1]
+        and window.stride[axis] == window.stride[axis - 1]
+        and (start is None or start[axis] == start[axis - 1])
     )
 
 
@@ -180,22 +246,17 @@ def _union(before: Axis, first: int, last: int) -> Span | None:
     return (min(low), max(high)) if low and high else None
 
 
-def _joined(axes: Sequence[Axis], lengths: Sequence[int]) -> Axis:
-    """What positions see that read the same position of several tensors; one of length 1 is repeated."""
-    if all(axis == axes[0] for axis in axes) and len(set(lengths)) == 1:
+def _joined(axes: Sequence[Axis], longest: int) -> Axis:
+    """What positions see that read the same position of several tensors, of which there are `longest`."""
+    if all(axis == axes[0] for axis in axes):
         return axes[0]
-    longest = max(lengths)
-    known = [
-        Axis((axis.at(0),), 0) if length < longest else axis
-        for axis, length in zip(axes, lengths, strict=True)
-    ]
 
     def seen(position: int) -> Span | None:
-        spans = [span for axis in known if (span := axis.at(position))]
+        spans = [span for axis in axes if (span := axis.at(position))]
         return (min(span[0] for span in spans), max(span[1] for span in spans)) if spans else None
 
-    period = lcm(*(len(axis.spans) for axis in known))
-    steps = {axis.step * (period // len(axis.spans)) for axis in known}
+    period = lcm(*(len(axis.spans) for axis in axes))
+    steps = {axis.step * (period // len(axis.spans)) for axis in axes}
     # Branches that were resampled to one size drift apart: only the positions that there are count.
     if len(steps) > 1 or period > _MOST:
         return _sampled(seen, min(longest, _MOST))

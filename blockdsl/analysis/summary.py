@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from html import escape
 from typing import Any
 
-from blockdsl.analysis.costs import costs_of, depth
+from blockdsl.analysis.costs import Cost, costs_of, depth
 from blockdsl.analysis.folding import LayerCost, Row, rows
 from blockdsl.analysis.memory import Memory, memory_of
-from blockdsl.analysis.receptive import Field, receptive_fields
-from blockdsl.analysis.table import HEADER, aligned, cells, field_text, html_row
-from blockdsl.formatting import bytes_text, shape_text
-from blockdsl.ir import Graph
-from blockdsl.ops import Shape
+from blockdsl.analysis.receptive import receptive_fields
+from blockdsl.analysis.table import HEADER, aligned, cells, html_row, seen_by_outputs
+from blockdsl.blocktree.sharing import Application, applications
+from blockdsl.formatting import bytes_text, ports_text
+from blockdsl.ir import Graph, Path
+from blockdsl.ops import Shape, Sizes
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -22,28 +23,30 @@ class Summary:
     """What a network costs, counted on its graph; `str()` is the table.
 
     Attributes:
-        input, output: shapes without the batch axis.
-        params: all parameters of the module; `params_aux` of them belong to auxiliary heads.
+        inputs, outputs: shapes without the batch axis, by the names of the inputs and outputs.
+        params: all parameters of the module, shared ones once; `params_aux` of them belong to auxiliary heads
+            alone.
         macs: multiply-accumulates of convolutions and matrix products of inference, for one sample;
             auxiliary heads do not run then.
         memory: bytes, see `Memory`.
         depth: layers with a kernel or matrix on the longest path.
-        receptive_field: rows and columns of the input that one position of the output sees, as if the
-            input went on beyond its borders, so that they may exceed it; the input's own where all of
-            it is seen for certain (tokens: their number and 1, a vector: its features and 1). None where
-            an operation on the way does not say what it sees.
+        receptive_field: by the name of each output, how much of each input (by its name) one position sees:
+            rows and columns of an image, positions of a signal or sequence, features of a vector. It is
+            counted as if the input went on beyond its borders, so that it may exceed the input, and is the
+            input's own size where all of it is seen for certain. Zeros where the output does not depend on
+            the input; None where an operation on the way does not say what it sees.
         layers: every layer in execution order.
     """
 
     title: str
-    input: Shape
-    output: Shape
+    inputs: Mapping[str, Shape]
+    outputs: Mapping[str, Shape]
     params: int
     params_aux: int
     macs: int
     memory: Memory
     depth: int
-    receptive_field: tuple[int, int] | None
+    receptive_field: Mapping[str, Mapping[str, Sizes | None]]
     layers: tuple[LayerCost, ...]
 
     def rows(self, *, expand: bool = False) -> Iterator[Row]:
@@ -54,24 +57,25 @@ class Summary:
         """As `blockdsl summary --json` prints it; shapes are lists, `layers` are never folded."""
         return {
             "title": self.title,
-            "input": list(self.input),
-            "output": list(self.output),
+            "inputs": {name: _json(shape) for name, shape in self.inputs.items()},
+            "outputs": {name: _json(shape) for name, shape in self.outputs.items()},
             "params": self.params,
             "params_aux": self.params_aux,
             "macs": self.macs,
             "depth": self.depth,
-            "receptive_field": self.receptive_field and list(self.receptive_field),
+            "receptive_field": fields_dict(self.receptive_field),
             "memory": asdict(self.memory),
             "layers": [
                 {
                     "name": layer.name,
                     "op": layer.op,
                     "text": layer.text,
-                    "shape": list(layer.shape),
+                    **_json(layer.shape),
                     "params": layer.params,
+                    "shares": layer.shares and layer.shares.module,
                     "macs": layer.macs,
                     "memory": layer.memory,
-                    "receptive_field": layer.receptive_field and list(layer.receptive_field),
+                    "receptive_field": _lists(layer.receptive_field),
                     "training_only": layer.training_only,
                     "line": layer.line,
                 }
@@ -89,12 +93,33 @@ class Summary:
         return html(self)
 
 
+def _json(shape: Shape) -> dict[str, Any]:
+    return {"shape": list(shape), "layout": shape.layout}
+
+
+def _lists(fields: Mapping[str, Sizes | None]) -> dict[str, list[int] | None]:
+    return {name: None if size is None else list(size) for name, size in fields.items()}
+
+
+def fields_dict(fields: Mapping[str, Mapping[str, Sizes | None]]) -> dict[str, dict[str, list[int] | None]]:
+    """The receptive fields of the outputs in JSON's types."""
+    return {name: _lists(seen) for name, seen in fields.items()}
+
+
 def summarise(graph: Graph, title: str = "") -> Summary:
-    """Analyse a graph; time and memory are linear in its layers, and no torch is loaded."""
+    """Analyse a graph; time and memory are linear in its layers and its inputs, and no torch is loaded."""
     layers = list(graph.layers())
     costs = costs_of(graph)
-    fields = receptive_fields(graph)
+    inputs, outputs = (
+        {port.name: graph.shape_of(port.value) for port in ports} for ports in (graph.inputs, graph.outputs)
+    )
+    fields = {name: receptive_fields(graph, name) for name in inputs}
+    seen = {
+        layer.id: {name: (field := found[layer.id]) and field.size for name, found in fields.items()}
+        for layer in layers
+    }
     texts = {operation: str(operation) for operation in {layer.operation for layer in layers}}
+    later = {path: one for path, one in applications(graph).items() if not one.first}
     counted = tuple(
         LayerCost(
             name=layer.name,
@@ -105,43 +130,51 @@ def summarise(graph: Graph, title: str = "") -> Summary:
             params=costs[layer.id].params,
             macs=costs[layer.id].macs,
             memory=costs[layer.id].activations,
-            receptive_field=_size(fields[layer.id]),
+            receptive_field=seen[layer.id],
             line=layer.span.line,
             training_only=layer.training_only,
             wiring=tuple(layer.id - value.node for value in layer.inputs),
+            shares=_outermost(later, layer.path) if later else None,
         )
         for layer in layers
-        if layer.inputs
+        if not layer.is_input
     )
     return Summary(
         title=title,
-        input=graph.only_input("a summary"),
-        output=graph.only_output("a summary"),
+        inputs=inputs,
+        outputs=outputs,
         params=sum(layer.params for layer in counted),
-        params_aux=sum(layer.params for layer in counted if layer.training_only),
+        params_aux=_of_heads(graph, costs) if graph.auxiliaries else 0,
         macs=sum(layer.macs for layer in counted if not layer.training_only),
         memory=memory_of(graph, costs),
         depth=depth(graph, costs),
-        receptive_field=_size(fields[graph.outputs[0].value.node]),
+        receptive_field={port.name: seen[port.value.node] for port in graph.outputs},
         layers=counted,
     )
 
 
-def _size(field: Field | None) -> tuple[int, int] | None:
-    return field and field.size
+def _of_heads(graph: Graph, costs: Mapping[int, Cost]) -> int:
+    """The parameters that inference does not use."""
+    used = {graph.owner(layer).id for layer in graph.layers() if not layer.training_only}
+    return sum(cost.params for node, cost in costs.items() if node not in used)
+
+
+def _outermost(found: Mapping[Path, Application], path: Path) -> Application | None:
+    """The first application on the way to a layer."""
+    steps = (path[:length] for length in range(1, len(path) + 1))
+    return next((found[step] for step in steps if step in found), None)
 
 
 def totals(summary: Summary) -> list[tuple[str, str]]:
-    """What stands below the table: name and words of each figure."""
+    """What stands below the table: name and words of each figure; lines that go on have no name."""
     memory = summary.memory
     aux = f" ({summary.params_aux:,} of them in auxiliary heads)" if summary.params_aux else ""
-    field = field_text(summary.receptive_field, summary.input, of=True)
-    unknown = "unknown: an operation on the way does not define `window`"
+    sees = seen_by_outputs(summary.receptive_field, summary.inputs, of=True)
     return [
         ("parameters", f"{summary.params:,}{aux}"),
         ("MACs", f"{summary.macs:,} per sample"),
         ("depth", f"{summary.depth} layers with weights on the longest path"),
-        ("sees", field if summary.receptive_field else unknown),
+        *zip(["sees", *[""] * (len(sees) - 1)], sees, strict=True),
         ("weights", bytes_text(memory.weights)),
         ("activations", f"{bytes_text(memory.activations)} per sample"),
         ("inference", f"{bytes_text(memory.inference)} at the peak, for one sample"),
@@ -150,8 +183,8 @@ def totals(summary: Summary) -> list[tuple[str, str]]:
 
 
 def title_line(summary: Summary) -> str:
-    """`AlexNet: 3x227x227 -> 1000`."""
-    shapes = f"{shape_text(summary.input)} -> {shape_text(summary.output)}"
+    """`AlexNet: 3x227x227 -> 1000`; of several `image 3x64x64, time 1 -> p3 16x8x8, p4 16x4x4`."""
+    shapes = f"{ports_text(summary.inputs)} -> {ports_text(summary.outputs)}"
     return f"{summary.title}: {shapes}" if summary.title else shapes
 
 

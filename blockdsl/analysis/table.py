@@ -2,45 +2,79 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 
 from blockdsl.analysis.folding import Row
-from blockdsl.analysis.receptive import input_extent
+from blockdsl.analysis.receptive import extent
 from blockdsl.formatting import bytes_text, rounded_text, shape_text
-from blockdsl.ops import Shape
+from blockdsl.ops import Ids, Image, Shape, Signal, Sizes, Tokens, Vector, Volume
 
 HEADER = ("layer", "operation", "output", "parameters", "MACs", "memory")
 _DEEPEST = 16
-_UNITS = {1: "features", 2: "tokens", 3: "pixels"}
+_UNITS: dict[type[Shape], str] = {
+    Vector: "features", Tokens: "tokens", Ids: "ids", Signal: "positions", Image: "pixels", Volume: "voxels",
+}  # fmt: skip
+_AXES = ("slices", "rows", "columns")
+"""What the last axes of a field are called, where it has several."""
 
 
-def field_text(field: tuple[int, int] | None, input: Shape, *, of: bool = False) -> str:
+def seen_text(fields: Mapping[str, Sizes | None], inputs: Mapping[str, Shape], *, of: bool = False) -> str:
+    """What one position sees of each input; the names of these are told where there are several.
+
+    `of` as for `field_text`: `43 of 64 pixels of image, all of time`; without it `image 43, time all of 5`.
+    """
+    if len(inputs) == 1:
+        return next(field_text(fields[name], shape, of=of) for name, shape in inputs.items())
+    return ", ".join(
+        field_text(fields[name], shape, of=True, name=name)
+        if of
+        else f"{name} {field_text(fields[name], shape)}"
+        for name, shape in inputs.items()
+    )
+
+
+def seen_by_outputs(
+    fields: Mapping[str, Mapping[str, Sizes | None]], inputs: Mapping[str, Shape], *, of: bool = False
+) -> list[str]:
+    """What one position of each output sees, with its name where there are several: `p3: 43`."""
+    words = {name: seen_text(seen, inputs, of=of) for name, seen in fields.items()}
+    return [f"{name}: {text}" for name, text in words.items()] if len(words) > 1 else [*words.values()]
+
+
+def field_text(field: Sizes | None, input: Shape, *, of: bool = False, name: str = "") -> str:
     """A receptive field with its limit: `212`, `907 (all of 224)`, `64x31 (all of 48 rows)`.
 
     `all of 224` where it is the whole input, `?` where it is not known. Rows and columns that are alike
-    are one number. `of` is for places without a heading: `212 of 224 pixels`, `the whole input`.
+    are one number. `of` is for places without a heading: `212 of 224 pixels`, `the whole input`; with the
+    `name` of the input: `212 of 224 pixels of image`, `all of image`.
     """
+    limit = extent(input)
+    whole, unit = _side_text(limit), f" {_UNITS[type(input)]}" * of
+    owner = f" of {name}" if name else ""
     if field is None:
-        return "?"
-    limit = input_extent(input)
-    images, unit = len(input) == 3, f" {_UNITS[len(input)]}" if of else ""
-    whole = _side_text(limit, images)
+        return "?" if not of else f"an unknown part{owner}" if name else _UNKNOWN
+    if not any(field):
+        return f"nothing{owner}"
     if field == limit:
-        return "the whole input" if of else f"all of {whole}"
-    text = _side_text(field, images)
-    match field[0] > limit[0], field[1] > limit[1]:
-        case True, False if images:
-            return f"{shape_text(field)} (all of {limit[0]} rows){unit}"
-        case False, True:
-            return f"{shape_text(field)} (all of {limit[1]} columns){unit}"
-        case False, False:
-            return f"{text} of {whole}{unit}" if of else text
-    return f"{text} (all of {whole}){unit}"
+        return f"all of {name or whole}" if name or not of else "the whole input"
+    over = [size > most for size, most in zip(field, limit, strict=True)]
+    if not any(over):
+        return f"{_side_text(field)} of {whole}{unit}{owner}" if of else _side_text(field)
+    if all(over):
+        return f"{_side_text(field)} (all of {whole}){unit}{owner}"
+    names = zip(limit, _AXES[-len(limit) :], strict=True)
+    beyond = " and ".join(
+        f"{most} {axis}" for (most, axis), is_over in zip(names, over, strict=True) if is_over
+    )
+    return f"{shape_text(field)} (all of {beyond}){unit}{owner}"
 
 
-def _side_text(size: tuple[int, int], images: bool) -> str:
-    return str(size[0]) if size[0] == size[1] or not images else shape_text(size)
+_UNKNOWN = "unknown: an operation on the way does not define `window`"
+
+
+def _side_text(size: Sizes) -> str:
+    return str(size[0]) if len(set(size)) == 1 else shape_text(size)
 
 
 def cells(row: Row) -> tuple[str, ...]:
@@ -53,7 +87,7 @@ def cells(row: Row) -> tuple[str, ...]:
         name,
         rounded_text(row.text),
         shape_text(row.shape),
-        f"{row.params:,}" if row.params else "",
+        f"shares {row.shares}" if row.shares else f"{row.params:,}" if row.params else "",
         f"{row.macs:,}" if row.macs else "",
         bytes_text(row.memory) if row.memory else "",
     )

@@ -12,8 +12,8 @@ from blockdsl.ir import Graph
 def fold(root: Block, graph: Graph) -> dict[Node, Node]:
     """Fold the repetitions inside a block; which node each of the former nodes is drawn as.
 
-    Only what looks the same is folded: the same blocks, operations, arguments, rows and columns, and
-    wiring. Channels that grow from one instance to the next (DenseNet) do not hinder it.
+    Only what looks the same is folded: the same blocks, operations, arguments, layout and positions, wiring,
+    and shared weights. Channels that grow from one instance to the next (DenseNet) do not hinder it.
     """
     folding = _Folding(root, graph)
     folding.fold(root)
@@ -47,13 +47,15 @@ class _Folding:
         self.begin[item] = place
         key: object
         if isinstance(item, Node):
-            key = (item.label, item.shape[1:], *(str(layer.operation) for layer in item.layers))
+            operations = [str(layer.operation) for layer in item.layers]
+            key = (item.label, type(item.shape), item.shape.positions, _module(item), *operations)
             place += 1
         else:
             for inner in item.items:
                 place = self._number(inner, place)
             name = item.path[-1].name if item.path else ""
-            key = (name, item.label, item.choice, *(self.kind[inner] for inner in item.items), None)
+            kinds = [self.kind[inner] for inner in item.items]
+            key = (name, item.label, item.choice, _module(item), *kinds, None)
         self.kind[item] = self._known.setdefault(key, len(self._known))
         self.end[item] = place
         return place
@@ -109,6 +111,11 @@ class _Folding:
         size = end - begin
         for place in range(end, begin + size * times):
             self._first[place] = begin + (place - begin) % size
+
+
+def _module(item: Block | Node) -> str:
+    """The module of a shared network that is applied."""
+    return item.shared.module if item.shared else ""
 
 
 def _repeated(one: list[Block | Node], times: int) -> Block | Node:

@@ -57,27 +57,31 @@ def _merge(block: Block, uses: _Uses, detail: bool) -> None:
 
 
 def _without_needless_boxes(block: Block) -> Block | Node:
-    """What a box holds, if that is one thing; labels and alternatives stay visible."""
+    """What a box holds, if that is one thing; labels, alternatives and what is shared stay visible."""
     if len(block.items) != 1 or block.choice:
         return block
     only = block.items[0]
+    shared = block.shared or only.shared
     if isinstance(only, Node):
-        only.label = block.label or only.label
+        only.label, only.shared = block.label or only.label, shared
         return only
     if only.choice:
         return block
     # The outer path stays: it is what the file's points and choices are called by.
-    return Block(block.path, only.call or block.call, only.items, choice=block.choice)
+    return Block(block.path, only.call or block.call, only.items, choice=block.choice, shared=shared)
 
 
 def _go_together(run: Node, item: Node) -> bool:
-    """Whether the layers of `item` belong to the run that they follow, neither of them labelled twice."""
-    if run.label and item.label:
+    """Whether the layers of `item` belong to the run that they follow, neither of them labelled twice.
+
+    An input stands alone, and so does a layer that shares its weights.
+    """
+    if run.layers[0].is_input or run.shared or item.shared or (run.label and item.label):
         return False
     before, after = [role(x) for x in run.layers], [role(x) for x in item.layers]
     if "core" not in before:
         leads = item.layers[after.index("core")].operation.family in _WEIGHTED if "core" in after else True
-        return leads and bool(run.layers[0].inputs) and not (item.label and "core" not in after)
+        return leads and not (item.label and "core" not in after)
     if "core" in after or "lead" in after or item.label:
         return False
     core = run.layers[before.index("core")].operation
@@ -85,4 +89,4 @@ def _go_together(run: Node, item: Node) -> bool:
     if core.family in _WEIGHTED:
         return not leading & set(after)
     # A sum is activated (ResNet), a pooled map is activated or dropped; more is drawn apart.
-    return bool(run.layers[0].inputs) and not {"norm", "scale"} & set(after) and core.name != "CAT"
+    return not {"norm", "scale"} & set(after) and core.name != "CAT"

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from blockdsl.blocktree.nesting import Nest, fold, nest
+from blockdsl.blocktree.sharing import Application, applications
 from blockdsl.ir import BlockCall, Graph, Layer, Segment, Value, module_name
 from blockdsl.ops import Shape
 
@@ -38,12 +39,17 @@ def role(layer: Layer) -> str:
 
 @dataclass(eq=False, slots=True)
 class Node:
-    """A layer, or a run of layers that is drawn as one; `cost` is that of all `times` instances."""
+    """A layer, or a run of layers that is drawn as one; `cost` is that of all `times` instances.
+
+    `label` is that in the file, or the name of one of several inputs. `shared` is set where this applies a
+    shared network.
+    """
 
     layers: list[Layer]
     label: str = ""
     times: int = 1
     cost: Cost = NOTHING
+    shared: Application | None = None
 
     @property
     def core(self) -> Layer:
@@ -72,7 +78,8 @@ class Block:
 
     `call` is None for a label, and for a nameless box: around a repetition of several items, or around
     neighbours of which there are too many to be drawn one by one.
-    `choice` says what is chosen where this holds the alternatives of a search space.
+    `choice` says what is chosen where this holds the alternatives of a search space. `shared` is set where
+    this applies a shared network.
     """
 
     path: tuple[Segment, ...]
@@ -81,6 +88,7 @@ class Block:
     times: int = 1
     cost: Cost = NOTHING
     choice: str = ""
+    shared: Application | None = None
 
     @property
     def name(self) -> str:
@@ -113,18 +121,21 @@ class Block:
 
 def tree(graph: Graph, choices: Mapping[str, str]) -> Block:
     """The boxes as the paths of the layers have them, every layer a node."""
+    names = {port.value.node: port.name for port in graph.inputs} if len(graph.inputs) > 1 else {}
+    shared = applications(graph)
+
+    def node(layer: Layer) -> Node:
+        last = layer.path[-1]
+        label = last.name if last.index is None and not layer.is_input else ""
+        return Node([layer], names.get(layer.id, label), shared=shared.get(layer.path))
 
     def block(around: Nest[Layer], items: list[Layer | Block]) -> Block:
         name = module_name(around.path)
-        made = [_node(item) if isinstance(item, Layer) else item for item in items]
-        return Block(around.path, graph.blocks.get(name), made, choice=choices.get(name, ""))
+        made = [node(item) if isinstance(item, Layer) else item for item in items]
+        call, choice = graph.blocks.get(name), choices.get(name, "")
+        return Block(around.path, call, made, choice=choice, shared=shared.get(around.path))
 
     return fold(nest(graph.layers(), lambda layer: layer.path), block)
-
-
-def _node(layer: Layer) -> Node:
-    last = layer.path[-1]
-    return Node([layer], last.name if last.index is None and layer.inputs else "")
 
 
 def outside_inputs(node: Node) -> Iterator[Value]:

@@ -17,11 +17,14 @@ def is_chain(view: View) -> bool:
     """Whether a picture is one short chain of boxes, which reads from left to right."""
     fans = Counter(arrow.source for arrow in view.arrows)
     fans.update(output.source for output in view.outputs)
-    return not view.opened and max(fans.values(), default=0) <= 1 and len(view.boxes) <= _LONGEST
+    joins = Counter(arrow.target for arrow in view.arrows)
+    linked = len(view.arrows) == len(view.boxes) - 1
+    forks = max((fans | joins).values(), default=0)
+    return not view.opened and linked and forks <= 1 and len(view.boxes) <= _LONGEST
 
 
 def trunk(view: View) -> frozenset[Arrow]:
-    """The arrows of the longest way to the output, to be drawn straight.
+    """The arrows of the longest way to an output, to be drawn straight.
 
     Those of wide forks and joins are not among them: these look best when they are symmetric.
     """
@@ -35,7 +38,7 @@ def trunk(view: View) -> frozenset[Arrow]:
             length[arrow.target] = length[arrow.source] + 1
             came_by[arrow.target] = arrow
     way = []
-    box = view.outputs[0].source
+    box = max((output.source for output in view.outputs if not output.training), key=length.__getitem__)
     while box in came_by:
         way.append(came_by[box])
         box = came_by[box].source

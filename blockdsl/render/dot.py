@@ -17,7 +17,7 @@ from blockdsl.render.palette import INK, LINE, QUIET
 from blockdsl.render.scene import Scene
 from blockdsl.render.titles import Corner, Corners, settled
 from blockdsl.render.view import View
-from blockdsl.render.words import Words, block_arguments, block_title, node_words
+from blockdsl.render.words import Words, block_arguments, block_title, borrowed, node_words
 
 if TYPE_CHECKING:
     import pygraphviz
@@ -157,14 +157,14 @@ class _Painter:
             attributes |= {"peripheries": "2"} if item.times > 1 else {}
         elif len(item.core.operation.word) == 1 and not words.below:
             attributes |= {"shape": "circle", "width": "0.3", "height": "0.3", "fixedsize": "true"}
-        elif not item.core.inputs:
+        elif item.core.is_input:
             attributes["style"] = "rounded"
         if item.training_only or (isinstance(item, Node) and item.core.operation.name == "ONEOF"):
             attributes["style"] = "filled,rounded,dashed"
         graph.add_node(item.name, id=item.name, **attributes)
 
     def _text(self, item: Block | Node, words: Words) -> str:
-        lines = [f'<FONT POINT-SIZE="9" COLOR="{QUIET}">{escape(words.label)}</FONT>'] if words.label else []
+        lines = [_label(words.label)] if words.label else []
         if words.above:
             lines.append(f'<FONT POINT-SIZE="10">{escape(words.above)}</FONT>')
         lines.append(f"<B>{escape(words.head)}</B>")
@@ -184,18 +184,22 @@ class _Painter:
             if arrow in straight:
                 attributes["weight"] = "4"
             # A tensor is named once, where it is first used.
-            if (source, shape) not in named and source.name != "input":
+            if (source, shape) not in named and palette.family(source) != "input":
                 attributes["label"] = self._shape(shape)
                 named.add((source, shape))
             self._arrow(source.name, target.name, attributes)
 
     def _outputs(self) -> None:
-        for source, shape, name in self.view.outputs:
+        for source, shape, name, training in self.view.outputs:
             key = f"output {name}"
-            head = f"<B>{escape(name)}</B> (training)" if name else "<B>output</B>"
+            head = f"<B>{escape(name or 'output')}</B>"
+            if training:
+                head += " (training)"
+            elif name:
+                head = f"{_label('output')}<BR/>{head}"
             label = f"<{head}<BR/>{shape_text(shape, '×')}>"
             self.graph.add_node(key, id=key, label=label, style="rounded", color=LINE, fontsize="11")
-            self._arrow(source.name, key, {"style": "dashed"} if name else {"weight": "4"})
+            self._arrow(source.name, key, {"style": "dashed"} if training else {"weight": "4"})
 
     def _arrow(self, source: str, target: str, attributes: dict[str, str]) -> None:
         """Add an arrow; in a chain set in rows those of every second row point to the left."""
@@ -216,8 +220,13 @@ class _Painter:
         """A shape beside an arrow, on two lines where arrows lie flat."""
         if not self.right:
             return f" {shape_text(shape, '×')}"
-        lines = [str(shape[0]), *([shape_text(shape[1:], "×")] if shape[1:] else [])]
+        lines = filter(None, [shape.word, str(shape[0]), shape_text(shape[1:], "×")])
         return f'<{"<BR/>".join(lines)}<BR/><FONT POINT-SIZE="3"> </FONT>>'
+
+
+def _label(text: str) -> str:
+    """The small words above those of a box."""
+    return f'<FONT POINT-SIZE="9" COLOR="{QUIET}">{escape(text)}</FONT>'
 
 
 def _tip(item: Block | Node) -> str:
@@ -234,5 +243,6 @@ def _facts(item: Block | Node) -> Iterator[str]:
     if isinstance(item, Node):
         yield "-".join(rounded_text(str(layer.operation)) for layer in item.layers)
     yield f"output {shape_text(item.shape, '×')}"
-    cost = item.cost
-    yield f"{cost.params:,} parameters, {cost.macs:,} MACs, {cost.memory:,} bytes"
+    cost, shares = item.cost, borrowed(item)
+    params = f"the parameters of {shares}" if shares else f"{cost.params:,} parameters"
+    yield f"{params}, {cost.macs:,} MACs, {cost.memory:,} bytes"

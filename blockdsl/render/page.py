@@ -10,7 +10,7 @@ from importlib.resources import files
 from typing import Any
 
 from blockdsl.analysis import receptive_fields
-from blockdsl.analysis.table import field_text
+from blockdsl.analysis.table import seen_text
 from blockdsl.blocktree.tree import Block, Node
 from blockdsl.formatting import rounded_text, shape_text
 from blockdsl.lowering import Program
@@ -18,7 +18,7 @@ from blockdsl.render import palette
 from blockdsl.render.dot import totals
 from blockdsl.render.scene import Edge
 from blockdsl.render.view import View
-from blockdsl.render.words import Words, block_arguments, block_title, node_words
+from blockdsl.render.words import Words, block_arguments, block_title, borrowed, node_words
 from blockdsl.source import Source, Span
 
 
@@ -50,7 +50,9 @@ def page_data(view: View, program: Program) -> dict[str, Any]:
     """What the page knows: boxes, arrows, outputs, sources, and the spans in them.
 
     A box has its parent's index (None at the top), words, colours, shape, costs (of all its instances),
-    receptive field, and the indices of its span and of those of the block calls around it.
+    the module whose parameters it uses where they count in an earlier box, its receptive field, and the
+    indices of its span and of those of the block calls around it. An output has the index of its box, its
+    shape, its name, and whether it is there in training only.
     An arrow has the indices of its boxes, its shape, the tensor it carries, and which input of the target
     it is.
     """
@@ -64,8 +66,9 @@ class _Data:
         self.boxes: list[dict[str, Any]] = []
         self.spans: dict[tuple[int, int, int], int] = {}
         self.sources: list[Source] = [program.file.span.source]
-        self.fields = receptive_fields(program.graph)
-        self.input = program.graph.shape_of(program.graph.inputs[0].value)
+        graph = program.graph
+        self.inputs = {port.name: graph.shape_of(port.value) for port in graph.inputs}
+        self.fields = {name: receptive_fields(graph, name) for name in self.inputs}
 
     def collect(self) -> dict[str, Any]:
         """Everything, in JSON's types."""
@@ -76,7 +79,7 @@ class _Data:
             "boxes": self.boxes,
             "arrows": [self._arrow(edge) for edge in self.scene.edges],
             "outputs": [
-                [self.index[output.source], shape_text(output.shape, "×"), output.name]
+                [self.index[output.source], shape_text(output.shape, "×"), output.name, output.training]
                 for output in self.scene.outputs
             ],
             "open": sorted(self.index[block] for block in self.view.opened),
@@ -106,7 +109,7 @@ class _Data:
         fill, line = palette.colour(kind)
         last = list(item.nodes())[-1].layers[-1] if isinstance(item, Block) else item.layers[-1]
         spans = [self._span(span) for span in _spans(item)]
-        field = self.fields[last.id]
+        seen = {name: (field := fields[last.id]) and field.size for name, fields in self.fields.items()}
         return {
             "name": item.name,
             "parent": parent,
@@ -121,7 +124,8 @@ class _Data:
             "times": item.times,
             "instances": item.times * (1 if parent is None else self.boxes[parent]["instances"]),
             **item.cost._asdict(),
-            "field": field_text(field and field.size, self.input, of=True),
+            "borrowed": borrowed(item),
+            "field": seen_text(seen, self.inputs, of=True),
             "training": item.training_only,
             "spans": spans,
         }

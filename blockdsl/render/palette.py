@@ -46,7 +46,7 @@ def family(item: Block | Node) -> str:
     """What a box is coloured by: the family of the core's operation, `block` for a closed block."""
     if isinstance(item, Block):
         return "block"
-    return item.core.operation.family if item.core.inputs else "input"
+    return "input" if item.core.is_input else item.core.operation.family
 
 
 def colour(kind: str, share: float | None = None) -> Colour:

@@ -28,11 +28,12 @@ class Edge(NamedTuple):
 
 
 class Output(NamedTuple):
-    """What leaves the network: its output, or an auxiliary one by its name."""
+    """What leaves the network, with a name where there are several; an auxiliary one in `training` only."""
 
     source: Block | Node
     shape: Shape
     name: str = ""
+    training: bool = False
 
 
 @dataclass
@@ -84,7 +85,7 @@ def _add_costs(root: Block, graph: Graph, drawn_as: dict[Node, Node]) -> None:
     costs = costs_of(graph)
     for node, shown in drawn_as.items():
         for layer in node.layers:
-            if layer.inputs:
+            if not layer.is_input:
                 cost = costs[layer.id]
                 shown.cost = shown.cost.plus(Cost(cost.params, cost.macs, cost.activations))
     _sum_up(root)
@@ -105,8 +106,10 @@ def _edges(graph: Graph, owner: dict[int, Node], drawn_as: dict[Node, Node]) -> 
 
 
 def _outputs(graph: Graph, owner: dict[int, Node], drawn_as: dict[Node, Node]) -> Iterator[Output]:
+    several = len(graph.outputs) > 1
     for port in graph.outputs:
-        yield Output(drawn_as[owner[port.value.node]], graph.shape_of(port.value))
+        source = drawn_as[owner[port.value.node]]
+        yield Output(source, graph.shape_of(port.value), port.name if several else "")
     for auxiliary in graph.auxiliaries:
         source = drawn_as[owner[auxiliary.value.node]]
-        yield Output(source, graph.shape_of(auxiliary.value), auxiliary.name)
+        yield Output(source, graph.shape_of(auxiliary.value), auxiliary.name, training=True)

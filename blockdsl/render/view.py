@@ -125,7 +125,7 @@ def _view(scene: Scene, opened: frozenset[Block], depth: int) -> View:
         index = None if isinstance(target, Block) else edge.input
         arrows.append(Arrow(source, target, edge.shape, edge.tensor, index))
     seen = dict.fromkeys(arrow for arrow in arrows if arrow.source is not arrow.target)
-    outputs = [Output(shown_as[source], shape, name) for source, shape, name in scene.outputs]
+    outputs = [output._replace(source=shown_as[output.source]) for output in scene.outputs]
     return View(
         scene, opened, tuple(boxes), tuple(seen),
         tuple(outputs), depth,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from blockdsl.blocktree.sharing import Application
 from blockdsl.blocktree.tree import Block, Node, role
 from blockdsl.formatting import rounded, rounded_text, shape_text
 from blockdsl.ir import Layer, path_text
@@ -25,27 +26,38 @@ class Words(NamedTuple):
 def node_words(node: Node) -> Words:
     """The words of a node: its core, and what comes before and after it."""
     core = node.core
-    if not core.inputs:
-        return Words("input", shape_text(core.shape, "×"))
+    if core.is_input:
+        label = "input" if node.label else ""
+        return Words(node.label or "input", shape_text(core.shape, "×"), label=label)
     place = node.layers.index(core)
     head, detail = core_words(core)
     if node.times > 1:
         head += f"  ×{node.times}"
     before = [follower(layer) for layer in node.layers[:place] if role(layer) != "lead"]
     after = [follower(layer) for layer in node.layers[place + 1 :]]
-    return Words(head, " · ".join(filter(None, (detail, *after))), " · ".join(before), node.label)
+    label = _shared_title(node.label, node.shared) if node.shared else node.label
+    return Words(head, " · ".join(filter(None, (detail, *after))), " · ".join(before), label)
+
+
+def _shared_title(label: str, application: Application) -> str:
+    """`head (shared)`, which is said of all that use the module; `p3: head (shared)` under another name."""
+    own, name = label or application.path[-1].name, application.module.rpartition(".")[2]
+    return f"{name} (shared)" if own == name else f"{own}: {name} (shared)"
 
 
 def block_title(block: Block, numbered: bool, around: Block) -> str:
     """What a block is called: its label, or its name with the number where there are several.
 
-    A choice is called by its path, without that of the block `around` it.
+    A shared network is called by the name of its module, a choice by its path, without that of the block
+    `around` it.
     """
     if block.choice:
         prefix = f"{path_text(around.path)}." if around.path else ""
         title = block.choice.replace(f" {prefix}", " ", 1)
     elif not block.path:
         title = "repeated" if block.times > 1 else f"{sum(1 for _ in block.nodes())} layers"
+    elif block.shared:
+        title = _shared_title(block.label, block.shared)
     elif block.label:
         title = block.label
     else:
@@ -53,6 +65,11 @@ def block_title(block: Block, numbered: bool, around: Block) -> str:
         title = block.call.block if block.call else last.name
         title += f" {last.index}" if (numbered or last.name == "option") and block.times == 1 else ""
     return title.replace("_", " ") + (f"  ×{block.times}" if block.times > 1 else "")
+
+
+def borrowed(item: Block | Node) -> str:
+    """The module whose parameters a box uses, where they count in an earlier one."""
+    return item.shared.module if item.shared and not item.shared.first else ""
 
 
 def block_arguments(block: Block) -> str:

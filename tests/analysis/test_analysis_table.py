@@ -87,7 +87,8 @@ def test_blocks_inside_blocks_without_end_of_the_stack() -> None:
 def test_json() -> None:
     found = blockdsl.parse('title "T"\ninput 3x8x8\nnet CONV(4,3)-RELU').summary().to_dict()
     assert found["title"] == "T"
-    assert found["input"] == [3, 8, 8]
+    assert found["inputs"] == {"x": {"shape": [3, 8, 8], "layout": "image"}}
+    assert found["outputs"] == {"y": {"shape": [4, 6, 6], "layout": "image"}}
     assert found["params"] == 4 * 3 * 9 + 4
     assert found["macs"] == 4 * 3 * 9 * 36
     assert set(found["memory"]) == {"weights", "activations", "inference", "training"}

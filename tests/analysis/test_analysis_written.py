@@ -7,7 +7,7 @@ import pytest
 import blockdsl
 from blockdsl.analysis.table import cells
 from blockdsl.formatting import rounded_text
-from blockdsl.ops import Operation, Shape
+from blockdsl.ops import Operation, Shape, Volume
 from blockdsl.resources import names
 from tests.families import split
 from tests.ops.test_ops_conformance import NAMES, examples
@@ -15,11 +15,17 @@ from tests.ops.test_ops_conformance import NAMES, examples
 
 def written_back(text: str, inputs: tuple[Shape, ...], outputs: int = 1) -> Operation:
     """The operation that a text becomes in a network that feeds it tensors of these shapes."""
-    fed = [f"FC({prod(shape)})-RESHAPE([{','.join(map(str, shape))}])" for shape in inputs]
-    flow = f"[{', '.join(fed)}]" if len(fed) > 1 else fed[0]
     joined = f"-[{', '.join(['FLATTEN'] * outputs)}]-CAT" if outputs > 1 else ""
-    layers = [*blockdsl.parse(f"input 1\nnet {flow}-{text}{joined}").ir.layers()]
-    return layers[1 + 2 * len(fed)].operation  # behind the input, and two layers for each tensor
+    given, channels = inputs[0], [shape.channels for shape in inputs]
+    if all(shape == given.with_channels(shape.channels) for shape in inputs):
+        flow = f"SPLIT([{','.join(map(str, channels))}])-" if len(inputs) > 1 else ""
+        network = blockdsl.parse(f"net {flow}{text}{joined}", input=given.with_channels(sum(channels)))
+        before = 1 + bool(flow)
+    else:
+        fed = [f"FC({prod(shape)})-RESHAPE([{','.join(map(str, shape))}])" for shape in inputs]
+        network = blockdsl.parse(f"input 1\nnet [{', '.join(fed)}]-{text}{joined}")
+        before = 1 + 2 * len(fed)
+    return [*network.ir.layers()][before].operation
 
 
 @pytest.mark.parametrize("name", split(names("zoo")))
@@ -43,6 +49,8 @@ def test_the_operations_of_a_summary_can_be_written_back(name: str) -> None:
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name not in ("ID", "INPUT")])
 def test_every_operation_can_be_written_back(name: str) -> None:
-    """All but the input, and ID, which leaves no layer."""
-    for operation, inputs in examples(name):
+    """All but the input, and ID, which leaves no layer. No file has a volume yet."""
+    written = [example for example in examples(name) if not isinstance(example[1][0], Volume)]
+    assert written
+    for operation, inputs in written:
         assert written_back(str(operation), inputs, len(operation.shapes(*inputs))) == operation

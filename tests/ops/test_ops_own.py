@@ -152,7 +152,7 @@ def test_it_is_counted() -> None:
     assert summary.params == 3 * 4 + (3 + 1) * 4 + 4 * 8 + (4 + 1) * 8 + (8 + 1) * 5
     assert summary.macs == 64 * 2 * (3 * 4 + 4 * 8) + 8 * 5
     seen = blockdsl.parse("input 3x8x8 net CONV(4,3)-GATEDCONV(4)-CONV(4,3)").summary()
-    assert seen.receptive_field == (5, 5)
+    assert seen.receptive_field == {"y": {"x": (5, 5)}}
 
 
 def test_it_is_built_and_computes(own: ModuleType) -> None:

@@ -60,8 +60,8 @@ def test_the_numbers_are_those_of_the_summaries(capsys: pytest.CaptureFixture[st
         assert told["name"] == name
         assert (told["params"], told["macs"], told["depth"]) == (summary.params, summary.macs, summary.depth)
         assert told["activations"] == summary.memory.activations
-        field = summary.receptive_field
-        assert told["receptive_field"] == (None if field is None else list(field))
+        field = summary.receptive_field["y"]["x"]
+        assert told["receptive_field"] == {"y": {"x": None if field is None else list(field)}}
     assert run(["compare", *names]) == 0
     table = capsys.readouterr().out
     for text in (

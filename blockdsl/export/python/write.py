@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from blockdsl.analysis import summarise
 from blockdsl.codegen import build, module_path
 from blockdsl.codegen.containers import Network
 from blockdsl.codegen.initial import located
@@ -219,17 +220,11 @@ class _File:
         return f"{self._docstring()}\n\n{_imports(text, imports)}{gap}{text}\n"
 
     def _docstring(self) -> str:
-        meta, graph = self.program.meta, self.graph
-        params = sum(parameter.numel() for parameter in self.module.parameters())
-        macs = sum(
-            layer.operation.macs(*graph.input_shapes(layer))
-            for layer in graph.layers()
-            if not layer.training_only
-        )
+        meta, summary = self.program.meta, summarise(self.graph)
         source = ": ".join(filter(None, [meta.authors, meta.paper]))
-        inputs = ports_text({port.name: graph.shape_of(port.value) for port in graph.inputs})
-        what = f"{inputs} input" if len(graph.inputs) == 1 else f"sample of {inputs}"
-        costs = f"{params:,} parameters, {macs:,} multiply-accumulates for one {what}."
+        inputs = ports_text(summary.inputs)
+        what = f"{inputs} input" if len(summary.inputs) == 1 else f"sample of {inputs}"
+        costs = f"{summary.params:,} parameters, {summary.macs:,} multiply-accumulates for one {what}."
         paragraphs = [meta.title or "A network", source, costs]
         blocks = ["\n".join(textwrap.wrap(p, WIDTH - 3)) for p in paragraphs if p]
         return '"""' + "\n\n".join(blocks).replace("\\", "/").replace('"""', "'''") + '\n"""'

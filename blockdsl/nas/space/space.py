@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from blockdsl.analysis.checks import refuse_several
 from blockdsl.diagnostics import ArchError, did_you_mean, error
 from blockdsl.lowering import ChoicePoint, lower
 from blockdsl.nas.space.candidate import Candidate
@@ -224,6 +225,7 @@ class Space:
         Raises:
             ArchError: the condition names something that is not known, or is no condition.
         """
+        refuse_several(candidate.program, require.condition)
         holds = candidate.program.evaluate(require.condition, {**candidate.figures, **measured})
         if not isinstance(holds, bool):
             raise error("value", "a limit is a comparison: params <= 500k", require.condition.span)

@@ -46,6 +46,13 @@ function linesOf(words) {
   return STYLES.filter(([name]) => words[name]);
 }
 
+/** How large a box is that holds these words. */
+function sizeOf(words) {
+  const lines = linesOf(words);
+  const widest = Math.max(...lines.map(([name, font]) => width(words[name], font)));
+  return { width: widest + 24, height: lines.reduce((sum, [name]) => sum + HEIGHTS[name], 12) };
+}
+
 function layout() {
   const graph = new dagre.graphlib.Graph({ compound: true, multigraph: true });
   graph.setGraph({ rankdir: "TB", nodesep: 22, ranksep: 26, edgesep: 12, marginx: 12, marginy: 12 });
@@ -54,11 +61,7 @@ function layout() {
     if (opened.has(index)) {
       graph.setNode(index, { open: true });
     } else {
-      const lines = linesOf(box.words);
-      const shown = (name) => (name === "head" && box.block ? "+ " : "") + box.words[name];
-      const widest = Math.max(...lines.map(([name, font]) => width(shown(name), font)));
-      const height = lines.reduce((sum, [name]) => sum + HEIGHTS[name], 12);
-      graph.setNode(index, { width: widest + 24, height });
+      graph.setNode(index, sizeOf(box.block ? { ...box.words, head: "+ " + box.words.head } : box.words));
     }
     if (box.parent !== null) graph.setParent(index, box.parent);
   });
@@ -69,10 +72,10 @@ function layout() {
     // A node has an arrow for each of its inputs; a closed block one for each tensor it reads.
     graph.setEdge(source, target, label, boxes[target].block ? tensor : `${tensor} ${input}`);
   }
-  outputs.forEach(([from, shape, name], number) => {
-    const words = { head: name || "output", below: shape };
-    graph.setNode("out" + number, { words, width: Math.max(width(shape, "10px"), width(words.head, "bold 12px")) + 24, height: 39 });
-    graph.setEdge(shownAs(from), "out" + number, { shape: "", width: 0, height: 0, training: name !== "" });
+  outputs.forEach(([from, shape, name, training], number) => {
+    const words = { label: name && !training ? "output" : "", head: name || "output", below: shape };
+    graph.setNode("out" + number, { words, ...sizeOf(words) });
+    graph.setEdge(shownAs(from), "out" + number, { shape: "", width: 0, height: 0, training });
   });
   dagre.layout(graph);
   return graph;
@@ -428,7 +431,7 @@ function tellFacts(box) {
   const span = spans[box.spans[0]];
   const instances = box.instances > 1 ? ` (all ${box.instances})` : "";
   const rows = [
-    ["output", box.shape], ["parameters" + instances, box.params.toLocaleString("en")],
+    ["output", box.shape], ["parameters" + instances, box.borrowed ? "those of " + box.borrowed : box.params.toLocaleString("en")],
     ["MACs" + instances, box.macs.toLocaleString("en")], ["memory" + instances, memory(box.memory)],
     ["receptive field", box.field], ["source", `${sources[span[0]].name}, line ${lineOf(span)}`],
   ];
