@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from math import prod
+from typing import NamedTuple
 
 from blockdsl.ir import Graph, Layer
 from blockdsl.ops import Ids, Operation, Shape
@@ -17,8 +17,7 @@ def bytes_of(shape: Shape) -> int:
     return prod(shape) * (8 if isinstance(shape, Ids) else BYTES)
 
 
-@dataclass(frozen=True, slots=True)
-class Cost:
+class Cost(NamedTuple):
     """The cost of one layer for one sample.
 
     Attributes:
@@ -42,10 +41,10 @@ def costs_of(graph: Graph) -> dict[int, Cost]:
     costs: dict[int, Cost] = {}
     for layer in graph.layers():
         key = layer.operation, graph.input_shapes(layer)
-        if key not in known:
-            known[key] = _count(layer, key[1])
+        if (cost := known.get(key)) is None:
+            cost = known[key] = _count(layer, key[1])
         first = graph.owner(layer) is layer
-        costs[layer.id] = known[key] if first else replace(known[key], params=0, buffers=0)
+        costs[layer.id] = cost if first else cost._replace(params=0, buffers=0)
     return costs
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from blockdsl.blocktree.nesting import Nest, fold, nest
 from blockdsl.blocktree.runs import runs
@@ -13,8 +13,7 @@ from blockdsl.ir import Segment, module_name
 from blockdsl.ops import Shape, Sizes
 
 
-@dataclass(frozen=True, slots=True)
-class LayerCost:
+class LayerCost(NamedTuple):
     """One layer of a summary; `shape` without the batch axis, `memory` in bytes, `line` from 1.
 
     `receptive_field` has the size by the name of each input, `wiring` how many layers back each tensor that
@@ -37,8 +36,7 @@ class LayerCost:
     shares: Application | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """One line of the table. Its numbers are those of one of `times` instances.
 
     `level` is the indentation; a block's row sums up the rows below it. `shares` is the name of the module
