@@ -118,9 +118,12 @@ def blocks_alike(one: Counter[str], two: Counter[str], *, named: bool) -> float:
 
 
 def layers_alike(one: Layer, two: Layer, *, weighted: bool) -> float:
-    """How alike two layers of one operation are: more for those with weights, and for equal arguments."""
+    """How alike two layers of one operation are: more for those with weights, and for equal arguments.
+
+    A layer of an auxiliary head is like none that runs in inference.
+    """
     a, b = one.operation, two.operation
-    if a.name != b.name:
+    if a.name != b.name or one.training_only != two.training_only:
         return 0.0
     equal = sum(getattr(a, name) == getattr(b, name) for name in a.arguments)
     share = equal / len(a.arguments) if a.arguments else 1.0

@@ -40,7 +40,7 @@ class CostedTree:
     def _number(self, item: Item) -> int:
         key: object
         if isinstance(item, Node):
-            key = tuple(str(layer.operation) for layer in item.layers)
+            key = (item.training_only, *(str(layer.operation) for layer in item.layers))
         else:
             key = (None, *(self._number(inner) for inner in item.items))
         self.kinds[item] = self._known.setdefault(key, len(self._known))

@@ -70,20 +70,21 @@ class _Folding:
         """Fold a block's own items, then what is inside of those that stay."""
         items: list[Block | Node] = []
         for start, period, times in runs([self.kind[item] for item in block.items], False):
-            one = block.items[start : start + period]
-            same = self._alike(block.items, start, period, times)
-            if same > 1:
+            end = start + period * times
+            # An instance that something else reads, too, ends a chain; another may begin after it.
+            while (same := self._alike(block.items, start, period, (end - start) // period)) > 1:
+                one = block.items[start : start + period]
                 self._draw_once(self.begin[one[0]], self.end[one[-1]], same)
                 items.append(_repeated(one, same))
-            rest = start + period * same if same > 1 else start
-            items += block.items[rest : start + period * times]
+                start += period * same
+            items += block.items[start:end]
         block.items = items
         for item in _blocks(items):
             self.fold(item)
 
     def _alike(self, items: list[Block | Node], start: int, period: int, times: int) -> int:
         """How many instances of a run, from its first on, form a chain of equal links."""
-        if times == 1:
+        if times <= 1:
             return 1
         begin, end = self.begin[items[start]], self.end[items[start + period - 1]]
         size, same = end - begin, 1
