@@ -12,7 +12,7 @@ from hypothesis import given, settings
 
 import blockdsl
 from blockdsl.analysis import summarise
-from blockdsl.blocktree.tree import Block, Node
+from blockdsl.blocktree.tree import BlockNode, LayerNode
 from blockdsl.ir import Graph, Value
 from blockdsl.ops import Image, Signal, Tokens, Vector
 from blockdsl.render.chains import is_chain, trunk
@@ -59,11 +59,11 @@ def size(shape: tuple[int, ...]) -> str:
     return "×".join(map(str, shape))
 
 
-def instances(block: Block, times: int = 1) -> Counter[str]:
+def instances(block: BlockNode, times: int = 1) -> Counter[str]:
     """How often each operation stands in the network, by what the picture says."""
     count: Counter[str] = Counter()
     for item in block.items:
-        if isinstance(item, Block):
+        if isinstance(item, BlockNode):
             count += instances(item, times * item.times)
         else:
             for layer in item.layers:
@@ -84,7 +84,7 @@ def is_whole(graph: Graph) -> None:
     assert results == [(p.name if several else "", graph.shape_of(p.value)) for p in graph.outputs]
     for depth in (0, OPEN):
         shown = view(boxes, depth)
-        inputs = [box for box in shown.boxes if isinstance(box, Node) and box.core.is_input]
+        inputs = [box for box in shown.boxes if isinstance(box, LayerNode) and box.core.is_input]
         assert [box.core.id for box in inputs] == [port.value.node for port in graph.inputs]
         assert [box.layers for box in inputs] == [[box.core] for box in inputs]
         assert list(shown.boxes[: len(inputs)]) == inputs
