@@ -352,9 +352,10 @@ def verify(graph: Graph) -> None:
     assert all(value.node == place for place, value in enumerate(inputs)), "the inputs do not come first"
     for value in graph.results():
         assert value.port < len(graph.layer(value.node).shapes), f"there is no {value}"
-    outputs = [*(port.name for port in graph.outputs), *(a.name for a in graph.auxiliaries)]
-    for named in ([port.name for port in graph.inputs], outputs):
-        assert named and len(set(named)) == len(named), f"the names {named} are not different"
+    assert graph.inputs and graph.outputs, "there are no inputs, or no outputs"
+    for ports in (graph.inputs, graph.outputs, graph.auxiliaries):
+        named = [port.name for port in ports]
+        assert len(set(named)) == len(named), f"the names {named} are not different"
     if graph.shared:
         _verify_shared(graph)
 

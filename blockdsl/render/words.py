@@ -106,20 +106,21 @@ def _value(value: object) -> str:
 def _extras(operation: Operation) -> str:
     """Stride, groups and dilation where they are not the usual ones."""
     return " · ".join(
-        say(getattr(operation, name))
+        say(value)
         for name, usual, say in _EXTRAS
-        if name in operation.arguments and getattr(operation, name) not in (None, usual)
+        if name in operation.arguments and (value := _one(getattr(operation, name))) not in (None, usual)
     )
 
 
-def _one(pair: tuple[int, int]) -> str:
-    return str(pair[0]) if pair[0] == pair[1] else shape_text(pair, "×")
+def _one(value: Any) -> Any:
+    """A number in place of equal ones along all axes."""
+    return value[0] if isinstance(value, tuple) and len(set(value)) == 1 else value
 
 
 _EXTRAS: tuple[tuple[str, object, Callable[[Any], str]], ...] = (
-    ("stride", (1, 1), lambda stride: f"stride {_one(stride)}"),
+    ("stride", 1, lambda stride: f"stride {_value(stride)}"),
     ("groups", 1, lambda groups: f"{groups} groups"),
-    ("dilation", (1, 1), lambda dilation: f"dilation {_one(dilation)}"),
+    ("dilation", 1, lambda dilation: f"dilation {_value(dilation)}"),
     ("table", None, lambda _: "connection table"),
     ("drop", 0, lambda _: "drop-path"),
 )

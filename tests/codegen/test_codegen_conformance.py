@@ -12,14 +12,26 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from blockdsl.codegen import module_of
 from blockdsl.diagnostics import ArchError
-from blockdsl.ops import ModuleSpec, Operation, OpError, Shape, all_operations, find, operation, unregister
+from blockdsl.ops import (
+    Image,
+    ModuleSpec,
+    Operation,
+    OpError,
+    Shape,
+    Tokens,
+    Vector,
+    all_operations,
+    find,
+    operation,
+    unregister,
+)
 
 BATCH = 3
 SIDE = st.integers(2, 9)
 COUNT = st.integers(1, 6)
-IMAGE = st.tuples(COUNT.map(lambda n: 2 * n), SIDE, SIDE)
-VECTOR = st.tuples(COUNT.map(lambda n: 2 * n))
-TOKENS = st.tuples(SIDE, COUNT.map(lambda n: 2 * n))
+IMAGE = st.builds(Image, COUNT.map(lambda n: 2 * n), SIDE, SIDE)
+VECTOR = st.builds(Vector, COUNT.map(lambda n: 2 * n))
+TOKENS = st.builds(Tokens, SIDE, COUNT.map(lambda n: 2 * n))
 ANY = st.one_of(IMAGE, VECTOR, TOKENS)
 P = st.sampled_from([0.0, 0.3, 1.0])
 PAIR, SMALL = st.tuples(st.integers(1, 3), st.integers(1, 3)), st.integers(1, 3)
@@ -48,19 +60,19 @@ def table_conv(draw: st.DrawFn) -> tuple[dict[str, Any], tuple[Shape, ...]]:
     row = st.lists(st.integers(0, channels - 1), min_size=1, unique=True).map(tuple)
     table = draw(st.lists(row, min_size=1, max_size=5).map(tuple))
     arguments = {"channels": len(table), "table": table} | {k: draw(s) for k, s in SLIDE.items()}
-    return arguments, ((channels, draw(SIDE), draw(SIDE)),)
+    return arguments, (Image(channels, draw(SIDE), draw(SIDE)),)
 
 
 @st.composite
 def matrices(draw: st.DrawFn, transposed: bool) -> tuple[Shape, ...]:
     rows, inner, columns = draw(SIDE), draw(SIDE), draw(SIDE)
-    return (rows, inner), (columns, inner) if transposed else (inner, columns)
+    return Tokens(rows, inner), Tokens(columns, inner) if transposed else Tokens(inner, columns)
 
 
 @st.composite
 def gates(draw: st.DrawFn) -> tuple[Shape, ...]:
     shape = draw(IMAGE)
-    return tuple(draw(st.permutations([shape, (shape[0], 1, 1), (1, *shape[1:])])))
+    return tuple(draw(st.permutations([shape, Image(shape[0], 1, 1), Image(1, *shape[1:])])))
 
 
 CONV = {"channels": COUNT, "groups": SMALL} | SLIDE
@@ -82,7 +94,7 @@ CASES: dict[str, tuple[dict[str, st.SearchStrategy[Any]], st.SearchStrategy[tupl
     "CHANNELMEAN": ({}, one(IMAGE)),
     "CHANNELMAX": ({}, one(IMAGE)),
     "FC": ({"features": COUNT, "bias": BOOL}, one(st.one_of(VECTOR, TOKENS))),
-    "RBF": ({"classes": st.integers(1, 10)}, st.just(((84,),))),
+    "RBF": ({"classes": st.integers(1, 10)}, st.just((Vector(84),))),
     "BN": (
         {"eps": st.just(1e-3), "momentum": P, "affine": BOOL, "frozen": BOOL},
         one(st.one_of(IMAGE, VECTOR)),
@@ -111,20 +123,20 @@ CASES: dict[str, tuple[dict[str, st.SearchStrategy[Any]], st.SearchStrategy[tupl
     "CAT": (
         {},
         st.one_of(
-            st.builds(lambda a, b: ((a, 4, 3), (b, 4, 3)), COUNT, COUNT),
-            st.builds(lambda a, b: ((5, a), (5, b)), COUNT, COUNT),
-            st.builds(lambda a, b: ((a,), (b,)), COUNT, COUNT),
+            st.builds(lambda a, b: (Image(a, 4, 3), Image(b, 4, 3)), COUNT, COUNT),
+            st.builds(lambda a, b: (Tokens(5, a), Tokens(5, b)), COUNT, COUNT),
+            st.builds(lambda a, b: (Vector(a), Vector(b)), COUNT, COUNT),
         ),
     ),
     "MATMUL": ({}, matrices(transposed=False)),
     "DOT": ({}, matrices(transposed=True)),
     "RESHAPE": (
         {"dims": st.sampled_from([(24,), (4, 6), (2, 3, 4)])},
-        st.sampled_from([((4, 3, 2),), ((24,),)]),
+        st.sampled_from([(Image(4, 3, 2),), (Vector(24),)]),
     ),
     "SPLIT": (
         {"parts": st.sampled_from([2, (1, 2, 5)])},
-        st.sampled_from([((8, 3, 3),), ((8,),), ((5, 8),)]),
+        st.sampled_from([(Image(8, 3, 3),), (Vector(8),), (Tokens(5, 8),)]),
     ),
     "SHUFFLE": ({"groups": SMALL}, one(IMAGE)),
     "PADCHANNELS": ({"channels": st.integers(12, 20), "where": word("end", "both")}, one(IMAGE)),
@@ -145,7 +157,7 @@ CASES: dict[str, tuple[dict[str, st.SearchStrategy[Any]], st.SearchStrategy[tupl
     "TOKENS": ({}, one(IMAGE)),
     "IMAGE": (
         {"size": st.sampled_from([(2, 3), (3, 2), (1, 6), (6, 1)])},
-        st.builds(lambda d: ((6, d),), COUNT),
+        st.builds(lambda d: (Tokens(6, d),), COUNT),
     ),
     "TRANSPOSE": ({}, one(TOKENS)),
     "CLSTOKEN": ({}, one(TOKENS)),
@@ -236,13 +248,13 @@ def specified(target: Any, **arguments: Any) -> Callable[..., ModuleSpec]:
 
 def refusal(made: Operation) -> str:
     with pytest.raises(ArchError) as caught:
-        module_of(made, (4,))
+        module_of(made, Vector(4))
     return str(caught.value)
 
 
 @pytest.mark.parametrize("target", ["torch.nn:Linear", nn.Linear], ids=str)
 def test_a_users_operation_names_its_module(users_operation: Any, target: Any) -> None:
-    module = module_of(users_operation(spec=specified(target, in_features=4, out_features=3)), (4,))
+    module = module_of(users_operation(spec=specified(target, in_features=4, out_features=3)), Vector(4))
     assert isinstance(module, nn.Linear)
     assert module.weight.shape == (3, 4)
 

@@ -67,7 +67,7 @@ def run_files(nets: Mapping[str, Architecture], only_made: Collection[str], fold
     """
     for name, net in nets.items():
         (folder / f"{name}.py").write_text(python_source(net.program), encoding="utf-8")
-    run = {name: None if name in only_made else net.input_shape for name, net in nets.items()}
+    run = {name: None if name in only_made else tuple(net.input_shape) for name, net in nets.items()}
     torch.save(run, folder / "shapes.pt")
     script = Path(alone.__file__)
     subprocess.run([sys.executable, "-I", script, folder], check=True, cwd=folder)

@@ -28,7 +28,16 @@ def test_zoo_as_json(name: str, tmp_path: Path) -> None:
         assert tuple(found["shape"]) == attributes["shape"]
         assert found["path"] == attributes["path"]
         assert f"{found['file']}:{found['line']}:{found['column']}" == str(attributes["span"])
-    assert graph.graph["output"]["node"] == net.ir.output.node
+        layouts = [type(shape).__name__.lower() for shape in net.ir.layer(node).shapes]
+        assert found["layouts"] == layouts
+    ((name, shape),) = net.inputs.items()
+    assert graph.graph["inputs"] == [
+        {"name": name, "node": 0, "port": 0, "shape": list(shape), "layout": graph.nodes[0]["layouts"][0]}
+    ]
+    (output,) = graph.graph["outputs"]
+    assert (output["name"], tuple(output["shape"])) == ("y", net.output_shape)
+    assert output["shape"] == graph.nodes[output["node"]]["shapes"][output["port"]]
+    assert not graph.out_edges(output["node"]) and graph.graph["shared"] == []
     assert graph.graph["title"] == net.title
 
 
