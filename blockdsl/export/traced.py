@@ -24,6 +24,9 @@ from blockdsl.ir import Graph, Layer
 FAILURES = (RuntimeError, TypeError, ValueError, AttributeError, KeyError)
 """What tracing raises for something that it cannot express."""
 
+_TRACED = frozenset({"self", "torch", "device", "inf", "nan", "NoneType", "pytree", "fx_pytree"})
+"""What the text of a traced function means something else by."""
+
 _COLOUR = re.compile(r"\x1b\[[\d;]*m")
 
 Trace = Callable[[nn.Module, tuple[Tensor, ...]], Any]
@@ -116,7 +119,7 @@ def _parameters_named(module: nn.Module, names: list[str]) -> Iterator[None]:
         return run(*inputs)
 
     kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
-    parameters = [inspect.Parameter(_no_keyword(name, names), kind) for name in names]
+    parameters = [inspect.Parameter(_legal(name, names), kind) for name in names]
     forward.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     vars(module)["forward"] = forward
     try:
@@ -125,9 +128,9 @@ def _parameters_named(module: nn.Module, names: list[str]) -> Iterator[None]:
         del vars(module)["forward"]
 
 
-def _no_keyword(name: str, names: list[str]) -> str:
-    """A name as Python takes it for a parameter of a method beside others: `from_` for `from`."""
-    if iskeyword(name) or name == "self":
+def _legal(name: str, names: list[str]) -> str:
+    """A name for a parameter of the traced function, beside others: `from_` for `from`."""
+    if iskeyword(name) or name in _TRACED:
         name = f"{name}_"
         while name in names:
             name = f"{name}_"

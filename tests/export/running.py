@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,16 @@ import blockdsl
 from blockdsl.architecture import Architecture
 from blockdsl.codegen import build
 from blockdsl.export.python import python_source
+from blockdsl.ir import Graph
+from blockdsl.lowering import Program, lower
+from blockdsl.source import Source
+from blockdsl.syntax.parser import parse
 from tests.export import alone
+
+
+def program_of(graph: Graph, text: str = "input 4 net FC(2)") -> Program:
+    """A graph that was made without the language, as the program of a file, which is about something else."""
+    return replace(lower(parse(Source("net.arch", text))), graph=graph)
 
 
 def network(source: str) -> nn.Module:

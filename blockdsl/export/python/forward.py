@@ -187,7 +187,7 @@ def _write(values: _Values, steps: list[Step], index: int, step: Step, lines: li
             values.text[ref] = targets[-1]
         lines.append(f"{', '.join(targets)} = {expression}")
         return
-    if not refs:
+    if not values.reads.keys() & refs:
         lines.append(expression)
         return
     name = _name(values, index, step, operands)

@@ -55,10 +55,14 @@ def _broken(line: str) -> list[str]:
     indent = " " * (len(code) - len(code.lstrip()))
     if mark and len(code) <= WIDTH:
         return [f"{indent}# {comment}", code]
+    inner = f"{indent}    "
+    word, _, returned = code.lstrip().partition(" ")
+    if word == "return" and len(parts := _commas(returned)) > 1:
+        items = [piece for part in parts for piece in _broken(f"{inner}{part},")]
+        return [f"{indent}return (", *items, f"{indent})"]
     start, end = _bracket(code)
     if start < 0:
         return [line]
-    inner = f"{indent}    "
     head, inside, tail = code[: start + 1], code[start + 1 : end], code[end:]
     if len(inner) + len(inside) <= WIDTH:
         middle = [inner + inside]

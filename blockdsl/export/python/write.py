@@ -32,6 +32,9 @@ from blockdsl.ir import Graph, Port
 from blockdsl.lowering import Program
 from blockdsl.ops import Ids, Tokens
 
+MOST_TYPED = 3
+"""So many outputs of a network have a type each."""
+
 
 def python_source(program: Program) -> str:
     """The network of a file as readable PyTorch: one class a block, the same `state_dict` keys.
@@ -149,9 +152,9 @@ class _File:
         if not writer.chain:
             body += ["", *self._forward(plan, writer)]
         base = "nn.Sequential" if writer.chain else "nn.Module"
-        shapes = " -> ".join(map(self._shapes, (self.graph.inputs, self.graph.outputs)))
         more = "; in training also a dict of the auxiliary outputs" if self.graph.auxiliaries else ""
-        docstring = _docstring_lines(f"{shapes}{more}.")
+        shapes = self._shapes(self.graph.inputs), self._shapes(self.graph.outputs)
+        docstring = _docstring_lines(shapes[0], f"{shapes[1]}{more}.")
         self.classes.append(
             Class(name, [], [f"class {name}({base}):", *indented([*docstring, "", *body])], writer.layers)
         )
@@ -180,7 +183,8 @@ class _File:
         if self.draws:
             lines.insert(0, f"draw = torch.rand(2, device={names[0]}.device) if self.training else None")
         count = len(self.graph.outputs)
-        result, outputs, heads = tensors_hint(count), ", ".join(texts[:count]), texts[count:]
+        result = tensors_hint(count) if count <= MOST_TYPED else "tuple[Tensor, ...]"
+        outputs, heads = ", ".join(texts[:count]), texts[count:]
         if not heads:
             lines.append(f"return {outputs}")
         else:
@@ -230,12 +234,13 @@ class _File:
         return '"""' + "\n\n".join(blocks).replace("\\", "/").replace('"""', "'''") + '\n"""'
 
 
-def _docstring_lines(text: str) -> list[str]:
-    """A docstring of one paragraph, on one line if it fits."""
-    lines = [f'"""{text}"""']
+def _docstring_lines(inputs: str, outputs: str) -> list[str]:
+    """The docstring `inputs -> outputs`, on one line if it fits."""
+    lines = [f'"""{inputs} -> {outputs}"""']
     if len(lines[0]) <= WIDTH - 4:
         return lines
-    return [*textwrap.wrap(f'"""{text}', WIDTH - 4), '"""']
+    width = WIDTH - 4
+    return [*textwrap.wrap(f'"""{inputs}', width), *textwrap.wrap(f"-> {outputs}", width), '"""']
 
 
 def _containers(root: Node, reader: Reader) -> list[Node]:
