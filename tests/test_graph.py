@@ -93,7 +93,7 @@ def test_an_application_without_layers_is_no_graph() -> None:
     ("ports", "message"),
     [
         ({"outputs": (Port("y", Value(1)), Port("y", Value(2)))}, "not different"),
-        ({"outputs": ()}, "not different"),
+        ({"outputs": ()}, "no outputs"),
         ({"outputs": (Port("y", Value(1, 3)),)}, "there is no"),
         ({"inputs": ()}, "the inputs are"),
         ({"inputs": (Port("x", Value(1)),)}, "the inputs are"),
