@@ -30,7 +30,7 @@ def adds_up(one: Graph, two: Graph) -> None:
         assert sum(change.delta.macs for change in told_so) == after.macs - before.macs
 
 
-@pytest.mark.parametrize(("one", "two"), product(NETWORKS, NETWORKS))
+@pytest.mark.parametrize(("one", "two"), list(product(NETWORKS, NETWORKS)))
 def test_what_changes_cost_is_what_the_networks_differ_by(one: str, two: str) -> None:
     adds_up(NETWORKS[one](), NETWORKS[two]())
 
