@@ -168,8 +168,8 @@ class Architecture:
             seed: for what keeps its initialisation.
 
         Raises:
-            ArchError: the two are not the same network, more than one matching is possible, or the file
-                cannot be read.
+            ArchError: the two are not the same network, more than one matching is possible, the file cannot
+                be read, or a check of the network does not hold.
 
         >>> import blockdsl
         >>> from torch import nn
@@ -179,13 +179,11 @@ class Architecture:
         >>> report.matched
         [('fc1', '0'), ('fc2', '2')]
         """
-        from blockdsl.transfer import carry, read_state
+        from blockdsl.transfer import carry, fill, read_state
 
         foreign = read_state(Path(state)) if isinstance(state, str | Path) else state
         tensors, report = carry(foreign, self.ir, pairs=pairs, partial=partial, trust_order=trust_order)
-        module = self.module(seed=seed).to(report.dtype)
-        module.load_state_dict(tensors, strict=not report.missing)
-        return module, report
+        return fill(self.module(seed=seed), tensors, report), report
 
     def export(self, *paths: str | Path, module: nn.Module | None = None, seed: int | None = None) -> None:
         """Write the network to files, each of the kind that its ending says, together or not at all.

@@ -22,7 +22,7 @@ def command(
     Where much differs it is told in short, by block; --all and --json tell every change.
 
     `+` added, `-` removed, `~` another operation or argument, `>` the same on an input of another shape,
-    `@` reads other tensors.
+    `@` reads other tensors, `=` shares other weights.
 
     `blockdsl diff resnet50 resnet50_v1_5`
     """

@@ -64,7 +64,7 @@ def command(
     if source is None:
         raise typer.BadParameter("name the state dict: --from STATE.pth", param_hint="--from")
     from blockdsl.export.writers import export, writer_for
-    from blockdsl.transfer import read_map
+    from blockdsl.transfer import carry, fill, read_map, read_state
 
     if output:
         writer_for(output)
@@ -73,14 +73,14 @@ def command(
         given = None if mapping == "auto" else Path(mapping)
         check_outputs([output], input_files(file, architecture.program.file, source, given))
     pairs = {} if mapping == "auto" else read_map(Path(mapping))
-    module, report = architecture.carry(
-        source, pairs=pairs, partial=partial, trust_order=trust_order, seed=seed
-    )
+    state = read_state(source)
+    tensors, report = carry(state, architecture.ir, pairs=pairs, partial=partial, trust_order=trust_order)
     names = Column("layers", "name"), Column("from", "name"), Column("count", "number"), Column("", "name")
     show_table([column.head for column in names], list(_rows(report, expand)), names)
     if output:
         if types := report.unusual_types():
             say(f"weights are {types}, written as {report.dtype}")
+        module = fill(architecture.module(seed=seed), tensors, report)
         export(architecture.program, module, [output])
         say(f"wrote {output}")
     else:

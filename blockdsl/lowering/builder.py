@@ -11,8 +11,9 @@ from blockdsl.ir import Auxiliary, BlockCall, Graph, Layer, Segment, Value, modu
 from blockdsl.lowering.binding import assign
 from blockdsl.lowering.context import Context
 from blockdsl.lowering.values import UNKNOWN_TENSOR, Tensors
-from blockdsl.ops import Image, Operation, OpError, Shape, Signal, Volume
+from blockdsl.ops import Operation, OpError, Shape
 from blockdsl.ops.infer import output_shapes
+from blockdsl.ops.layouts import GRIDS
 from blockdsl.ops.shape import Flatten
 from blockdsl.source import Span
 from blockdsl.syntax import tree as nodes
@@ -20,8 +21,6 @@ from blockdsl.syntax import tree as nodes
 UNKNOWN = UNKNOWN_TENSOR.values[0]
 
 MAX_LAYERS = 100_000
-
-_FLATTENED = (Signal, Image, Volume)
 
 MAX_NUMBERS = 10**12
 """Numbers in one tensor of one sample."""
@@ -86,7 +85,7 @@ class GraphBuilder:
                 help=f"join them first (SUM, CAT, MEAN), or write [{operation.name}, …] for each of them",
             )
         path = path or context.naming.next(operation.name.lower())
-        if operation.flattens and type(self.graph.shape_of(inputs[0])) in _FLATTENED:
+        if operation.flattens and type(self.graph.shape_of(inputs[0])) in GRIDS:
             inputs = self.layer(Flatten(), inputs, span, context).values
         shapes = [self.graph.shape_of(value) for value in inputs]
         try:

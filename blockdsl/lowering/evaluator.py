@@ -245,7 +245,7 @@ class ExpressionEvaluator:
             raise already_told()
         shape = self.graph.shape_of(value.values[0])
         axes = shape.names
-        if axis.name not in axes or axis.index is not None:
+        if len(axis.name) != 1 or axis.name not in axes or axis.index is not None:
             size = shape_text(shape)
             raise context.error(
                 "value", f"a tensor of {size} has no .{axis.name}", axis.span,

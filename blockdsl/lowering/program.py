@@ -19,7 +19,8 @@ from blockdsl.lowering.definitions import define
 from blockdsl.lowering.evaluator import ExpressionEvaluator
 from blockdsl.lowering.training import recipe_of
 from blockdsl.lowering.values import UNKNOWN_TENSOR, Broken, Data, NoData, Scope, Tensors, Trace, shown
-from blockdsl.ops import Shape, Sizes
+from blockdsl.ops import Shape, Sizes, Volume
+from blockdsl.ops.geometry import describe
 from blockdsl.ops.layouts import read_sizes
 from blockdsl.ops.shape import Input as InputOp
 from blockdsl.recipe import Recipe
@@ -256,6 +257,12 @@ def _input_shape(
         given = value if isinstance(value, tuple) else (value,)
         place = stated.shape.span
     assert given is not None
+    if isinstance(given, Shape) and (given.word or isinstance(given, Volume)):
+        raise error(
+            "input", f"an input cannot be {describe(given)}: the language has no word for it yet", place,
+            help="3x224x224 is an image, 197x768 are tokens, 784 is a vector",
+        )  # fmt: skip
+    given = given if isinstance(given, Shape) else tuple(given)
     for size in given:
         if isinstance(size, bool) or not isinstance(size, int) or not 0 < size < 1_000_000:
             raise error(

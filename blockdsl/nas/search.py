@@ -87,7 +87,7 @@ def search(
     ...     print(result.name, result.best()[0].scores)
     small-digits params 90
     """
-    space = space if isinstance(space, Space) else Space.load(space)
+    space = Space.of(space)
     source = space.source
     if study is None and not source.stem:
         raise error("study", "the space has no file that names the study", help='name it: study="…"')

@@ -6,7 +6,7 @@ methods say what it makes of shapes (`blockdsl.ops.layouts`), which are without 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import MISSING, fields
 from fractions import Fraction
 from math import prod
@@ -25,7 +25,7 @@ TAGS = {"s": "stride", "p": "pad", "g": "groups", "d": "dilation"}
 class OpError(Exception):
     """An operation refuses its arguments or inputs; lowering adds the place.
 
-    `argument` names the argument at fault, `sides` the two inputs that do not fit each other.
+    `argument` names the argument at fault, `sides` the input at fault, or the two that do not fit each other.
     """
 
     def __init__(
@@ -33,7 +33,7 @@ class OpError(Exception):
         message: str,
         *,
         argument: str | None = None,
-        sides: tuple[int, int] | None = None,
+        sides: tuple[int, ...] | None = None,
         help: str = "",
     ) -> None:
         super().__init__(message)
@@ -158,8 +158,8 @@ class Operation(LateDataclass):
     """How many tensors flow in; None for a join, which takes two or more."""
     takes: ClassVar[tuple[type[Shape], ...]] = (Vector, Tokens, Signal, Image, Volume)
     """The layouts that its inputs may have."""
-    takes_help: ClassVar[str] = ""
-    """What to write in place of it on another layout, for the help of the error."""
+    takes_help: ClassVar[Mapping[type[Shape], str]] = {}
+    """What to write instead on a layout that it does not take, for the help of the error."""
     view: ClassVar[bool] = False
     """Whether the output shares its input's memory."""
     flattens: ClassVar[bool] = False

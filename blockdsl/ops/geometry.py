@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from fractions import Fraction
 from math import ceil, floor
 
 from blockdsl.formatting import shape_text
 from blockdsl.ops.core import Operation, OpError, Reads, Window
-from blockdsl.ops.layouts import Ids, Image, Shape, Signal, Tokens, Vector, Volume
+from blockdsl.ops.layouts import LAYOUTS, Ids, Image, Shape, Signal, Tokens, Vector, Volume
 
 _NEARBY = 1000
 """How far from a wrong number of groups a right one is looked for."""
-
 
 _WORDS = {
     Vector: ("a vector", "a vector of features"),
@@ -22,7 +22,7 @@ _WORDS = {
     Volume: ("a volume", "a volume of channels x slices x rows x columns"),
     Ids: ("ids", "ids"),
 }
-"""How messages call what has a layout: among others, and alone."""
+"""What messages call a layout: in a list, and alone."""
 
 
 def describe(shape: Shape) -> str:
@@ -37,15 +37,36 @@ def describe(shape: Shape) -> str:
     return f"{_WORDS[type(shape)][0]} of {shape_text(shape, word=False)}"
 
 
-def check_layout(name: str, takes: tuple[type[Shape], ...], shape: Shape, help: str = "") -> None:
-    """Refuse an input of a layout that an operation does not take (raises `OpError`)."""
-    if type(shape) in takes:
+def check_layout(
+    name: str,
+    takes: tuple[type[Shape], ...],
+    shape: Shape,
+    help: Mapping[type[Shape], str] | None = None,
+    sides: tuple[int, ...] | None = None,
+) -> None:
+    """Refuse an input of a layout that an operation does not take.
+
+    Args:
+        name: what the operation is called.
+        takes: the layouts that it takes.
+        shape: the input.
+        help: what to write instead, by layouts that it does not take.
+        sides: which input it is, where there are several.
+
+    Raises:
+        OpError: the layout is another one.
+    """
+    given = type(shape)
+    if given in takes:
         return
-    known = [cls for cls in takes if cls in _WORDS]
-    words = _WORDS[known[0]][1] if len(known) == 1 else " or ".join(_listed([_WORDS[c][0] for c in known]))
-    raise OpError(
-        f"{name} takes {words}, not {describe(shape)}", help=help or _conversion(takes, type(shape))
-    )
+    if len(takes) == len(LAYOUTS) - 1:
+        words = "values"
+    elif len(takes) == 1:
+        words = _WORDS[takes[0]][1]
+    else:
+        words = " or ".join(_listed([_WORDS[cls][0] for cls in takes]))
+    fix = (help or {}).get(given) or _conversion(takes, given)
+    raise OpError(f"{name} takes {words}, not {describe(shape)}", sides=sides, help=fix)
 
 
 def _listed(words: list[str]) -> list[str]:

@@ -8,7 +8,7 @@ from typing import Any
 from blockdsl.diagnostics import exception_text
 from blockdsl.ops.core import Operation, OpError
 from blockdsl.ops.geometry import check_layout
-from blockdsl.ops.layouts import Shape
+from blockdsl.ops.layouts import LAYOUTS, Shape
 from blockdsl.ops.registry import is_built_in, whose_mistake
 
 
@@ -19,14 +19,15 @@ def output_shapes(operation: Operation, *inputs: Shape) -> tuple[Shape, ...]:
         OpError: the operation refuses its inputs, or what a user's class answers is of no use; the error
             of the class is the cause.
     """
-    for shape in inputs:
-        check_layout(operation.name, operation.takes, shape, operation.takes_help)
+    for index, shape in enumerate(inputs):
+        sides = (index,) if len(inputs) > 1 else None
+        check_layout(operation.name, operation.takes, shape, operation.takes_help, sides)
     if is_built_in(operation):
         return operation.shapes(*inputs)
     shapes: tuple[Shape, ...] = _answer(operation, "shape", operation.shapes, inputs)
     if not isinstance(shapes, tuple) or not shapes or not all(map(_is_typed, shapes)):
         raise OpError(
-            f"shape() of {operation.name} returned {_single(shapes)!r}",
+            f"shape() of {operation.name} returned {_without_layout(_single(shapes))}",
             help="return a shape without the batch axis, such as blockdsl.Image(64, 7, 7) or "
             "inputs[0].with_channels(64)",
         )
@@ -34,7 +35,7 @@ def output_shapes(operation: Operation, *inputs: Shape) -> tuple[Shape, ...]:
         tensors = _answer(operation, what, getattr(operation, what), inputs)
         if not isinstance(tensors, dict) or not all(map(_are_sizes, tensors.values())):
             raise OpError(
-                f"{what}() of {operation.name} returned {tensors!r}", help='it returns {"name": shape, …}'
+                f"{what}() of {operation.name} returned {tensors!r}", help='it returns {"name": (sizes), …}'
             )
     macs = _answer(operation, "macs", operation.macs, inputs)
     if not isinstance(macs, int) or isinstance(macs, bool) or macs < 0:
@@ -70,8 +71,13 @@ def _single(shapes: Any) -> Any:
     return shapes[0] if isinstance(shapes, tuple) and len(shapes) == 1 else shapes
 
 
+def _without_layout(shape: object) -> str:
+    plain = ", a plain tuple without a layout" if type(shape) is tuple and _are_sizes(shape) else ""
+    return f"{shape!r}{plain}"
+
+
 def _is_typed(shape: object) -> bool:
-    return isinstance(shape, Shape) and _are_sizes(shape)
+    return type(shape) in LAYOUTS.values() and _are_sizes(shape)
 
 
 def _are_sizes(shape: object) -> bool:

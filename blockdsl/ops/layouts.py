@@ -13,7 +13,7 @@ class Shape(Sizes):
     """The sizes of a tensor without the batch axis; the class says what the axes mean.
 
     A shape is a tuple of its sizes. It equals a plain tuple of the same sizes, and another shape only if
-    the layouts are the same too.
+    the layouts are the same too: do not mix plain tuples and shapes as keys of one dict.
 
     Attributes:
         layout: the word for it: `image`.
@@ -33,10 +33,13 @@ class Shape(Sizes):
     channel_axis: ClassVar[int] = 0
     word: ClassVar[str] = ""
 
-    def __new__(cls, *sizes: int) -> Self:
-        """A shape of these sizes; raises `TypeError` for another number of them."""
-        if len(sizes) != len(cls.axes):
-            raise TypeError(f"{cls.__name__} has the sizes {', '.join(cls.axes)}, not {len(sizes)} of them")
+    def __new__(cls, *sizes: int | Iterable[int]) -> Self:
+        """A shape of these sizes, or of those of one iterable (raises `TypeError`: too many or too few)."""
+        if len(sizes) == 1 and not isinstance(sizes[0], int):
+            sizes = tuple(sizes[0])
+        if len(sizes) != len(cls.axes) or not sizes:
+            axes = ", ".join(cls.axes) or "of a layout: Vector, Tokens, Signal, Image, Volume or Ids"
+            raise TypeError(f"{cls.__name__} has the sizes {axes}, not {len(sizes)} of them")
         return tuple.__new__(cls, sizes)
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -57,7 +60,7 @@ class Shape(Sizes):
 
     @property
     def channels(self) -> int:
-        """Channels of an image, a signal or a volume; features of a token or a vector."""
+        """Channels of an image, a signal or a volume; features of a token or a vector; 1 of ids."""
         return self[self.channel_axis]
 
     @property
@@ -144,9 +147,22 @@ class Ids(Shape):
     __slots__ = ()
     layout, axes, word = "ids", ("L",), "ids"
 
+    @property
+    def channels(self) -> int:
+        """Each id is one number."""
+        return 1
+
+    @property
+    def positions(self) -> Sizes:
+        """The length of the sequence."""
+        return self[:]
+
 
 LAYOUTS: dict[str, type[Shape]] = {cls.layout: cls for cls in (Vector, Tokens, Signal, Image, Volume, Ids)}
 """The layouts by their words."""
+
+GRIDS: tuple[type[Shape], ...] = (Signal, Image, Volume)
+"""The layouts with channels at positions, which `FC` flattens."""
 
 BY_COUNT: dict[int, type[Shape]] = {len(cls.axes): cls for cls in LAYOUTS.values() if not cls.word}
 """What sizes are that are written without a word."""

@@ -23,7 +23,7 @@ class FullyConnected(Operation):
 
     word = "FC {features}"
     takes = (Vector, Tokens)
-    takes_help = "FLATTEN before it, or a CONV with a 1x1 kernel to apply it at each position"
+    takes_help = {Image: "FLATTEN before it, or a CONV with a 1x1 kernel to apply it at each position"}
     aliases = ("dense", "linear", "lazylinear", "fullyconnected", "innerproduct", "affinelayer")
     saved_for_backward = SAVES_INPUT
     fresh_output = True
@@ -68,6 +68,7 @@ class RBF(Operation):
     """
 
     takes = (Vector,)
+    takes_help = {Tokens: "FLATTEN-FC(84) before it"}
     flattens = True
     depends_on_size = "it compares with bitmaps"
     classes: Count = 10

@@ -41,7 +41,7 @@ class BatchNorm(Operation):
 
     word = "BN"
     takes = (Image, Vector)
-    takes_help = "LN for tokens"
+    takes_help = {Tokens: "LN for tokens"}
     aliases = (
         "batchnorm",
         "batchnorm1d",
@@ -112,7 +112,7 @@ class GroupNorm(Operation):
     """
 
     takes = (Image, Vector)
-    takes_help = "LN for tokens"
+    takes_help = {Tokens: "LN for tokens"}
     aliases = ("groupnorm", "groupnormalization", "groupnormalisation")
     depends_on_size = "its statistics span the image"
     saved_for_backward = SAVES_INPUT
@@ -260,7 +260,7 @@ class GlobalResponseNorm(Operation):
     """
 
     takes = (Image, Tokens)
-    takes_help = "put it before the positions are pooled away"
+    takes_help = {Vector: "put it before the positions are pooled away"}
     depends_on_size = "its statistics span the image"
     saved_for_backward = Saved(inputs=True, output=False, extra=4)
     starts_constant = True

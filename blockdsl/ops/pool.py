@@ -208,7 +208,7 @@ class _Global(Operation):
     """What GAP and GMP share: one number for each channel."""
 
     takes = (Image, Tokens)
-    takes_help = "a vector has no positions to pool over; leave it out"
+    takes_help = {Vector: "a vector has no positions to pool over; leave it out"}
 
     def shape(self, *inputs: Shape) -> Shape:
         (shape,) = inputs

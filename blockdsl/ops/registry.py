@@ -22,6 +22,7 @@ from typing import TypeVar, dataclass_transform
 from blockdsl.diagnostics import error, exception_text
 from blockdsl.importing import importable
 from blockdsl.ops.core import DeclaredArguments, Operation
+from blockdsl.ops.layouts import LAYOUTS
 from blockdsl.speedups import dataclass_when_used
 
 GROUP = "blockdsl.operations"
@@ -43,7 +44,8 @@ def operation(name: str, *, inputs: int | None = 1, view: bool = False) -> Calla
 
     Raises:
         ValueError: another class has the name, it is not uppercase, a field is called like something of
-            `Operation`'s, an annotation is not understood, or `word` mentions what is no argument.
+            `Operation`'s, an annotation is not understood, `takes` holds what is no layout,
+            or `word` mentions what is no argument.
     """
 
     def register(cls: type[_Op]) -> type[_Op]:
@@ -62,6 +64,10 @@ def operation(name: str, *, inputs: int | None = 1, view: bool = False) -> Calla
             )
         if not isinstance(cls.aliases, tuple):
             raise ValueError(f"{name}: aliases is a tuple of names, not {cls.aliases!r}")
+        if not (isinstance(cls.takes, tuple) and cls.takes and set(cls.takes) <= set(LAYOUTS.values())):
+            raise ValueError(
+                f"{name}: takes is a tuple of layouts, such as (blockdsl.Image,), not {cls.takes!r}"
+            )
         cls = dataclass_when_used(cls)
         cls.name, cls.inputs, cls.view = name, inputs, view
         cls.arguments = DeclaredArguments()  # type: ignore[assignment]

@@ -97,10 +97,10 @@ class ClassToken(Operation):
 
 @operation("POSITION")
 class Position(Operation):
-    """Adds a learned embedding of each position, to tokens (L, D) or an image (C, H, W)."""
+    """Adds a learned embedding of each position, to tokens (L, D), an image (C, H, W) or a vector (F,)."""
 
     word = "position"
-    takes = (Tokens, Image)
+    takes = (Tokens, Image, Vector)
     depends_on_size = "it has one weight for each position"
     saved_for_backward = SAVES_NOTHING
 

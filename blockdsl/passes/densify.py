@@ -16,7 +16,6 @@ from blockdsl.formatting import shape_text
 from blockdsl.ir import Graph, Layer, Port, Value, verify
 from blockdsl.ops import Image, Operation, OpError, Shape, Sizes, Tokens, Vector
 from blockdsl.ops.core import window_is_known
-from blockdsl.ops.layouts import read_sizes
 from blockdsl.ops.shape import Flatten, Input
 
 _BY_ELEMENT = frozenset({"activation", "dropout", "scale", "join"})
@@ -33,7 +32,7 @@ def densify(graph: Graph, input: Sizes | None = None) -> Graph:
     Raises:
         ArchError: a layer depends on the size of the image, or the image is too small.
     """
-    return _Densifying(graph, read_sizes(input) if input else graph.only_input("dense evaluation")).graph()
+    return _Densifying(graph, graph.only_input("dense evaluation"), input).graph()
 
 
 class _Densifying:
@@ -41,8 +40,8 @@ class _Densifying:
     of vectors as the images that were flattened into them.
     """
 
-    def __init__(self, old: Graph, size: Shape) -> None:
-        before = old.only_input("dense evaluation")
+    def __init__(self, old: Graph, before: Shape, given: Sizes | None) -> None:
+        size = Image(given) if given and len(given) == len(Image.axes) else given or before
         if not isinstance(before, Image) or not isinstance(size, Image) or size.channels != before.channels:
             shown = shape_text(before), shape_text(size)
             raise error(

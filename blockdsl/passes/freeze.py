@@ -15,7 +15,8 @@ from blockdsl.lowering import Program
 from blockdsl.lowering.budget import Budget
 from blockdsl.lowering.expression_kinds import kind_of
 from blockdsl.lowering.values import Kind, Trace, place
-from blockdsl.ops import Sizes
+from blockdsl.ops import Sizes, Vector
+from blockdsl.ops.layouts import read_sizes
 from blockdsl.passes.trees import chain, grouped, inline, literal, path, substitute
 from blockdsl.passes.variants import Definition, Variants
 from blockdsl.source import Source, Span
@@ -57,7 +58,9 @@ def _with_input(file: nodes.File, shape: Sizes | None) -> nodes.File:
     if shape is None:
         return file
     number = nodes.Number(file.span, shape[0])
-    line = nodes.Input(file.span, number if len(shape) == 1 else nodes.Dims(file.span, shape))
+    line = nodes.Input(
+        file.span, number if isinstance(read_sizes(shape), Vector) else nodes.Dims(file.span, shape)
+    )
     statements: list[nodes.Statement] = [s for s in file.statements if not isinstance(s, nodes.Input)]
     is_head = [isinstance(s, nodes.Meta | nodes.Use) for s in statements]
     statements.insert(is_head.index(False), line)

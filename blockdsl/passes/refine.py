@@ -31,7 +31,10 @@ def refine(graph: Graph, at: Value) -> Graph:
     rate = _step(target.operation)
     if rate is None or rate == (1, 1):
         raise error("dense", f"{target.operation} ({target.name}) has no stride to undo", target.span)
-    new = Graph(graph.inputs, graph.outputs, [], dict(graph.blocks), dict(graph.points), dict(graph.shared))
+    new = Graph(
+        inputs=graph.inputs, outputs=graph.outputs, blocks=dict(graph.blocks), points=dict(graph.points),
+        shared=dict(graph.shared),
+    )  # fmt: skip
     after: set[int] = set()
     for layer in graph.layers():
         operation = layer.operation
@@ -53,7 +56,7 @@ def refine(graph: Graph, at: Value) -> Graph:
         except OpError as refusal:
             raise _refused(layer, refusal.message) from None
         new.add(replace(layer, operation=operation, shapes=shapes))
-    refuse_unequal_applications(new, "take maps at a finer step")
+    refuse_unequal_applications(new, "be evaluated at a finer step")
     verify(new)
     return new
 

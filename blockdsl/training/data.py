@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from blockdsl.diagnostics import ArchError, did_you_mean, error
+from blockdsl.formatting import shape_text
 from blockdsl.ops import Shape, Sizes
 from blockdsl.ops.layouts import read_sizes
 from blockdsl.training.files import read_folder, read_npz, read_torchvision
@@ -90,7 +91,7 @@ class Data:
     resize: int | None = None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "input_shape", read_sizes(self.input_shape))
+        object.__setattr__(self, "input_shape", _shape(self.input_shape))
 
 
 def load(
@@ -147,8 +148,15 @@ def load(
     labels = train.labels
     kept, held_out = _split(labels, validation, name) if fold is None else _fold(labels, *fold, name)
     kept = kept[: math.ceil(len(kept) * share)]
-    shape = read_sizes(input_shape)
-    return Data(name, shape, Part(train, kept), Part(train, held_out), test, classes, resize)
+    return Data(name, _shape(input_shape), Part(train, kept), Part(train, held_out), test, classes, resize)
+
+
+def _shape(sizes: Sizes) -> Shape:
+    try:
+        return read_sizes(sizes)
+    except TypeError:
+        shown = shape_text(sizes) or "nothing"
+        raise error("data", f"a network's input is an image or a vector, not {shown}") from None
 
 
 DATASETS = ("digits", "mnist", "fashion-mnist", "cifar10", "cifar100")

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from blockdsl.diagnostics import error
 from blockdsl.formatting import shape_text
-from blockdsl.ops import Shape, Sizes, Vector
+from blockdsl.ops import Image, Shape, Sizes, Vector
 from blockdsl.recipe import Term
 from blockdsl.training.augment import Augment, make_augment
 from blockdsl.training.data import Data, Split
@@ -119,11 +119,11 @@ def _image_shape(wanted: Shape, stored: Sizes, name: str) -> tuple[int, int, int
         if wanted != stored:
             raise error("data", f"{name} has vectors of {shown}, the network takes {shape_text(wanted)}")
         return None
-    if len(wanted) == 3:
+    if isinstance(wanted, Image):
         if wanted[0] != stored[0] and 1 not in (wanted[0], stored[0]):
             raise error("data", f"{name} has images of {shown}, the network takes {shape_text(wanted)}")
         return wanted[0], wanted[1], wanted[2]
-    if len(wanted) != 1:
+    if not isinstance(wanted, Vector):
         raise error("data", f"{name} has images of {shown}, the network takes {shape_text(wanted)}")
     if wanted[0] == math.prod(stored):
         return stored[0], stored[1], stored[2]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import reduce
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from blockdsl.diagnostics import error
 from blockdsl.ir import Graph
@@ -40,10 +40,10 @@ class Report:
         return reduce(torch.promote_types, wide or {torch.float32})
 
     def unusual_types(self) -> str:
-        """The types of the weights where not all are float32, as words; else empty."""
+        """The types of the weights as words, where not all are float32; else empty."""
         if self.dtypes <= {torch.float32}:
             return ""
-        return " and ".join(sorted(str(t) for t in self.dtypes | ({torch.float32} & {self.dtype})))
+        return " and ".join(sorted(map(str, self.dtypes)))
 
 
 def carry(
@@ -113,6 +113,13 @@ def carry(
             report.by_order.append((own.name, other.name))
     report.dtypes = {tensor.dtype for tensor in carried.values() if tensor.is_floating_point()}
     return carried, report
+
+
+def fill(module: nn.Module, tensors: Mapping[str, Tensor], report: Report) -> nn.Module:
+    """Give a module the weights that `carry` returned, and their floating point type."""
+    module = module.to(report.dtype)
+    module.load_state_dict(tensors, strict=not report.missing)
+    return module
 
 
 def _common(part: Part) -> tuple[Part, dict[str, Piece], list[str], list[str]]:

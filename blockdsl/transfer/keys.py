@@ -42,7 +42,11 @@ def _by_size(part: Part) -> tuple[list[int], list[int]]:
     keys = [[p.key if p.key in shared else p.flat_key for p in side] for side in sides]
     if Counter(keys[0]) != Counter(keys[1]):
         message = _difference(part, *keys)
-        raise error("weights", message, help="--partial leaves out what only one of them has, such as a head")
+        raise error(
+            "weights",
+            message,
+            help="--partial (partial=True) leaves out what only one of them has, such as a head",
+        )
     number: dict[Key, int] = {}
     own, other = ([number.setdefault(key, len(number)) for key in side] for side in keys)
     return own, other

@@ -92,7 +92,7 @@ def _one_after_another(
         "weights",
         f"{part.own} and {part.other} have the same layers in other modules: the first that differ, in their "
         f"orders, are {part.ours[first][0]} and {part.theirs[first]}",
-        help="pair blocks or layers in a file for --map, with lines such as "
+        help="pair blocks or layers in a file for --map (pairs in Python), with lines such as "
         + sample_line(part.ours[first:], part.theirs),
     )
 
@@ -111,11 +111,11 @@ def refusal(unclear: Sequence[Unclear], ordered: bool) -> ArchError:
         line for group in unclear[:MAX_SHOWN] for m in group.members for line in _lines(m, group.part)
     )
     if ordered:
-        other = "or let the order of registration decide with --trust-order, if both sides have the same"
+        other = "or let the order of registration decide with --trust-order (trust_order=True), if both sides have the same"
     else:
         other = "a .safetensors file is sorted by name; a .pth file keeps the order of registration"
     example = "".join(f"\n    {line}" for line in list(lines)[:MAX_LINES])
-    help_ = f"say which is which in a file for --map, in lines such as these:{example}\n  {other}"
+    help_ = f"say which is which in a file for --map (pairs in Python), in lines such as these:{example}\n  {other}"
     return error("weights", f"cannot tell which layer is which: {'; '.join(shown)}", help=help_)
 
 

@@ -42,7 +42,7 @@ def _left_out(
             raise error(
                 "weights",
                 f"the two have different numbers of layers such as {first}: cannot tell which to leave out",
-                help=f"pair layers or blocks in a file for --map, with lines such as {own} = {other}",
+                help=f"pair layers or blocks in a file for --map (pairs in Python), with lines such as {own} = {other}",
             )
         left |= clear
         surplus -= Counter(pieces[i].key for i in clear)

@@ -105,7 +105,7 @@ def test_freeze_to_the_screen_takes_the_rest_as_told(capsys: pytest.CaptureFixtu
             "  --> space.arch:2:9\n"
             "     2 | let w = {4, 8, 64}\n"
             "       |         ^^^^^^^^^^\n"
-            "  help: one of {4, 8, 64}: --choose 'w=…' ({'w': …} in Python), or --first for the rest",
+            "  help: one of {4, 8, 64}: --choose 'w=…' (choose({'w': …}) in Python), or --first (first=True)",
         ),
         (
             ["--choose", "w=5", "--first"],

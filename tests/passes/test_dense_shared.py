@@ -83,7 +83,7 @@ def test_a_stride_inside_of_a_shared_network_is_not_undone_in_one_application() 
 
     x = net.block("step[1]", step, net.input("x", Image(2, 16, 16)), shared="step")
     graph = net.graph(y=net.block("step[2]", step, x, shared="step"))
-    with pytest.raises(ArchError, match=r"finer step: step1\.conv1 and step2\.conv1 share weights"):
+    with pytest.raises(ArchError, match=r"at a finer step: step1\.conv1 and step2\.conv1 share weights"):
         refine(densify(graph, (2, 32, 32)), graph.point("step[2].conv[1]"))
 
 

@@ -25,6 +25,7 @@ from blockdsl.nas.objectives import Objective
 from blockdsl.nas.objectives.proxies import PROXIES
 from blockdsl.nas.study.config import StudyConfig
 from blockdsl.nas.study.records import DONE, PRUNED, SKIPPED, traceback_text
+from blockdsl.ops import Image
 from blockdsl.training.prepare import Preparation
 
 if TYPE_CHECKING:
@@ -109,7 +110,7 @@ class Evaluator:
         size, shape, recipe = self.config.size, program.graph.only_input("a search"), program.recipe
         if size is None:
             return program
-        if len(shape) != 3 or size > min(shape[1:]):
+        if not isinstance(shape, Image) or size > min(shape.positions):
             raise error("search", f"--size {size} is no smaller image: the networks take {shape_text(shape)}")
         try:
             smaller = lower(program.file, input=(shape[0], size, size))
@@ -117,7 +118,7 @@ class Evaluator:
             why = refused.diagnostic
             raise error("search", f"at --size {size}: {why.message}", *why.marks, help=why.help) from None
         if recipe.resize is not None:
-            smaller.recipe = replace(recipe, resize=round(recipe.resize * size / max(shape[1:])))
+            smaller.recipe = replace(recipe, resize=round(recipe.resize * size / max(shape.positions)))
         return smaller
 
     def data(self, program: Program, fold: int = 0) -> Data:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from itertools import islice
 from math import prod
+from pathlib import Path
 
 import networkx as nx
 
@@ -79,7 +80,7 @@ def _real_numbers(space: Space) -> list[str]:
     return sorted(path for path, domain in keys if isinstance(domain, FloatRange) and domain.step is None)
 
 
-def count(space: Space, *, probes: int = PROBES, sizes: Size = size) -> Count:
+def count(space: Space | str | Path, *, probes: int = PROBES, sizes: Size = size) -> Count:
     """How many assignments a space has; with `sizes=pinned` how many there are beside real numbers.
 
     >>> str(count(Space.parse("input 1x8x8 net CONV({4, 8},3)-{RELU, TANH}")))
@@ -93,6 +94,7 @@ def count(space: Space, *, probes: int = PROBES, sizes: Size = size) -> Count:
     (Knuth, "Estimating the efficiency of backtrack programs", 1975: the mean of the product of the
     numbers of options met on the way).
     """
+    space = Space.of(space)
     counter = _Counter(space, sizes)
     number: int | None
     try:

@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from blockdsl.diagnostics import ArchError
 from blockdsl.lowering import ChoicePoint
@@ -16,18 +17,19 @@ from blockdsl.nas.space.space import Space
 from blockdsl.syntax import tree as nodes
 
 
-@dataclass
+@dataclass(repr=False)
 class Survey:
     """What was drawn.
 
     Attributes:
         drawn: how many assignments.
         candidates: those of them that are networks.
-        refusals: why the others are none, by the message.
+        refusals: why the others are none, by the message; `refused` has the first error of each.
         broken: how many of the networks break each `require`, by its text.
         feasible: how many meet them all.
         reached: in how many draws each choice was reached.
         points: the choices themselves; a path that holds several kinds has the last one.
+        seconds: how long it took.
     """
 
     drawn: int = 0
@@ -39,6 +41,9 @@ class Survey:
     reached: Counter[str] = field(default_factory=Counter)
     points: dict[str, ChoicePoint] = field(default_factory=dict)
     seconds: float = 0.0
+
+    def __repr__(self) -> str:
+        return f"<{self.drawn} draws: {len(self.candidates)} networks, {self.feasible} within the limits>"
 
     @property
     def killer(self) -> str | None:
@@ -112,11 +117,11 @@ def text_of(require: nodes.Require) -> str:
     return " ".join(require.condition.span.text.split())
 
 
-def survey(space: Space, draws: int = 300, *, seed: int = 0, seconds: float = 20.0) -> Survey:
+def survey(space: Space | str | Path, draws: int = 300, *, seed: int = 0, seconds: float = 20.0) -> Survey:
     """Draw networks from a space: how many meet its limits, and how large they are.
 
     Args:
-        space: the networks to draw from, each choice by itself.
+        space: the networks to draw from, each choice by itself; or the name or path of its file.
         draws: how many at most.
         seed: of what is drawn.
         seconds: no draw begins after so many.
@@ -129,8 +134,10 @@ def survey(space: Space, draws: int = 300, *, seed: int = 0, seconds: float = 20
     >>> found = survey(space, 100)
     >>> found.drawn, found.range_of("params")
     (100, (40, 80))
+    >>> found
+    <100 draws: 100 networks, 100 within the limits>
     """
-    found = Survey()
+    space, found = Space.of(space), Survey()
     generator = random.Random(seed)
     start = time.perf_counter()
     while found.drawn < draws and (found.seconds < seconds or not found.drawn):

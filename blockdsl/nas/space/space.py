@@ -45,6 +45,11 @@ class Space:
         self.requires = tuple(i for i in items if isinstance(i, nodes.Require))
 
     @classmethod
+    def of(cls, space: Space | str | Path) -> Space:
+        """A space as it is, or the one that a name or a path means."""
+        return space if isinstance(space, Space) else cls.load(space)
+
+    @classmethod
     def load(
         cls, name: str | Path, *, input: Sizes | None = None, settings: Mapping[str, Any] | None = None
     ) -> Space:
@@ -134,7 +139,7 @@ class Space:
                 f"the choice {point.path} is not bound",
                 point.span,
                 help=f"one of {described(point.domain)}: --choose '{point.path}=…' "
-                f"({{'{point.path}': …}} in Python), or --first for the rest",
+                f"(choose({{'{point.path}': …}}) in Python), or --first (first=True)",
             )
 
         candidate = self.reach(decide)
