@@ -111,11 +111,13 @@ def refusal(unclear: Sequence[Unclear], ordered: bool) -> ArchError:
         line for group in unclear[:MAX_SHOWN] for m in group.members for line in _lines(m, group.part)
     )
     if ordered:
-        other = "or let the order of registration decide with --trust-order (trust_order=True), if both sides have the same"
+        order = "--trust-order (trust_order=True)"
+        other = f"or let the order of registration decide with {order}, if both sides have the same"
     else:
         other = "a .safetensors file is sorted by name; a .pth file keeps the order of registration"
     example = "".join(f"\n    {line}" for line in list(lines)[:MAX_LINES])
-    help_ = f"say which is which in a file for --map (pairs in Python), in lines such as these:{example}\n  {other}"
+    where = "in a file for --map (pairs in Python)"
+    help_ = f"say which is which {where}, in lines such as these:{example}\n  {other}"
     return error("weights", f"cannot tell which layer is which: {'; '.join(shown)}", help=help_)
 
 

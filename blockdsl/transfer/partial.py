@@ -42,7 +42,8 @@ def _left_out(
             raise error(
                 "weights",
                 f"the two have different numbers of layers such as {first}: cannot tell which to leave out",
-                help=f"pair layers or blocks in a file for --map (pairs in Python), with lines such as {own} = {other}",
+                help="pair layers or blocks in a file for --map (pairs in Python), "
+                f"with lines such as {own} = {other}",
             )
         left |= clear
         surplus -= Counter(pieces[i].key for i in clear)
