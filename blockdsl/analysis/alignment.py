@@ -8,7 +8,7 @@ from difflib import SequenceMatcher
 from typing import TypeVar
 
 from blockdsl.analysis.costed_tree import Item
-from blockdsl.blocktree.tree import Block, Node
+from blockdsl.blocktree.tree import BlockNode, LayerNode
 from blockdsl.ir import Layer
 
 _MOST_PAIRS = 40_000
@@ -76,10 +76,10 @@ def aligned(one: Sequence[_T], two: Sequence[_T], alike: _Alike[_T]) -> Iterator
 
 
 def segments(
-    one: Sequence[Item], two: Sequence[Item], alike: _Alike[Block]
-) -> Iterator[tuple[Sequence[Item], Sequence[Item], tuple[Block, Block] | None]]:
+    one: Sequence[Item], two: Sequence[Item], alike: _Alike[BlockNode]
+) -> Iterator[tuple[Sequence[Item], Sequence[Item], tuple[BlockNode, BlockNode] | None]]:
     """The stretches between paired blocks on both sides, each with the pair that follows it."""
-    before, after = ([item for item in side if isinstance(item, Block)] for side in (one, two))
+    before, after = ([item for item in side if isinstance(item, BlockNode)] for side in (one, two))
     i = j = 0
     for old, new in aligned(before, after, alike):
         if old is not None and new is not None:
@@ -89,15 +89,15 @@ def segments(
     yield one[i:], two[j:], None
 
 
-def layers_of(items: Sequence[Item]) -> list[Node]:
+def layers_of(items: Sequence[Item]) -> list[LayerNode]:
     """The layers of a stretch, those inside of blocks too."""
-    return [n for item in items for n in ([item] if isinstance(item, Node) else item.nodes())]
+    return [n for item in items for n in ([item] if isinstance(item, LayerNode) else item.nodes())]
 
 
-def unpaired(items: Sequence[Item], paired: set[Item]) -> Iterator[tuple[Item, Node]]:
+def unpaired(items: Sequence[Item], paired: set[Item]) -> Iterator[tuple[Item, LayerNode]]:
     """Each layer without a partner, with the largest block around it that has none either, or itself."""
     for item in items:
-        if isinstance(item, Node):
+        if isinstance(item, LayerNode):
             if item not in paired:
                 yield item, item
         elif not paired.isdisjoint(item.nodes()):
@@ -118,9 +118,12 @@ def blocks_alike(one: Counter[str], two: Counter[str], *, named: bool) -> float:
 
 
 def layers_alike(one: Layer, two: Layer, *, weighted: bool) -> float:
-    """How alike two layers of one operation are: more for those with weights, and for equal arguments."""
+    """How alike two layers of one operation are: more for those with weights, and for equal arguments.
+
+    A layer of an auxiliary head is like none that runs in inference.
+    """
     a, b = one.operation, two.operation
-    if a.name != b.name:
+    if a.name != b.name or one.training_only != two.training_only:
         return 0.0
     equal = sum(getattr(a, name) == getattr(b, name) for name in a.arguments)
     share = equal / len(a.arguments) if a.arguments else 1.0

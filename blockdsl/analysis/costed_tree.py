@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from blockdsl.analysis.changes import Delta
 from blockdsl.analysis.costs import Cost, costs_of
 from blockdsl.blocktree.merge import merge
-from blockdsl.blocktree.tree import Block, Node, outside_inputs, tree
+from blockdsl.blocktree.tree import BlockNode, LayerNode, outside_inputs, tree
 from blockdsl.formatting import shape_text
 from blockdsl.ir import Graph, Layer, Path, module_name, path_text
 from blockdsl.ops import Shape
 
-Item = Block | Node
+Item = BlockNode | LayerNode
 
 
 class CostedTree:
@@ -29,8 +29,8 @@ class CostedTree:
         self.costs = costs_of(graph)
         self.owner = {layer.id: node for node in self.root.nodes() for layer in node.layers}
         self.kinds: dict[Item, int] = {}
-        self._layers: dict[Block, Counter[str]] = {}
-        self._sharing: dict[Path, list[Node]] = {}
+        self._layers: dict[BlockNode, Counter[str]] = {}
+        self._sharing: dict[Path, list[LayerNode]] = {}
         for node in self.root.nodes() if graph.shared else ():
             first = self.costs[graph.owner(node.core).id]
             if first.params or first.buffers:
@@ -39,33 +39,33 @@ class CostedTree:
 
     def _number(self, item: Item) -> int:
         key: object
-        if isinstance(item, Node):
-            key = tuple(str(layer.operation) for layer in item.layers)
+        if isinstance(item, LayerNode):
+            key = (item.training_only, *(str(layer.operation) for layer in item.layers))
         else:
             key = (None, *(self._number(inner) for inner in item.items))
         self.kinds[item] = self._known.setdefault(key, len(self._known))
         return self.kinds[item]
 
-    def layers(self, block: Block) -> Counter[str]:
+    def layers(self, block: BlockNode) -> Counter[str]:
         """How often each layer is in a block."""
         if block not in self._layers:
             found = (str(layer.operation) for node in block.nodes() for layer in node.layers)
             self._layers[block] = Counter(found)
         return self._layers[block]
 
-    def inputs(self, node: Node) -> tuple[Shape, ...]:
+    def inputs(self, node: LayerNode) -> tuple[Shape, ...]:
         """Shapes of what flows into a layer; of an input itself its own."""
         return tuple(self.graph.shape_of(v) for v in outside_inputs(node)) or (node.shape,)
 
-    def sources(self, node: Node) -> list[tuple[Node, int]]:
+    def sources(self, node: LayerNode) -> list[tuple[LayerNode, int]]:
         """The layers, and which of their outputs, that a layer reads."""
         return [(self.owner[value.node], value.port) for value in outside_inputs(node)]
 
-    def sharing(self, node: Node) -> list[Node]:
+    def sharing(self, node: LayerNode) -> list[LayerNode]:
         """The layers with the same weights, this one among them; those of the first count."""
         return self._sharing.get(self.graph.module_path(node.core), [node])
 
-    def weights(self, node: Node) -> str:
+    def weights(self, node: LayerNode) -> str:
         """Whose weights a layer uses, in words."""
         sharing, path = self.sharing(node), node.core.path
         if len(sharing) == 1:
@@ -77,7 +77,7 @@ class CostedTree:
     def delta(self, item: Item, sign: int) -> Delta:
         """The cost of all layers inside, added or taken away."""
         total = [0, 0, 0]
-        for node in [item] if isinstance(item, Node) else item.nodes():
+        for node in [item] if isinstance(item, LayerNode) else item.nodes():
             for layer in node.layers:
                 for index, count in enumerate(_counted(layer, self.costs[layer.id])):
                     total[index] += sign * count
@@ -94,14 +94,14 @@ def _counted(layer: Layer, cost: Cost) -> Delta:
 
 def is_input(item: Item) -> bool:
     """Whether an item is an input of the network."""
-    return isinstance(item, Node) and item.core.is_input
+    return isinstance(item, LayerNode) and item.core.is_input
 
 
 def says(item: Item) -> str:
     """A layer with its arguments, a block as it is called; of an input its shape."""
     if is_input(item):
         return shape_text(item.shape)
-    if isinstance(item, Node):
+    if isinstance(item, LayerNode):
         return "-".join(str(layer.operation) for layer in item.layers)
     return str(item.call) if item.call else item.path[-1].name
 
@@ -113,6 +113,6 @@ def tells(item: Item) -> str:
     return says(item)
 
 
-def names_of(sources: Sequence[tuple[Node, int]]) -> str:
+def names_of(sources: Sequence[tuple[LayerNode, int]]) -> str:
     """Where tensors come from."""
     return ", ".join(path_text(node.core.path) for node, _ in sources)

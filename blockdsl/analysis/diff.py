@@ -18,7 +18,7 @@ from blockdsl.analysis.alignment import (
 from blockdsl.analysis.canonical import canonical_hash
 from blockdsl.analysis.changes import MOST, Change, Delta, Frame, gathered
 from blockdsl.analysis.costed_tree import CostedTree, Item, is_input, names_of, says, tells
-from blockdsl.blocktree.tree import Block, Node
+from blockdsl.blocktree.tree import BlockNode, LayerNode
 from blockdsl.formatting import shape_text
 from blockdsl.ir import Graph, path_text
 
@@ -49,11 +49,11 @@ class _Comparison:
 
     def __init__(self, one: CostedTree, two: CostedTree) -> None:
         self.one, self.two = one, two
-        self.same: dict[Node, Node] = {}
-        self.told: set[Node] = set()
+        self.same: dict[LayerNode, LayerNode] = {}
+        self.told: set[LayerNode] = set()
         self.changes: list[Change] = []
         self.inside: tuple[Frame, ...] = ()
-        self.frames: dict[Node, tuple[Frame, ...]] = {}
+        self.frames: dict[LayerNode, tuple[Frame, ...]] = {}
 
     def run(self) -> list[Change]:
         """All changes: of inputs and layers, of how the layers that stay are wired and what they share, of
@@ -166,22 +166,22 @@ class _Comparison:
     def _is_same(self, old: Item | None, new: Item | None) -> bool:
         return old is not None and new is not None and self.one.kinds[old] == self.two.kinds[new]
 
-    def _blocks_alike(self, one: Block, two: Block) -> float:
+    def _blocks_alike(self, one: BlockNode, two: BlockNode) -> float:
         """How many of their layers two blocks have in common; 0 where they are not paired."""
         named = one.path[-1].name == two.path[-1].name or self.one.kinds[one] == self.two.kinds[two]
         return blocks_alike(self.one.layers(one), self.two.layers(two), named=named)
 
     def _layers_alike(self, one: Item, two: Item) -> float:
         """How much two layers have in common; 0 for other operations, and for blocks."""
-        if not isinstance(one, Node) or not isinstance(two, Node):
+        if not isinstance(one, LayerNode) or not isinstance(two, LayerNode):
             return 0.0
         return layers_alike(one.core, two.core, weighted=bool(self.two.costs[two.core.id].params))
 
     def _changed(self, before: Item, after: Item) -> None:
-        if isinstance(before, Block) and isinstance(after, Block):
+        if isinstance(before, BlockNode) and isinstance(after, BlockNode):
             with self._entered(before, after):
                 self._align(before.items, after.items)
-        elif isinstance(before, Node) and isinstance(after, Node):
+        elif isinstance(before, LayerNode) and isinstance(after, LayerNode):
             if self.one.kinds[before] == self.two.kinds[after]:
                 self._fed(before, after)
                 return
@@ -194,12 +194,12 @@ class _Comparison:
 
     def _fed(self, before: Item, after: Item) -> None:
         """Match the layers of equal items, and tell which have inputs of another shape."""
-        if isinstance(before, Block) and isinstance(after, Block):
+        if isinstance(before, BlockNode) and isinstance(after, BlockNode):
             with self._entered(before, after):
                 for a, b in zip(before.items, after.items, strict=True):
                     self._fed(a, b)
             return
-        assert isinstance(before, Node) and isinstance(after, Node)
+        assert isinstance(before, LayerNode) and isinstance(after, LayerNode)
         self._match(before, after)
         shapes = self.one.inputs(before), self.two.inputs(after)
         if shapes[0] != shapes[1]:
@@ -207,12 +207,12 @@ class _Comparison:
             texts = [", ".join(map(shape_text, side)) for side in shapes]
             self._add("fed", after, texts[0], texts[1], self._between(before, after))
 
-    def _match(self, before: Node, after: Node) -> None:
+    def _match(self, before: LayerNode, after: LayerNode) -> None:
         self.same[before] = after
         self.frames[after] = self.inside
 
     @contextmanager
-    def _entered(self, before: Block, after: Block) -> Iterator[None]:
+    def _entered(self, before: BlockNode, after: BlockNode) -> Iterator[None]:
         """Inside a block that both have."""
         around = self.inside
         self.inside = (*around, Frame(path_text(after.path), says(before), says(after)))
@@ -228,7 +228,7 @@ class _Comparison:
                 self._add("rewired", after, names_of(old), names_of(new), Delta())
         self.inside = ()
 
-    def _moved(self, old: Sequence[tuple[Node, int]], new: Sequence[tuple[Node, int]]) -> bool:
+    def _moved(self, old: Sequence[tuple[LayerNode, int]], new: Sequence[tuple[LayerNode, int]]) -> bool:
         """Whether tensors come from other layers, of those that both networks have."""
         return len(old) == len(new) and any(
             self.same.get(a) not in (None, b) and b in self.frames
@@ -261,11 +261,11 @@ class _Comparison:
         """Add a change that costs nothing."""
         self.changes.append(Change(kind, name, before, after, 1, Delta()))
 
-    def _between(self, before: Node, after: Node) -> Delta:
+    def _between(self, before: LayerNode, after: LayerNode) -> Delta:
         """What a layer costs more than its partner."""
         old, new = self.one.delta(before, -1), self.two.delta(after, 1)
         return Delta(*(a + b for a, b in zip(old, new, strict=True)))
 
     def _add(self, kind: str, item: Item, before: str, after: str, delta: Delta) -> None:
-        path = item.core.path if isinstance(item, Node) else item.path
+        path = item.core.path if isinstance(item, LayerNode) else item.path
         self.changes.append(Change(kind, path_text(path), before, after, 1, delta, self.inside))

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from blockdsl.blocktree.runs import runs
-from blockdsl.blocktree.tree import Block, Node, outside_inputs
+from blockdsl.blocktree.tree import BlockNode, LayerNode, outside_inputs
 from blockdsl.ir import Graph
 
 
-def fold(root: Block, graph: Graph) -> dict[Node, Node]:
+def fold(root: BlockNode, graph: Graph) -> dict[LayerNode, LayerNode]:
     """Fold the repetitions inside a block; which node each of the former nodes is drawn as.
 
     Only what looks the same is folded: the same blocks, operations, arguments, layout and positions, wiring,
@@ -23,7 +23,7 @@ def fold(root: Block, graph: Graph) -> dict[Node, Node]:
 class _Folding:
     """Nodes are counted in the order of the tree, so that an instance is a range of places."""
 
-    def __init__(self, root: Block, graph: Graph) -> None:
+    def __init__(self, root: BlockNode, graph: Graph) -> None:
         self.nodes = list(root.nodes())
         place_of = {layer.id: place for place, node in enumerate(self.nodes) for layer in node.layers}
         self.sources = [
@@ -35,18 +35,18 @@ class _Folding:
                 self.furthest[source] = max(self.furthest[source], place)
         for value in graph.results():
             self.furthest[place_of[value.node]] = len(self.nodes)
-        self.begin: dict[Block | Node, int] = {}
-        self.end: dict[Block | Node, int] = {}
-        self.kind: dict[Block | Node, int] = {}
+        self.begin: dict[BlockNode | LayerNode, int] = {}
+        self.end: dict[BlockNode | LayerNode, int] = {}
+        self.kind: dict[BlockNode | LayerNode, int] = {}
         self._known: dict[object, int] = {}
         self._first: dict[int, int] = {}
         self._number(root, 0)
 
-    def _number(self, item: Block | Node, place: int) -> int:
+    def _number(self, item: BlockNode | LayerNode, place: int) -> int:
         """Give an item its range of places and its kind, which is equal for what reads the same."""
         self.begin[item] = place
         key: object
-        if isinstance(item, Node):
+        if isinstance(item, LayerNode):
             operations = [str(layer.operation) for layer in item.layers]
             key = (item.label, type(item.shape), item.shape.positions, _module(item), *operations)
             place += 1
@@ -60,30 +60,31 @@ class _Folding:
         self.end[item] = place
         return place
 
-    def drawn_as(self, place: int) -> Node:
+    def drawn_as(self, place: int) -> LayerNode:
         """The node that stands for the one at a place."""
         while place in self._first:
             place = self._first[place]
         return self.nodes[place]
 
-    def fold(self, block: Block) -> None:
+    def fold(self, block: BlockNode) -> None:
         """Fold a block's own items, then what is inside of those that stay."""
-        items: list[Block | Node] = []
+        items: list[BlockNode | LayerNode] = []
         for start, period, times in runs([self.kind[item] for item in block.items], False):
-            one = block.items[start : start + period]
-            same = self._alike(block.items, start, period, times)
-            if same > 1:
+            end = start + period * times
+            # An instance that something else reads, too, ends a chain; another may begin after it.
+            while (same := self._alike(block.items, start, period, (end - start) // period)) > 1:
+                one = block.items[start : start + period]
                 self._draw_once(self.begin[one[0]], self.end[one[-1]], same)
                 items.append(_repeated(one, same))
-            rest = start + period * same if same > 1 else start
-            items += block.items[rest : start + period * times]
+                start += period * same
+            items += block.items[start:end]
         block.items = items
         for item in _blocks(items):
             self.fold(item)
 
-    def _alike(self, items: list[Block | Node], start: int, period: int, times: int) -> int:
+    def _alike(self, items: list[BlockNode | LayerNode], start: int, period: int, times: int) -> int:
         """How many instances of a run, from its first on, form a chain of equal links."""
-        if times == 1:
+        if times <= 1:
             return 1
         begin, end = self.begin[items[start]], self.end[items[start + period - 1]]
         size, same = end - begin, 1
@@ -113,23 +114,23 @@ class _Folding:
             self._first[place] = begin + (place - begin) % size
 
 
-def _module(item: Block | Node) -> str:
+def _module(item: BlockNode | LayerNode) -> str:
     """The module of a shared network that is applied."""
     return item.shared.module if item.shared else ""
 
 
-def _repeated(one: list[Block | Node], times: int) -> Block | Node:
+def _repeated(one: list[BlockNode | LayerNode], times: int) -> BlockNode | LayerNode:
     """One instance marked with how often it comes; several items get a box around them."""
     if len(one) > 1:
-        return Block((), items=list(one), times=times)
+        return BlockNode((), items=list(one), times=times)
     one[0].times = times
     return one[0]
 
 
-def _blocks(items: list[Block | Node]) -> Iterator[Block]:
+def _blocks(items: list[BlockNode | LayerNode]) -> Iterator[BlockNode]:
     """The blocks whose items are still to be folded: of a nameless box those inside of it."""
     for item in items:
-        if isinstance(item, Block):
+        if isinstance(item, BlockNode):
             if item.path:
                 yield item
             else:

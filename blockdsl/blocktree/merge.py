@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 
-from blockdsl.blocktree.tree import Block, Node, role
+from blockdsl.blocktree.tree import BlockNode, LayerNode, role
 from blockdsl.ir import Graph, Layer
 
 _WEIGHTED = {"conv", "linear", "attention"}
 
 
-def merge(block: Block, graph: Graph, detail: bool) -> None:
+def merge(block: BlockNode, graph: Graph, detail: bool) -> None:
     """Merge runs inside a block and all blocks in it; a box around one thing alone is left out.
 
     With `detail` no layers are merged.
@@ -35,14 +35,14 @@ class _Uses:
         )
 
 
-def _merge(block: Block, uses: _Uses, detail: bool) -> None:
-    items: list[Block | Node] = []
-    ends: dict[int, Node] = {}
+def _merge(block: BlockNode, uses: _Uses, detail: bool) -> None:
+    items: list[BlockNode | LayerNode] = []
+    ends: dict[int, LayerNode] = {}
     for item in block.items:
-        if isinstance(item, Block):
+        if isinstance(item, BlockNode):
             _merge(item, uses, detail)
             item = _without_needless_boxes(item)
-        if isinstance(item, Node) and not detail:
+        if isinstance(item, LayerNode) and not detail:
             first = item.layers[0]
             before = ends.get(first.inputs[0].node) if len(first.inputs) == 1 else None
             if before and uses.follows(before.layers[-1], first) and _go_together(before, item):
@@ -50,28 +50,28 @@ def _merge(block: Block, uses: _Uses, detail: bool) -> None:
                 before.label = before.label or item.label
                 ends[before.layers[-1].id] = before
                 continue
-        if isinstance(item, Node):
+        if isinstance(item, LayerNode):
             ends[item.layers[-1].id] = item
         items.append(item)
     block.items = items
 
 
-def _without_needless_boxes(block: Block) -> Block | Node:
+def _without_needless_boxes(block: BlockNode) -> BlockNode | LayerNode:
     """What a box holds, if that is one thing; labels, alternatives and what is shared stay visible."""
     if len(block.items) != 1 or block.choice:
         return block
     only = block.items[0]
     shared = block.shared or only.shared
-    if isinstance(only, Node):
+    if isinstance(only, LayerNode):
         only.label, only.shared = block.label or only.label, shared
         return only
     if only.choice:
         return block
     # The outer path stays: it is what the file's points and choices are called by.
-    return Block(block.path, only.call or block.call, only.items, choice=block.choice, shared=shared)
+    return BlockNode(block.path, only.call or block.call, only.items, choice=block.choice, shared=shared)
 
 
-def _go_together(run: Node, item: Node) -> bool:
+def _go_together(run: LayerNode, item: LayerNode) -> bool:
     """Whether the layers of `item` belong to the run that they follow, neither of them labelled twice.
 
     An input stands alone, and so does a layer that shares its weights.

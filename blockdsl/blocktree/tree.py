@@ -12,19 +12,19 @@ from blockdsl.ir import BlockCall, Graph, Layer, Segment, Value, module_name
 from blockdsl.ops import Shape
 
 
-class Cost(NamedTuple):
+class BlockCost(NamedTuple):
     """Parameters, multiply-accumulates and bytes of activations, for one sample."""
 
     params: int = 0
     macs: int = 0
     memory: int = 0
 
-    def plus(self, other: Cost) -> Cost:
+    def plus(self, other: BlockCost) -> BlockCost:
         """The sum of both."""
-        return Cost(self.params + other.params, self.macs + other.macs, self.memory + other.memory)
+        return BlockCost(self.params + other.params, self.macs + other.macs, self.memory + other.memory)
 
 
-NOTHING = Cost()
+NOTHING = BlockCost()
 FOLLOWERS = {"norm", "activation", "gating", "dropout", "scale"}
 """Families of what is drawn with the layer before it."""
 
@@ -38,7 +38,7 @@ def role(layer: Layer) -> str:
 
 
 @dataclass(eq=False, slots=True)
-class Node:
+class LayerNode:
     """A layer, or a run of layers that is drawn as one; `cost` is that of all `times` instances.
 
     `label` is that in the file, or the name of one of several inputs. `shared` is set where this applies a
@@ -48,7 +48,7 @@ class Node:
     layers: list[Layer]
     label: str = ""
     times: int = 1
-    cost: Cost = NOTHING
+    cost: BlockCost = NOTHING
     shared: Application | None = None
 
     @property
@@ -73,7 +73,7 @@ class Node:
 
 
 @dataclass(eq=False, slots=True)
-class Block:
+class BlockNode:
     """A block or a labelled part with what is inside, in execution order.
 
     `call` is None for a label, and for a nameless box: around a repetition of several items, or around
@@ -84,9 +84,9 @@ class Block:
 
     path: tuple[Segment, ...]
     call: BlockCall | None = None
-    items: list[Block | Node] = field(default_factory=list)
+    items: list[BlockNode | LayerNode] = field(default_factory=list)
     times: int = 1
-    cost: Cost = NOTHING
+    cost: BlockCost = NOTHING
     choice: str = ""
     shared: Application | None = None
 
@@ -110,35 +110,35 @@ class Block:
         """What comes out of its last layer."""
         return self.items[-1].shape
 
-    def nodes(self) -> Iterator[Node]:
+    def nodes(self) -> Iterator[LayerNode]:
         """All nodes inside, however deep."""
         for item in self.items:
-            if isinstance(item, Block):
+            if isinstance(item, BlockNode):
                 yield from item.nodes()
             else:
                 yield item
 
 
-def tree(graph: Graph, choices: Mapping[str, str]) -> Block:
+def tree(graph: Graph, choices: Mapping[str, str]) -> BlockNode:
     """The boxes as the paths of the layers have them, every layer a node."""
     names = {port.value.node: port.name for port in graph.inputs} if len(graph.inputs) > 1 else {}
     shared = applications(graph)
 
-    def node(layer: Layer) -> Node:
+    def node(layer: Layer) -> LayerNode:
         last = layer.path[-1]
         label = last.name if last.index is None and not layer.is_input else ""
-        return Node([layer], names.get(layer.id, label), shared=shared.get(layer.path))
+        return LayerNode([layer], names.get(layer.id, label), shared=shared.get(layer.path))
 
-    def block(around: Nest[Layer], items: list[Layer | Block]) -> Block:
+    def block(around: Nest[Layer], items: list[Layer | BlockNode]) -> BlockNode:
         name = module_name(around.path)
         made = [node(item) if isinstance(item, Layer) else item for item in items]
         call, choice = graph.blocks.get(name), choices.get(name, "")
-        return Block(around.path, call, made, choice=choice, shared=shared.get(around.path))
+        return BlockNode(around.path, call, made, choice=choice, shared=shared.get(around.path))
 
     return fold(nest(graph.layers(), lambda layer: layer.path), block)
 
 
-def outside_inputs(node: Node) -> Iterator[Value]:
+def outside_inputs(node: LayerNode) -> Iterator[Value]:
     """The tensors that flow into a run of layers, in order."""
     inside = {layer.id for layer in node.layers}
     for layer in node.layers:

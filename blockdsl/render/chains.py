@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
-from blockdsl.blocktree.tree import Block, Node
+from blockdsl.blocktree.tree import BlockNode, LayerNode
 from blockdsl.render.view import Arrow, View
 
 _LONGEST = 20
@@ -28,9 +28,9 @@ def trunk(view: View) -> frozenset[Arrow]:
 
     Those of wide forks and joins are not among them: these look best when they are symmetric.
     """
-    place: dict[Block | Node, int] = {box: index for index, box in enumerate(view.boxes)}
+    place: dict[BlockNode | LayerNode, int] = {box: index for index, box in enumerate(view.boxes)}
     length = dict.fromkeys(view.boxes, 0)
-    came_by: dict[Block | Node, Arrow] = {}
+    came_by: dict[BlockNode | LayerNode, Arrow] = {}
     for arrow in sorted(view.arrows, key=lambda arrow: place[arrow.target]):
         # A closed block can read what it has fed: such arrows back are on no way.
         forward = place[arrow.source] < place[arrow.target]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING
 
-from blockdsl.blocktree.tree import Block, Cost, Node
+from blockdsl.blocktree.tree import BlockCost, BlockNode, LayerNode
 from blockdsl.formatting import bytes_text, count_text, rounded_text, shape_text
 from blockdsl.ops import Shape
 from blockdsl.render import palette
@@ -117,13 +117,15 @@ class _Painter:
         self._arrows()
         self._outputs()
 
-    def _cost(self, cost: Cost) -> int:
+    def _cost(self, cost: BlockCost) -> int:
         return int(getattr(cost, self.style.by)) if self.style.by else 0
 
-    def _inside(self, block: Block, graph: pygraphviz.AGraph, level: int) -> None:
-        several = Counter(item.path[-1].name for item in block.items if isinstance(item, Block) and item.path)
+    def _inside(self, block: BlockNode, graph: pygraphviz.AGraph, level: int) -> None:
+        several = Counter(
+            item.path[-1].name for item in block.items if isinstance(item, BlockNode) and item.path
+        )
         for item in block.items:
-            if isinstance(item, Node):
+            if isinstance(item, LayerNode):
                 self._box(item, node_words(item), graph)
                 continue
             numbered = bool(item.path) and several[item.path[-1].name] > 1
@@ -133,7 +135,9 @@ class _Painter:
             else:
                 self._box(item, Words(title, block_arguments(item)), graph)
 
-    def _cluster(self, block: Block, title: str, graph: pygraphviz.AGraph, level: int) -> pygraphviz.AGraph:
+    def _cluster(
+        self, block: BlockNode, title: str, graph: pygraphviz.AGraph, level: int
+    ) -> pygraphviz.AGraph:
         fill = palette.FRAMES[min(level, len(palette.FRAMES) - 1)]
         style = "dashed,rounded" if block.choice else "filled,rounded"
         name = f"cluster_{block.name}"
@@ -144,7 +148,7 @@ class _Painter:
             **corner.attributes([line.strip() for line in title.split("  ")]),
         )  # fmt: skip
 
-    def _box(self, item: Block | Node, words: Words, graph: pygraphviz.AGraph) -> None:
+    def _box(self, item: BlockNode | LayerNode, words: Words, graph: pygraphviz.AGraph) -> None:
         share = self._cost(item.cost) / self.largest if self.style.by and self.largest else None
         fill, line = palette.colour(palette.family(item), share if self.style.by else None)
         attributes = {
@@ -153,17 +157,17 @@ class _Painter:
             "color": line,
             "tooltip": _tip(item),
         }
-        if isinstance(item, Block):
+        if isinstance(item, BlockNode):
             attributes |= {"peripheries": "2"} if item.times > 1 else {}
         elif len(item.core.operation.word) == 1 and not words.below:
             attributes |= {"shape": "circle", "width": "0.3", "height": "0.3", "fixedsize": "true"}
         elif item.core.is_input:
             attributes["style"] = "rounded"
-        if item.training_only or (isinstance(item, Node) and item.core.operation.name == "ONEOF"):
+        if item.training_only or (isinstance(item, LayerNode) and item.core.operation.name == "ONEOF"):
             attributes["style"] = "filled,rounded,dashed"
         graph.add_node(item.name, id=item.name, **attributes)
 
-    def _text(self, item: Block | Node, words: Words) -> str:
+    def _text(self, item: BlockNode | LayerNode, words: Words) -> str:
         lines = [_label(words.label)] if words.label else []
         if words.above:
             lines.append(f'<FONT POINT-SIZE="10">{escape(words.above)}</FONT>')
@@ -229,18 +233,18 @@ def _label(text: str) -> str:
     return f'<FONT POINT-SIZE="9" COLOR="{QUIET}">{escape(text)}</FONT>'
 
 
-def _tip(item: Block | Node) -> str:
+def _tip(item: BlockNode | LayerNode) -> str:
     """What a pointer over a box in an SVG tells."""
     return "\n".join(_facts(item))
 
 
-def _facts(item: Block | Node) -> Iterator[str]:
+def _facts(item: BlockNode | LayerNode) -> Iterator[str]:
     yield item.name
-    if isinstance(item, Block) and item.choice:
+    if isinstance(item, BlockNode) and item.choice:
         yield item.choice
-    if isinstance(item, Block) and item.call:
+    if isinstance(item, BlockNode) and item.call:
         yield rounded_text(str(item.call))
-    if isinstance(item, Node):
+    if isinstance(item, LayerNode):
         yield "-".join(rounded_text(str(layer.operation)) for layer in item.layers)
     yield f"output {shape_text(item.shape, '×')}"
     cost, shares = item.cost, borrowed(item)

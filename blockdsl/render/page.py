@@ -11,7 +11,7 @@ from typing import Any
 
 from blockdsl.analysis import receptive_fields
 from blockdsl.analysis.table import seen_text
-from blockdsl.blocktree.tree import Block, Node
+from blockdsl.blocktree.tree import BlockNode, LayerNode
 from blockdsl.formatting import rounded_text, shape_text
 from blockdsl.lowering import Program
 from blockdsl.render import palette
@@ -62,7 +62,7 @@ def page_data(view: View, program: Program) -> dict[str, Any]:
 class _Data:
     def __init__(self, view: View, program: Program) -> None:
         self.view, self.scene = view, view.scene
-        self.index: dict[Block | Node, int] = {}
+        self.index: dict[BlockNode | LayerNode, int] = {}
         self.boxes: list[dict[str, Any]] = []
         self.spans: dict[tuple[int, int, int], int] = {}
         self.sources: list[Source] = [program.file.span.source]
@@ -92,11 +92,13 @@ class _Data:
         tensor = f"{edge.tensor.node}.{edge.tensor.port}"
         return [source, target, shape_text(edge.shape, "×"), tensor, edge.input]
 
-    def _inside(self, block: Block, parent: int | None) -> None:
-        several = Counter(item.path[-1].name for item in block.items if isinstance(item, Block) and item.path)
+    def _inside(self, block: BlockNode, parent: int | None) -> None:
+        several = Counter(
+            item.path[-1].name for item in block.items if isinstance(item, BlockNode) and item.path
+        )
         for item in block.items:
             self.index[item] = len(self.boxes)
-            if isinstance(item, Node):
+            if isinstance(item, LayerNode):
                 self.boxes.append(self._box(item, node_words(item), parent))
                 continue
             numbered = bool(item.path) and several[item.path[-1].name] > 1
@@ -104,17 +106,17 @@ class _Data:
             self.boxes.append(self._box(item, words, parent))
             self._inside(item, self.index[item])
 
-    def _box(self, item: Block | Node, words: Words, parent: int | None) -> dict[str, Any]:
+    def _box(self, item: BlockNode | LayerNode, words: Words, parent: int | None) -> dict[str, Any]:
         kind = palette.family(item)
         fill, line = palette.colour(kind)
-        last = list(item.nodes())[-1].layers[-1] if isinstance(item, Block) else item.layers[-1]
+        last = list(item.nodes())[-1].layers[-1] if isinstance(item, BlockNode) else item.layers[-1]
         spans = [self._span(span) for span in _spans(item)]
         seen = {name: (field := fields[last.id]) and field.size for name, fields in self.fields.items()}
         return {
             "name": item.name,
             "parent": parent,
-            "block": isinstance(item, Block),
-            "choice": isinstance(item, Block) and bool(item.choice),
+            "block": isinstance(item, BlockNode),
+            "choice": isinstance(item, BlockNode) and bool(item.choice),
             "words": words._asdict(),
             "fill": fill,
             "dark": palette.dark(kind),
@@ -137,16 +139,16 @@ class _Data:
         return self.spans.setdefault(key, len(self.spans))
 
 
-def _text(item: Block | Node) -> str:
+def _text(item: BlockNode | LayerNode) -> str:
     """The box in the language's words."""
-    if isinstance(item, Node):
+    if isinstance(item, LayerNode):
         return "-".join(rounded_text(str(layer.operation)) for layer in item.layers)
     return rounded_text(str(item.call)) if item.call and not item.choice else ""
 
 
-def _spans(item: Block | Node) -> Iterator[Span]:
+def _spans(item: BlockNode | LayerNode) -> Iterator[Span]:
     """Where a box was written, innermost first, then the block calls that led there."""
-    if isinstance(item, Node):
+    if isinstance(item, LayerNode):
         yield item.core.span
         call = item.core.call
     else:

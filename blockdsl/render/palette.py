@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from blockdsl.blocktree.tree import Block, Node
+from blockdsl.blocktree.tree import BlockNode, LayerNode
 
 _HUES = {
     "conv": "#56B4E9",
@@ -42,9 +42,9 @@ class Colour(NamedTuple):
     line: str
 
 
-def family(item: Block | Node) -> str:
+def family(item: BlockNode | LayerNode) -> str:
     """What a box is coloured by: the family of the core's operation, `block` for a closed block."""
-    if isinstance(item, Block):
+    if isinstance(item, BlockNode):
         return "block"
     return "input" if item.core.is_input else item.core.operation.family
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from blockdsl.analysis.costs import costs_of
 from blockdsl.blocktree.fold import fold
 from blockdsl.blocktree.merge import merge
-from blockdsl.blocktree.tree import NOTHING, Block, Cost, Node, outside_inputs, tree
+from blockdsl.blocktree.tree import NOTHING, BlockCost, BlockNode, LayerNode, outside_inputs, tree
 from blockdsl.ir import Graph, Value
 from blockdsl.ops import Shape
 
@@ -20,8 +20,8 @@ _AT_ONCE = 20
 class Edge(NamedTuple):
     """A tensor that one node reads from another: `tensor`, as the `input`-th that flows into the target."""
 
-    source: Node
-    target: Node
+    source: LayerNode
+    target: LayerNode
     shape: Shape
     tensor: Value
     input: int
@@ -30,7 +30,7 @@ class Edge(NamedTuple):
 class Output(NamedTuple):
     """What leaves the network, with a name where there are several; an auxiliary one in `training` only."""
 
-    source: Block | Node
+    source: BlockNode | LayerNode
     shape: Shape
     name: str = ""
     training: bool = False
@@ -45,7 +45,7 @@ class Scene:
 
     title: str
     graph: Graph
-    root: Block
+    root: BlockNode
     edges: list[Edge]
     outputs: list[Output]
     notes: tuple[str, ...] = ()
@@ -70,42 +70,44 @@ def scene(
     )
 
 
-def _gather(block: Block) -> None:
+def _gather(block: BlockNode) -> None:
     """Put what is too much for one box into boxes of neighbours, so that it can be closed."""
     for item in block.items:
-        if isinstance(item, Block):
+        if isinstance(item, BlockNode):
             _gather(item)
     if len(block.items) > _MOST_ITEMS:
         size = max(_AT_ONCE, -(-len(block.items) // _MOST_ITEMS))
         parts = [block.items[start : start + size] for start in range(0, len(block.items), size)]
-        block.items = [Block((), items=part) if len(part) > 1 else part[0] for part in parts]
+        block.items = [BlockNode((), items=part) if len(part) > 1 else part[0] for part in parts]
 
 
-def _add_costs(root: Block, graph: Graph, drawn_as: dict[Node, Node]) -> None:
+def _add_costs(root: BlockNode, graph: Graph, drawn_as: dict[LayerNode, LayerNode]) -> None:
     costs = costs_of(graph)
     for node, shown in drawn_as.items():
         for layer in node.layers:
             if not layer.is_input:
                 cost = costs[layer.id]
-                shown.cost = shown.cost.plus(Cost(cost.params, cost.macs, cost.activations))
+                shown.cost = shown.cost.plus(BlockCost(cost.params, cost.macs, cost.activations))
     _sum_up(root)
 
 
-def _sum_up(block: Block) -> Cost:
+def _sum_up(block: BlockNode) -> BlockCost:
     block.cost = NOTHING
     for item in block.items:
-        block.cost = block.cost.plus(_sum_up(item) if isinstance(item, Block) else item.cost)
+        block.cost = block.cost.plus(_sum_up(item) if isinstance(item, BlockNode) else item.cost)
     return block.cost
 
 
-def _edges(graph: Graph, owner: dict[int, Node], drawn_as: dict[Node, Node]) -> Iterator[Edge]:
+def _edges(graph: Graph, owner: dict[int, LayerNode], drawn_as: dict[LayerNode, LayerNode]) -> Iterator[Edge]:
     for node, shown in drawn_as.items():
         if node is shown:
             for index, value in enumerate(outside_inputs(node)):
                 yield Edge(drawn_as[owner[value.node]], node, graph.shape_of(value), value, index)
 
 
-def _outputs(graph: Graph, owner: dict[int, Node], drawn_as: dict[Node, Node]) -> Iterator[Output]:
+def _outputs(
+    graph: Graph, owner: dict[int, LayerNode], drawn_as: dict[LayerNode, LayerNode]
+) -> Iterator[Output]:
     several = len(graph.outputs) > 1
     for port in graph.outputs:
         source = drawn_as[owner[port.value.node]]

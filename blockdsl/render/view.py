@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from blockdsl.blocktree.tree import Block, Node
+from blockdsl.blocktree.tree import BlockNode, LayerNode
 from blockdsl.ir import Value, find_path
 from blockdsl.ops import Shape
 from blockdsl.render.scene import Output, Scene
@@ -25,8 +25,8 @@ class Arrow(NamedTuple):
     a tensor has one arrow into it, however often it is read inside.
     """
 
-    source: Block | Node
-    target: Block | Node
+    source: BlockNode | LayerNode
+    target: BlockNode | LayerNode
     shape: Shape
     tensor: Value
     input: int | None
@@ -40,8 +40,8 @@ class View:
     """
 
     scene: Scene
-    opened: frozenset[Block]
-    boxes: tuple[Block | Node, ...]
+    opened: frozenset[BlockNode]
+    boxes: tuple[BlockNode | LayerNode, ...]
     arrows: tuple[Arrow, ...]
     outputs: tuple[Output, ...]
     depth: int
@@ -72,23 +72,23 @@ def view(scene: Scene, depth: int | None = None, names: Collection[str] = ()) ->
     return replace(shown, said=f"folded to depth {level} of {deepest}: open, it has {every} boxes")
 
 
-def _blocks(block: Block, level: int) -> Iterator[tuple[Block, int]]:
+def _blocks(block: BlockNode, level: int) -> Iterator[tuple[BlockNode, int]]:
     for item in block.items:
-        if isinstance(item, Block):
+        if isinstance(item, BlockNode):
             # A nameless box that shows a repetition is as open as what is around it.
             own = level if item.path or item.times == 1 else level - 1
             yield item, own
             yield from _blocks(item, own + 1)
 
 
-def _named(scene: Scene, blocks: dict[Block, int], names: Collection[str]) -> frozenset[Block]:
+def _named(scene: Scene, blocks: dict[BlockNode, int], names: Collection[str]) -> frozenset[BlockNode]:
     around = {item: block for block in (scene.root, *blocks) for item in block.items}
     by_name = {block.name: block for block in blocks if block.path}
-    opened: set[Block] = set()
+    opened: set[BlockNode] = set()
     for name in names:
         hint = "a repeated block is drawn once: name its first instance"
         wanted = find_path(name, by_name, "block of the picture", help=hint)
-        block: Block | None = by_name[wanted]
+        block: BlockNode | None = by_name[wanted]
         opened.update(inner for inner, _ in _blocks(by_name[wanted], 0))
         while block is not None and block is not scene.root:
             opened.add(block)
@@ -96,33 +96,35 @@ def _named(scene: Scene, blocks: dict[Block, int], names: Collection[str]) -> fr
     return frozenset(opened)
 
 
-def _open(blocks: dict[Block, int], level: int, named: frozenset[Block]) -> frozenset[Block]:
+def _open(blocks: dict[BlockNode, int], level: int, named: frozenset[BlockNode]) -> frozenset[BlockNode]:
     return frozenset(block for block, own in blocks.items() if own <= level) | named
 
 
-def _count(block: Block, opened: frozenset[Block]) -> int:
+def _count(block: BlockNode, opened: frozenset[BlockNode]) -> int:
     return sum(
-        _count(item, opened) if isinstance(item, Block) and item in opened else 1 for item in block.items
+        _count(item, opened) if isinstance(item, BlockNode) and item in opened else 1 for item in block.items
     )
 
 
-def _view(scene: Scene, opened: frozenset[Block], depth: int) -> View:
-    shown_as: dict[Block | Node, Block | Node] = {}
-    boxes: list[Block | Node] = []
+def _view(scene: Scene, opened: frozenset[BlockNode], depth: int) -> View:
+    shown_as: dict[BlockNode | LayerNode, BlockNode | LayerNode] = {}
+    boxes: list[BlockNode | LayerNode] = []
 
-    def visit(block: Block) -> None:
+    def visit(block: BlockNode) -> None:
         for item in block.items:
-            if isinstance(item, Block) and item in opened:
+            if isinstance(item, BlockNode) and item in opened:
                 visit(item)
                 continue
             boxes.append(item)
-            shown_as.update((node, item) for node in ([item] if isinstance(item, Node) else item.nodes()))
+            shown_as.update(
+                (node, item) for node in ([item] if isinstance(item, LayerNode) else item.nodes())
+            )
 
     visit(scene.root)
     arrows = []
     for edge in scene.edges:
         source, target = shown_as[edge.source], shown_as[edge.target]
-        index = None if isinstance(target, Block) else edge.input
+        index = None if isinstance(target, BlockNode) else edge.input
         arrows.append(Arrow(source, target, edge.shape, edge.tensor, index))
     seen = dict.fromkeys(arrow for arrow in arrows if arrow.source is not arrow.target)
     outputs = [output._replace(source=shown_as[output.source]) for output in scene.outputs]

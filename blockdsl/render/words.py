@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from blockdsl.blocktree.sharing import Application
-from blockdsl.blocktree.tree import Block, Node, role
+from blockdsl.blocktree.tree import BlockNode, LayerNode, role
 from blockdsl.formatting import rounded, rounded_text, shape_text
 from blockdsl.ir import Layer, path_text
 from blockdsl.ops import Operation
@@ -23,7 +23,7 @@ class Words(NamedTuple):
     label: str = ""
 
 
-def node_words(node: Node) -> Words:
+def node_words(node: LayerNode) -> Words:
     """The words of a node: its core, and what comes before and after it."""
     core = node.core
     if core.is_input:
@@ -45,7 +45,7 @@ def _shared_title(label: str, application: Application) -> str:
     return f"{name} (shared)" if own == name else f"{own}: {name} (shared)"
 
 
-def block_title(block: Block, numbered: bool, around: Block) -> str:
+def block_title(block: BlockNode, numbered: bool, around: BlockNode) -> str:
     """What a block is called: its label, or its name with the number where there are several.
 
     A shared network is called by the name of its module, a choice by its path, without that of the block
@@ -67,12 +67,12 @@ def block_title(block: Block, numbered: bool, around: Block) -> str:
     return title.replace("_", " ") + (f"  ×{block.times}" if block.times > 1 else "")
 
 
-def borrowed(item: Block | Node) -> str:
+def borrowed(item: BlockNode | LayerNode) -> str:
     """The module whose parameters a box uses, where they count in an earlier one."""
     return item.shared.module if item.shared and not item.shared.first else ""
 
 
-def block_arguments(block: Block) -> str:
+def block_arguments(block: BlockNode) -> str:
     """The arguments that a closed block was called with, where they are few: `c=128, n=4, s=2`."""
     if block.call is None:
         return ""
@@ -106,20 +106,21 @@ def _value(value: object) -> str:
 def _extras(operation: Operation) -> str:
     """Stride, groups and dilation where they are not the usual ones."""
     return " · ".join(
-        say(getattr(operation, name))
+        say(value)
         for name, usual, say in _EXTRAS
-        if name in operation.arguments and getattr(operation, name) not in (None, usual)
+        if name in operation.arguments and (value := _one(getattr(operation, name))) not in (None, usual)
     )
 
 
-def _one(pair: tuple[int, int]) -> str:
-    return str(pair[0]) if pair[0] == pair[1] else shape_text(pair, "×")
+def _one(value: Any) -> Any:
+    """A number in place of equal ones along all axes."""
+    return value[0] if isinstance(value, tuple) and len(set(value)) == 1 else value
 
 
 _EXTRAS: tuple[tuple[str, object, Callable[[Any], str]], ...] = (
-    ("stride", (1, 1), lambda stride: f"stride {_one(stride)}"),
+    ("stride", 1, lambda stride: f"stride {_value(stride)}"),
     ("groups", 1, lambda groups: f"{groups} groups"),
-    ("dilation", (1, 1), lambda dilation: f"dilation {_one(dilation)}"),
+    ("dilation", 1, lambda dilation: f"dilation {_value(dilation)}"),
     ("table", None, lambda _: "connection table"),
     ("drop", 0, lambda _: "drop-path"),
 )

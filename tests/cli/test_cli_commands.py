@@ -65,7 +65,7 @@ def test_summary_json(file: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["summary", file, "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert found == blockdsl.parse(NET).summary().to_dict()
-    assert {"title", "input", "params", "macs", "memory", "layers"} <= set(found)
+    assert {"title", "inputs", "outputs", "params", "macs", "memory", "layers"} <= set(found)
     for layer in found["layers"]:
         assert {"name", "op", "shape", "params", "macs", "line"} <= set(layer)
 

@@ -6,7 +6,7 @@ import pytest
 
 import blockdsl
 from blockdsl.analysis import summarise
-from blockdsl.blocktree.tree import Block, Node
+from blockdsl.blocktree.tree import BlockNode, LayerNode
 from blockdsl.diagnostics import ArchError
 from blockdsl.ir import Graph
 from blockdsl.render.scene import Scene, scene
@@ -18,11 +18,11 @@ def graph(text: str, shape: tuple[int, ...] = (8, 16, 16)) -> Graph:
     return blockdsl.parse(text, input=shape).ir
 
 
-def told(block: Block) -> list[object]:
+def told(block: BlockNode) -> list[object]:
     """A scene as nested lists: operations of runs, blocks with their names, repetitions as they are."""
     items: list[object] = []
     for item in block.items:
-        if isinstance(item, Block):
+        if isinstance(item, BlockNode):
             items.append((item.name, item.times, told(item)))
         else:
             run = "-".join(layer.operation.name for layer in item.layers)
@@ -30,11 +30,11 @@ def told(block: Block) -> list[object]:
     return items
 
 
-def instances(block: Block, times: int = 1) -> Counter[str]:
+def instances(block: BlockNode, times: int = 1) -> Counter[str]:
     """How often each operation stands in the network, by what the picture says."""
     count: Counter[str] = Counter()
     for item in block.items:
-        if isinstance(item, Block):
+        if isinstance(item, BlockNode):
             count += instances(item, times * item.times)
         else:
             count.update({layer.operation.name: 0 for layer in item.layers})
@@ -208,5 +208,5 @@ def test_an_unknown_block_to_open_is_an_error() -> None:
 
 def test_a_node_knows_its_core() -> None:
     (node,) = [n for n in scene(graph("BN-RELU-CONV(4,1)-DROPOUT")).root.nodes() if n.layers[0].inputs]
-    assert isinstance(node, Node)
+    assert isinstance(node, LayerNode)
     assert (node.name, node.shape, node.core.operation.name) == ("conv1", (4, 16, 16), "CONV")
