@@ -91,7 +91,7 @@ def _legal(name: str) -> str:
     return f"{name}_" if stem in _RESERVED or iskeyword(stem) else name
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class Call:
     """A call in a container: the module, what it takes and yields there, as columns of the container.
 
@@ -109,7 +109,7 @@ class Call:
         return self.node.modules
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class Node:
     """A module to be: a leaf with its (first) layer, or a container.
 
@@ -213,7 +213,7 @@ def tree(graph: Graph, joins: frozenset[int] = frozenset()) -> Node:
     return root
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class _Place:
     """A layer or a block, where the graph has it; `module` is the path of its module.
 
@@ -356,9 +356,11 @@ def _columns(rows: list[tuple[_T, ...]]) -> tuple[tuple[_T, ...], ...]:
 
 
 def _flow(flows: list[dict[Value, None]], made: Iterable[Column]) -> dict[Column, None]:
-    """The columns of what flows out in any of the calls; what is not `made` is an input of the network."""
+    """The columns of what flows out in any of the calls, which are `made` in them."""
+    if len(flows) == 1:
+        return {(value,): None for value in flows[0]}
     found: dict[Column, None] = {}
     for index, flow in enumerate(flows):
         columns = {column[index]: column for column in made} if flow else {}
-        found |= dict.fromkeys([columns.get(value, (value,)) for value in flow])
+        found |= dict.fromkeys([columns[value] for value in flow])
     return found

@@ -83,7 +83,7 @@ def test_a_map_is_the_crops_one_by_one(text: str, step: int) -> None:
     # The same network as an architecture, built by itself: same names, same numbers of weights.
     rebuilt = blockdsl.dense(blockdsl.parse(text), input=larger)
     assert rebuilt.output_shape == found.shape[1:]
-    assert rebuilt.summary().output == rebuilt.output_shape
+    assert list(rebuilt.summary().outputs.values()) == [rebuilt.output_shape]
     assert rebuilt.summary().params == sum(p.numel() for p in dense.parameters())
     check_module(rebuilt.ir, rebuilt.module(seed=0))
 
