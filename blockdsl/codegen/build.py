@@ -9,11 +9,11 @@ from functools import cache
 import torch
 from torch import nn
 
-from blockdsl.codegen.containers import Block, Chain, NamedNetwork, Network
+from blockdsl.codegen.containers import Chain, NamedNetwork, Network, WiredBlock
 from blockdsl.codegen.initial import located
 from blockdsl.codegen.leaves import leaves_of
 from blockdsl.codegen.origin import Origin
-from blockdsl.codegen.tree import Node, block_calls, tree
+from blockdsl.codegen.tree import ModuleNode, block_calls, tree
 from blockdsl.diagnostics import error
 from blockdsl.ir import Graph, Value
 from blockdsl.layers.join import FractalMean
@@ -90,7 +90,7 @@ def _assemble(graph: Graph, leaves: dict[int, nn.Module]) -> Chain | Network:
     root = tree(graph, joins)
     calls = block_calls(graph)
 
-    def module(node: Node) -> nn.Module:
+    def module(node: ModuleNode) -> nn.Module:
         if node.layer is not None:
             return leaves[node.layer.id]
         call = calls.get(node.names)
@@ -98,9 +98,9 @@ def _assemble(graph: Graph, leaves: dict[int, nn.Module]) -> Chain | Network:
         if node.is_chain:
             return Chain(parts(node), title=_title(call.block) if call else "Sequential", note=note)
         title = _title(call.block if call else node.names[-1].rstrip("0123456789"))
-        return Block(parts(node), node.program(), title=title, note=note)
+        return WiredBlock(parts(node), node.program(), title=title, note=note)
 
-    def parts(node: Node) -> dict[str, nn.Module]:
+    def parts(node: ModuleNode) -> dict[str, nn.Module]:
         return {name: module(child) for name, child in node.children.items()}
 
     inputs, outputs = ([port.name for port in ports] for ports in (graph.inputs, graph.outputs))

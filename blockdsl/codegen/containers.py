@@ -26,7 +26,7 @@ class Step(NamedTuple):
     optional: bool
 
 
-class Program(NamedTuple):
+class CallPlan(NamedTuple):
     """What a block does with its slots.
 
     The first `inputs` of them hold what it takes: tensors, and shared modules that stand elsewhere. Then
@@ -96,7 +96,7 @@ class _Wired(nn.Module):
     _regular: int
 
     def __init__(
-        self, children: Mapping[str, nn.Module], program: Program, *, title: str = "Block", note: str = ""
+        self, children: Mapping[str, nn.Module], program: CallPlan, *, title: str = "Block", note: str = ""
     ) -> None:
         super().__init__()
         _furnish(
@@ -140,7 +140,7 @@ def _within(module: Any, names: tuple[str, ...]) -> Any:
     return module
 
 
-class Block(_Wired):
+class WiredBlock(_Wired):
     """A part of a network that is no plain chain.
 
     Takes the tensors that flow in, in the order of their first use, and then the shared modules that it
@@ -169,7 +169,7 @@ class Network(_Wired):
     def __init__(
         self,
         children: Mapping[str, nn.Module],
-        program: Program,
+        program: CallPlan,
         *,
         inputs: Iterable[str] = ("x",),
         outputs: Mapping[str, int] | None = None,

@@ -15,7 +15,7 @@ from typing import TypeVar
 from unicodedata import normalize
 
 from blockdsl.blocktree.nesting import fold, nest
-from blockdsl.codegen.containers import Block, Chain, NamedNetwork, Program, Step
+from blockdsl.codegen.containers import CallPlan, Chain, NamedNetwork, Step, WiredBlock
 from blockdsl.ir import BlockCall, Graph, Layer, Path, Value, module_name
 
 _T = TypeVar("_T")
@@ -26,8 +26,10 @@ DRAW = Value(-1)
 MAX_DEPTH = 48
 """Deeper blocks become part of their ancestor: copying and pickling modules recurse over the depth."""
 
-_EMPTY = Program((), 0, (), 0, (), 0)
-_RESERVED = frozenset(name for m in (Chain(), Block({}, _EMPTY), NamedNetwork({}, _EMPTY)) for name in dir(m))
+_EMPTY = CallPlan((), 0, (), 0, (), 0)
+_RESERVED = frozenset(
+    name for m in (Chain(), WiredBlock({}, _EMPTY), NamedNetwork({}, _EMPTY)) for name in dir(m)
+)
 
 Column = tuple[Value, ...]
 """A tensor in a module: the tensor of the graph that it is in each of the module's calls."""
@@ -92,13 +94,13 @@ def _legal(name: str) -> str:
 
 
 @dataclass(eq=False, slots=True)
-class Call:
+class ModuleCall:
     """A call in a container: the module, what it takes and yields there, as columns of the container.
 
     `modules` are the shared ones that it is handed; an `optional` call is made in training only.
     """
 
-    node: Node
+    node: ModuleNode
     arguments: tuple[Column, ...]
     results: tuple[Column, ...]
     optional: bool
@@ -110,7 +112,7 @@ class Call:
 
 
 @dataclass(eq=False, slots=True)
-class Node:
+class ModuleNode:
     """A module to be: a leaf with its (first) layer, or a container.
 
     Attributes:
@@ -129,9 +131,9 @@ class Node:
     regular: int
     optional: bool
     layer: Layer | None = None
-    calls: list[Call] = field(default_factory=list)
+    calls: list[ModuleCall] = field(default_factory=list)
     modules: tuple[Names, ...] = ()
-    children: dict[str, Node] = field(default_factory=dict)
+    children: dict[str, ModuleNode] = field(default_factory=dict)
 
     @property
     def is_chain(self) -> bool:
@@ -153,11 +155,11 @@ class Node:
         """Whether a module stands in this one, at any depth."""
         return len(names) > len(self.names) and names[: len(self.names)] == self.names
 
-    def is_child(self, node: Node) -> bool:
+    def is_child(self, node: ModuleNode) -> bool:
         """Whether a module stands in this one itself."""
         return node.names[:-1] == self.names
 
-    def program(self) -> Program:
+    def program(self) -> CallPlan:
         """The steps of a container, in execution order.
 
         What it calls by name are its children. Other modules have slots, as tensors do: those that it is
@@ -185,7 +187,7 @@ class Node:
         reached = tuple([names[len(self.names) :] for names in self.reached()])
         inputs = len(self.inputs) + len(self.modules)
         returned = tuple([slots[column] for column in self.outputs])
-        return Program(tuple(steps), inputs, reached, len(slots), returned, self.regular)
+        return CallPlan(tuple(steps), inputs, reached, len(slots), returned, self.regular)
 
     def reached(self) -> tuple[Names, ...]:
         """The modules within a container that it hands to others, or calls though they are no children."""
@@ -196,7 +198,7 @@ class Node:
         return tuple(found)
 
 
-def tree(graph: Graph, joins: frozenset[int] = frozenset()) -> Node:
+def tree(graph: Graph, joins: frozenset[int] = frozenset()) -> ModuleNode:
     """Arrange the layers of a graph (all but the inputs) by their paths; `joins` take the drop-path draw.
 
     Linear in the number of edges times the depth of the blocks.
@@ -287,7 +289,7 @@ class _Modules:
     def __init__(self, root: _Place, joins: frozenset[int]) -> None:
         self.joins = joins
         self.calls: dict[Path, list[_Place]] = {}
-        self.made: dict[Names, Node] = {}
+        self.made: dict[Names, ModuleNode] = {}
         places = [root]
         while places:
             place = places.pop()
@@ -296,7 +298,7 @@ class _Modules:
         self.names = {path: attributes(path) for path in self.calls}
         assert len(set(self.names.values())) == len(self.names), "the name of a module is taken twice"
 
-    def node(self, path: Path) -> Node:
+    def node(self, path: Path) -> ModuleNode:
         """The module of a path; those that it calls are made before it."""
         names = self.names[path]
         if names not in self.made:
@@ -314,7 +316,7 @@ class _Modules:
             if names:
                 self.made[names[:-1]].children.setdefault(names[-1], node)
 
-    def _leaf(self, names: Names, calls: list[_Place]) -> Node:
+    def _leaf(self, names: Names, calls: list[_Place]) -> ModuleNode:
         """A layer; it may take one tensor twice."""
         layers = [place.layer for place in calls if place.layer is not None]
         inputs: tuple[Column, ...] = _columns([layer.inputs for layer in layers])
@@ -322,10 +324,10 @@ class _Modules:
             inputs = (*inputs, (DRAW,) * len(layers))
         ports = range(len(layers[0].shapes))
         outputs = _columns([tuple([Value(layer.id, port) for port in ports]) for layer in layers])
-        return Node(names, inputs, outputs, len(outputs), all(p.optional for p in calls), layers[0])
+        return ModuleNode(names, inputs, outputs, len(outputs), all(p.optional for p in calls), layers[0])
 
-    def _container(self, names: Names, calls: list[_Place]) -> Node:
-        node = Node(names, (), (), 0, all(place.optional for place in calls))
+    def _container(self, names: Names, calls: list[_Place]) -> ModuleNode:
+        node = ModuleNode(names, (), (), 0, all(place.optional for place in calls))
         inputs: dict[Column, None] = {}
         made: dict[Column, None] = {}
         modules: dict[Names, None] = {}
@@ -333,7 +335,7 @@ class _Modules:
             inner = self.node(places[0].module)
             arguments = _columns([place.arguments for place in places])
             results = _columns([place.results for place in places])
-            node.calls.append(Call(inner, arguments, results, all(place.optional for place in places)))
+            node.calls.append(ModuleCall(inner, arguments, results, all(place.optional for place in places)))
             inputs |= dict.fromkeys(column for column in arguments if column not in made)
             made |= dict.fromkeys(results)
             for needed in (*inner.modules, inner.names):

@@ -22,7 +22,7 @@ from torch import Tensor, nn
 import blockdsl
 from blockdsl.blocktree.tree import tree as blocks
 from blockdsl.codegen import build, check_module, module_path, prefers_channels_last
-from blockdsl.codegen.containers import Block, Chain
+from blockdsl.codegen.containers import Chain, WiredBlock
 from blockdsl.codegen.tree import MAX_DEPTH, attributes, tree
 from blockdsl.diagnostics import ArchError
 from blockdsl.ir import Graph, Layer, Port, Segment, Value
@@ -53,7 +53,7 @@ def test_names_follow_the_blocks() -> None:
     assert {"stage2.unit2.conv1.conv1.weight", "stage2.unit1.conv3.bn1.running_mean", "fc1.bias"} <= names
     assert "stage2.unit2.conv3.conv1.weight" not in names
     assert isinstance(module, Chain) and isinstance(module.get_submodule("stage2"), Chain)
-    assert isinstance(module.get_submodule("stage2.unit1"), Block)
+    assert isinstance(module.get_submodule("stage2.unit1"), WiredBlock)
 
 
 def test_representation_reads_as_written_by_hand() -> None:

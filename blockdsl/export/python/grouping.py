@@ -11,7 +11,7 @@ from typing import Any
 
 import networkx as nx
 
-from blockdsl.codegen.tree import Node
+from blockdsl.codegen.tree import ModuleNode
 from blockdsl.export.python.structure import ACTIVATION, Container, Part, Ref
 
 MERGED_PARTS = 40
@@ -47,8 +47,8 @@ class Plan:
 
 
 def order(
-    nodes: dict[tuple[str, ...], Node], titles: dict[tuple[str, ...], str]
-) -> Iterator[tuple[str, list[Node]]]:
+    nodes: dict[tuple[str, ...], ModuleNode], titles: dict[tuple[str, ...], str]
+) -> Iterator[tuple[str, list[ModuleNode]]]:
     """Groups of containers of one block, what they contain before them.
 
     The instances of a block that contains itself are told apart by how deep they go.
@@ -66,7 +66,7 @@ def order(
     for names in sorted(nodes, key=len, reverse=True):
         if names:
             heights[names[:-1]] = max(heights[names[:-1]], heights[names] + 1)
-    groups: dict[tuple[str, int], list[Node]] = defaultdict(list)
+    groups: dict[tuple[str, int], list[ModuleNode]] = defaultdict(list)
     for names, node in nodes.items():
         groups[titles[names], heights[names] if titles[names] in recursive else -1].append(node)
     key = {n.names: k for k, members in groups.items() for n in members}

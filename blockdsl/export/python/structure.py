@@ -10,7 +10,7 @@ from typing import Any
 from torch import nn
 
 from blockdsl.codegen import module_path
-from blockdsl.codegen.tree import DRAW, Call, Column, Held, Names, Node, block_calls
+from blockdsl.codegen.tree import DRAW, Column, Held, ModuleCall, ModuleNode, Names, block_calls
 from blockdsl.export.python.layers import Layers
 from blockdsl.export.python.modules import Leaf, Name, leaf_of
 from blockdsl.ir import BlockCall, Graph, Layer
@@ -68,7 +68,7 @@ class Container:
     The shapes are those of its first call; whether others have other ones says `varies`.
     """
 
-    node: Node
+    node: ModuleNode
     title: str
     call: BlockCall | None
     parts: list[Part]
@@ -89,7 +89,7 @@ class Container:
 class Reader:
     """Reads containers off the tree of a graph. `known` are those that have their class already."""
 
-    def __init__(self, graph: Graph, root: Node, module: nn.Module, layers: Layers) -> None:
+    def __init__(self, graph: Graph, root: ModuleNode, module: nn.Module, layers: Layers) -> None:
         self.graph, self.module, self.layers = graph, module, layers
         self.known: dict[Names, Container] = {}
         self.calls = block_calls(graph)
@@ -100,7 +100,7 @@ class Reader:
             nodes += node.children.values()
             self.uses.update(names for call in node.calls for names in (call.node.names, *call.modules))
 
-    def read(self, node: Node, title: str) -> Container:
+    def read(self, node: ModuleNode, title: str) -> Container:
         """A container whose children of their own class are known."""
         inputs: list[Held] = [*node.inputs, *node.modules]
         refs: dict[Held, Ref] = {held: (-1, i) for i, held in enumerate(inputs)}
@@ -139,7 +139,7 @@ class Reader:
             any(self.graph.shape_of(v) != self._shape(column) for column in node.outputs for v in column),
         )  # fmt: skip
 
-    def unwrapped_node(self, node: Node) -> Node:
+    def unwrapped_node(self, node: ModuleNode) -> ModuleNode:
         """A block around a single layer without state is that layer: no key of `state_dict` names it."""
         if node.layer is None and len(node.calls) == 1:
             inner = node.calls[0].node
@@ -149,7 +149,7 @@ class Reader:
                     return replace(child, names=node.names)
         return node
 
-    def unwrapped(self, call: Call) -> Call:
+    def unwrapped(self, call: ModuleCall) -> ModuleCall:
         """A call of a block around a single layer without state as one of that layer."""
         node = self.unwrapped_node(call.node)
         while call.node.layer is not node.layer:
@@ -160,7 +160,7 @@ class Reader:
                 tuple([outside.get(column, column) for column in columns])
                 for columns in (inner.arguments, inner.results)
             )
-            call = Call(inner.node, arguments, results, call.optional)
+            call = ModuleCall(inner.node, arguments, results, call.optional)
         return replace(call, node=node)
 
     def _shape(self, column: Column) -> Shape:
@@ -171,7 +171,7 @@ class Reader:
         shapes = self.graph.input_shapes(layer)
         return bool(layer.operation.weights(*shapes) or layer.operation.buffers(*shapes))
 
-    def _held(self, node: Node, names: Names) -> Part:
+    def _held(self, node: ModuleNode, names: Names) -> Part:
         """A module within a container, as a value."""
         if names[:-1] != node.names:
             reached = f"self.{'.'.join(names[len(node.names) :])}"
@@ -182,7 +182,7 @@ class Reader:
         part.held = part.state = True
         return part
 
-    def _part(self, child: Node, sources: tuple[Ref, ...]) -> Part:
+    def _part(self, child: ModuleNode, sources: tuple[Ref, ...]) -> Part:
         name = child.names[-1]
         if child.layer is None:
             inner = self.known[child.names]
@@ -199,11 +199,11 @@ class Reader:
         )
 
 
-def _called(node: Node, sources: tuple[Ref, ...]) -> Part:
+def _called(node: ModuleNode, sources: tuple[Ref, ...]) -> Part:
     return Part(node.names[-1], CALL, sources, [{}], {}, False, ())
 
 
-def _readers(node: Node) -> Counter[Column]:
+def _readers(node: ModuleNode) -> Counter[Column]:
     """How often each tensor of a container is read."""
     return Counter([*node.outputs, *(column for call in node.calls for column in call.arguments)])
 

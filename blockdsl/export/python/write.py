@@ -15,7 +15,7 @@ from blockdsl.analysis import summarise
 from blockdsl.codegen import build, module_path
 from blockdsl.codegen.containers import Network
 from blockdsl.codegen.initial import located
-from blockdsl.codegen.tree import Node, tree
+from blockdsl.codegen.tree import ModuleNode, tree
 from blockdsl.diagnostics import error, exception_text
 from blockdsl.export.python.classes import Class, Writer
 from blockdsl.export.python.definitions import Definition, definition_of, number
@@ -243,7 +243,7 @@ def _docstring_lines(inputs: str, outputs: str) -> list[str]:
     return [*textwrap.wrap(f'"""{inputs}', width), *textwrap.wrap(f"-> {outputs}", width), '"""']
 
 
-def _containers(root: Node, reader: Reader) -> list[Node]:
+def _containers(root: ModuleNode, reader: Reader) -> list[ModuleNode]:
     found, queue = [], [root]
     while queue:
         node = queue.pop(0)
