@@ -7,7 +7,7 @@ the module's calls. Two reads are one argument of a module only if they are one 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from keyword import iskeyword
@@ -301,14 +301,14 @@ class _Modules:
     def node(self, path: Path) -> ModuleNode:
         """The module of a path; those that it calls are made before it."""
         names = self.names[path]
-        if names not in self.made:
+        node = self.made.get(names)
+        if node is None:
             calls = self.calls[path]
-            node = (self._leaf if calls[0].layer else self._container)(names, calls)
+            node = self.made[names] = (self._leaf if calls[0].layer else self._container)(names, calls)
             for index, place in enumerate(calls):
                 place.arguments = tuple([column[index] for column in node.inputs])
                 place.results = tuple([column[index] for column in node.outputs])
-            self.made[names] = node
-        return self.made[names]
+        return node
 
     def stand(self) -> None:
         """Let the modules stand in their containers that these do not use themselves."""
@@ -318,16 +318,18 @@ class _Modules:
 
     def _leaf(self, names: Names, calls: list[_Place]) -> ModuleNode:
         """A layer; it may take one tensor twice."""
-        layers = [place.layer for place in calls if place.layer is not None]
+        first = calls[0].layer
+        assert first is not None
+        layers = [place.layer for place in calls if place.layer is not None] if len(calls) > 1 else [first]
         inputs: tuple[Column, ...] = _columns([layer.inputs for layer in layers])
-        if layers[0].id in self.joins:
+        if first.id in self.joins:
             inputs = (*inputs, (DRAW,) * len(layers))
-        ports = range(len(layers[0].shapes))
-        outputs = _columns([tuple([Value(layer.id, port) for port in ports]) for layer in layers])
-        return ModuleNode(names, inputs, outputs, len(outputs), all(p.optional for p in calls), layers[0])
+        ports = range(len(first.shapes))
+        outputs = tuple([tuple([Value(layer.id, port) for layer in layers]) for port in ports])
+        return ModuleNode(names, inputs, outputs, len(outputs), _all_optional(calls), first)
 
     def _container(self, names: Names, calls: list[_Place]) -> ModuleNode:
-        node = ModuleNode(names, (), (), 0, all(place.optional for place in calls))
+        node = ModuleNode(names, (), (), 0, _all_optional(calls))
         inputs: dict[Column, None] = {}
         made: dict[Column, None] = {}
         modules: dict[Names, None] = {}
@@ -335,16 +337,21 @@ class _Modules:
             inner = self.node(places[0].module)
             arguments = _columns([place.arguments for place in places])
             results = _columns([place.results for place in places])
-            node.calls.append(ModuleCall(inner, arguments, results, all(place.optional for place in places)))
-            inputs |= dict.fromkeys(column for column in arguments if column not in made)
-            made |= dict.fromkeys(results)
+            node.calls.append(ModuleCall(inner, arguments, results, _all_optional(places)))
+            for column in arguments:
+                if column not in made:
+                    inputs[column] = None
+            for column in results:
+                made[column] = None
+            if inner.names[:-1] == names and not inner.modules:
+                node.children.setdefault(inner.names[-1], inner)
+                continue
             for needed in (*inner.modules, inner.names):
                 if needed[:-1] == names:
                     node.children.setdefault(needed[-1], self.made[needed])
                 elif not node.holds(needed):
                     modules[needed] = None
-        draws = [column for column in inputs if DRAW in column]
-        node.inputs = (*[column for column in inputs if DRAW not in column], *draws)
+        node.inputs = tuple(sorted(inputs, key=lambda column: DRAW in column) if self.joins else inputs)
         node.modules = tuple(modules)
         outputs = _flow([place.outputs for place in calls], made)
         node.outputs = tuple(outputs | _flow([place.heads for place in calls], made))
@@ -352,8 +359,14 @@ class _Modules:
         return node
 
 
+def _all_optional(places: Sequence[_Place]) -> bool:
+    return all([place.optional for place in places]) if len(places) > 1 else places[0].optional
+
+
 def _columns(rows: list[tuple[_T, ...]]) -> tuple[tuple[_T, ...], ...]:
     """What stands in the same place of each row."""
+    if len(rows) == 1:
+        return tuple([(one,) for one in rows[0]])
     return tuple(zip(*rows, strict=True))
 
 
