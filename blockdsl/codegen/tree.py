@@ -360,7 +360,7 @@ class _Modules:
 
 
 def _all_optional(places: Sequence[_Place]) -> bool:
-    return all([place.optional for place in places]) if len(places) > 1 else places[0].optional
+    return all(place.optional for place in places) if len(places) > 1 else places[0].optional
 
 
 def _columns(rows: list[tuple[_T, ...]]) -> tuple[tuple[_T, ...], ...]:
