@@ -70,12 +70,12 @@ class Architecture:
         >>> blockdsl.parse("input 3x8x8 net GAP-FC(10)").inputs
         {'x': Image(3, 8, 8)}
         """
-        return {port.name: self.ir.shape_of(port.value) for port in self.ir.inputs}
+        return self.ir.shapes_of(self.ir.inputs)
 
     @property
     def outputs(self) -> dict[str, Shape]:
         """Shapes of the outputs by their names, without the batch axis; one without a name is `y`."""
-        return {port.name: self.ir.shape_of(port.value) for port in self.ir.outputs}
+        return self.ir.shapes_of(self.ir.outputs)
 
     @property
     def input_shape(self) -> Shape:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 _DIGITS = 4
 _REAL = re.compile(r"(?<![\w.])\d+\.\d+(?:e[+-]?\d+)?(?![\w.])")
@@ -48,6 +48,15 @@ def bytes_text(count: int) -> str:
     ('1.16 MB', '999 B')
     """
     return " ".join(_scaled(count, ("B", "kB", "MB", "GB", "TB", "PB")))
+
+
+def listed(words: Sequence[str], conjunction: str) -> str:
+    """Words as a sentence has them.
+
+    >>> listed(["a", "b", "c"], "or"), listed(["a", "b"], "and"), listed(["a"], "and")
+    ('a, b or c', 'a and b', 'a')
+    """
+    return f" {conjunction} ".join(filter(None, (", ".join(words[:-1]), words[-1])))
 
 
 def shape_text(shape: Iterable[int], times: str = "x", *, word: bool = True) -> str:

@@ -167,6 +167,11 @@ class Layer:
         return self.shapes[0]
 
     @property
+    def calls(self) -> tuple[str, ...]:
+        """The block calls that it stands in, innermost first, as an error message tells them."""
+        return self.call.chain() if self.call else ()
+
+    @property
     def is_input(self) -> bool:
         """Whether it is an input of the network, which has no module."""
         return isinstance(self.operation, Input)
@@ -243,6 +248,10 @@ class Graph:
         """What the network yields in training: the outputs, then the auxiliary ones."""
         return [*(port.value for port in self.outputs), *(a.value for a in self.auxiliaries)]
 
+    def shapes_of(self, ports: Iterable[Port]) -> dict[str, Shape]:
+        """The shapes of inputs or outputs by their names, without the batch axis."""
+        return {port.name: self.shape_of(port.value) for port in ports}
+
     def only_input(self, purpose: str) -> Shape:
         """Shape of the input of a network that has one.
 
@@ -269,11 +278,15 @@ class Graph:
 
     def path_in_modules(self, path: Path) -> Path:
         """The path of the module of a layer or a block."""
-        if self.shared:
-            for length in range(len(path), 0, -1):
-                if owner := self.shared.get(path[:length]):
-                    return owner + path[length:]
-        return path
+        around = self.application(path)
+        return path if around is None else self.shared[around] + path[len(around) :]
+
+    def application(self, path: Path) -> Path | None:
+        """The path of the innermost application of a shared network that a layer or a block is in, or is."""
+        if not self.shared:
+            return None
+        starts = (path[:length] for length in range(len(path), 0, -1))
+        return next((start for start in starts if start in self.shared), None)
 
     def owner(self, layer: Layer) -> Layer:
         """The first layer with the same module; the layer itself where its weights are not shared."""

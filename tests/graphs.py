@@ -6,7 +6,8 @@ A `GraphMaker` adds layers and blocks as lowering does. `NETWORKS` are small net
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Any
@@ -14,7 +15,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from blockdsl.ir import Auxiliary, BlockCall, Graph, Layer, Path, Port, Segment, Value, module_name, verify
-from blockdsl.ops import Image, Operation, Shape, Vector, find
+from blockdsl.ops import Ids, Image, ModuleSpec, Operation, Shape, Tokens, Vector, find, operation, unregister
 from blockdsl.ops.shape import Input
 from blockdsl.source import Source, Span
 
@@ -30,6 +31,31 @@ def op(name: str, *given: object, **named: object) -> Operation:
     made = kind(**{argument: kind.arguments[argument].convert(value) for argument, value in values.items()})
     made.check()
     return made
+
+
+@contextmanager
+def lookup() -> Iterator[Operation]:
+    """An operation that takes ids to the rows of a table: (L,) -> (L, 3), known as LOOKUP meanwhile."""
+
+    @operation("LOOKUP")
+    class Lookup(Operation):
+        """Rows of a table."""
+
+        takes = (Ids,)
+
+        def shape(self, *inputs: Shape) -> Shape:
+            return Tokens(inputs[0][0], 3)
+
+        def weights(self, *inputs: Shape) -> dict[str, tuple[int, ...]]:
+            return {"weight": (5, 3)}
+
+        def spec(self, *inputs: Shape) -> ModuleSpec:
+            return ModuleSpec("torch.nn:Embedding", num_embeddings=5, embedding_dim=3)
+
+    try:
+        yield Lookup()
+    finally:
+        unregister("LOOKUP")
 
 
 def path(text: str) -> Path:

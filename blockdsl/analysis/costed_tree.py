@@ -67,10 +67,11 @@ class CostedTree:
 
     def weights(self, node: LayerNode) -> str:
         """Whose weights a layer uses, in words."""
-        sharing, path = self.sharing(node), node.core.path
+        sharing = self.sharing(node)
         if len(sharing) == 1:
             return "own weights"
-        application = next(path[:n] for n in range(len(path), 0, -1) if path[:n] in self.graph.shared)
+        application = self.graph.application(node.core.path)
+        assert application is not None
         module = module_name(self.graph.shared[application])
         return f"{module} (shared)" if sharing[0] is node else f"shares {module}"
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from math import floor, gcd, lcm, prod
 from typing import NamedTuple
 
 from blockdsl.diagnostics import did_you_mean, error
 from blockdsl.ir import Graph, Layer
-from blockdsl.ops import Ids, Shape, Sizes, Tokens, Vector, Window
+from blockdsl.ops import Shape, Sizes, Tokens, Vector, Window
 from blockdsl.ops.core import window_is_known
 
 Span = tuple[int, int]
@@ -60,11 +60,6 @@ class Field(NamedTuple):
     axes: tuple[Axis, ...]
     grid: Sizes
 
-    @property
-    def is_empty(self) -> bool:
-        """Whether nothing of the input is seen."""
-        return not any(self.size)
-
 
 def receptive_fields(graph: Graph, input: str | None = None) -> dict[int, Field | None]:
     """The field of every layer's output in one of the inputs, by node id; None where it is not known.
@@ -92,14 +87,14 @@ def receptive_fields(graph: Graph, input: str | None = None) -> dict[int, Field 
     return _Fields(graph, inputs[input]).found
 
 
+def seen_of_inputs(fields: Mapping[str, Mapping[int, Field | None]], layer: Layer) -> dict[str, Sizes | None]:
+    """The sizes of a layer's fields by the names of the inputs; `fields` has those of all layers."""
+    return {name: (field := found[layer.id]) and field.size for name, found in fields.items()}
+
+
 def extent(shape: Shape) -> Sizes:
     """The size of an input as fields count it: positions along each axis, or the features of a vector."""
-    return tuple(shape) if isinstance(shape, Vector) else positions(shape)
-
-
-def positions(shape: Shape) -> Sizes:
-    """Positions of a tensor along its axes, of which a vector has none."""
-    return tuple(shape) if isinstance(shape, Ids) else shape.positions
+    return tuple(shape) if isinstance(shape, Vector) else shape.positions
 
 
 class _Fields:
@@ -157,7 +152,7 @@ class _Fields:
             return (1,) * self.axes
         if isinstance(shape, Tokens):
             return max([field.grid for field in fields], key=prod)
-        grid = positions(shape)
+        grid = shape.positions
         if len(grid) != self.axes or (isinstance(before, Tokens) and grid != fields[0].grid):
             return None
         return grid
@@ -178,7 +173,7 @@ class _Fields:
 
     def _lengths(self, shape: Shape) -> Sizes:
         """Positions along each axis of the field; where a tensor has others than the input, all of them."""
-        found = positions(shape)
+        found = shape.positions
         return found if len(found) == self.axes else (prod(found),) * self.axes
 
 

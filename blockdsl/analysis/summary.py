@@ -10,7 +10,7 @@ from typing import Any
 from blockdsl.analysis.costs import Cost, costs_of, depth
 from blockdsl.analysis.folding import LayerCost, Row, rows
 from blockdsl.analysis.memory import Memory, memory_of
-from blockdsl.analysis.receptive import receptive_fields
+from blockdsl.analysis.receptive import receptive_fields, seen_of_inputs
 from blockdsl.analysis.table import HEADER, aligned, cells, html_row, seen_by_outputs
 from blockdsl.blocktree.sharing import Application, applications
 from blockdsl.formatting import bytes_text, ports_text
@@ -110,14 +110,8 @@ def summarise(graph: Graph, title: str = "") -> Summary:
     """Analyse a graph; time and memory are linear in its layers and its inputs, and no torch is loaded."""
     layers = list(graph.layers())
     costs = costs_of(graph)
-    inputs, outputs = (
-        {port.name: graph.shape_of(port.value) for port in ports} for ports in (graph.inputs, graph.outputs)
-    )
-    fields = {name: receptive_fields(graph, name) for name in inputs}
-    seen = {
-        layer.id: {name: (field := found[layer.id]) and field.size for name, found in fields.items()}
-        for layer in layers
-    }
+    fields = {port.name: receptive_fields(graph, port.name) for port in graph.inputs}
+    seen = {layer.id: seen_of_inputs(fields, layer) for layer in layers}
     texts = {operation: str(operation) for operation in {layer.operation for layer in layers}}
     later = {path: one for path, one in applications(graph).items() if not one.first}
     counted = tuple(
@@ -141,8 +135,8 @@ def summarise(graph: Graph, title: str = "") -> Summary:
     )
     return Summary(
         title=title,
-        inputs=inputs,
-        outputs=outputs,
+        inputs=graph.shapes_of(graph.inputs),
+        outputs=graph.shapes_of(graph.outputs),
         params=sum(layer.params for layer in counted),
         params_aux=_of_heads(graph, costs) if graph.auxiliaries else 0,
         macs=sum(layer.macs for layer in counted if not layer.training_only),

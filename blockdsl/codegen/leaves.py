@@ -67,7 +67,7 @@ def _check_same(graph: Graph, layer: Layer, first: Layer) -> None:
             f"{operation} depends on the size of its input and cannot be shared: {', '.join(places)}",
             layer.span,
             *([first.span] if first.span != layer.span else []),
-            calls=layer.call.chain() if layer.call else (),
+            calls=layer.calls,
             help=f"put {operation.name} outside of the shared network",
         )
 

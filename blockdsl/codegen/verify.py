@@ -177,6 +177,6 @@ def _mismatch(layer: Layer, what: str) -> ArchError:
         "module",
         f"the module of {layer.operation} {what}",
         layer.span,
-        calls=layer.call.chain() if layer.call else (),
+        calls=layer.calls,
         help=f"the class that registers {layer.operation.name} and its torch module must agree",
     )

@@ -158,7 +158,7 @@ def _cannot(layer: Layer, kind: str, reason: BaseException) -> ArchError:
         "output",
         f"{layer.operation.name} cannot be written as {kind}: {_first_line(reason)}",
         layer.span,
-        calls=layer.call.chain() if layer.call else (),
+        calls=layer.calls,
         help="net.safetensors and net.json take every operation",
     )
 

@@ -13,7 +13,7 @@ from math import prod
 from typing import Any, ClassVar, NamedTuple, get_type_hints
 
 from blockdsl.formatting import exact, shape_text
-from blockdsl.ops.layouts import Image, Shape, Signal, Sizes, Tokens, Vector, Volume
+from blockdsl.ops.layouts import VALUES, Shape, Sizes
 from blockdsl.ops.spec import ModuleSpec
 from blockdsl.ops.values import PAIRS, converter_of
 from blockdsl.speedups import LateDataclass, finish_dataclass
@@ -156,7 +156,7 @@ class Operation(LateDataclass):
     arguments: ClassVar[dict[str, Argument]] = {}
     inputs: ClassVar[int | None] = 1
     """How many tensors flow in; None for a join, which takes two or more."""
-    takes: ClassVar[tuple[type[Shape], ...]] = (Vector, Tokens, Signal, Image, Volume)
+    takes: ClassVar[tuple[type[Shape], ...]] = VALUES
     """The layouts that its inputs may have."""
     takes_help: ClassVar[Mapping[type[Shape], str]] = {}
     """What to write instead on a layout that it does not take, for the help of the error."""

@@ -7,9 +7,9 @@ from dataclasses import replace
 from fractions import Fraction
 from math import ceil, floor
 
-from blockdsl.formatting import shape_text
+from blockdsl.formatting import listed, shape_text
 from blockdsl.ops.core import Operation, OpError, Reads, Window
-from blockdsl.ops.layouts import LAYOUTS, Ids, Image, Shape, Signal, Tokens, Vector, Volume
+from blockdsl.ops.layouts import VALUES, Ids, Image, Shape, Signal, Tokens, Vector, Volume
 
 _NEARBY = 1000
 """How far from a wrong number of groups a right one is looked for."""
@@ -59,34 +59,34 @@ def check_layout(
     given = type(shape)
     if given in takes:
         return
-    if len(takes) == len(LAYOUTS) - 1:
+    if takes == VALUES:
         words = "values"
     elif len(takes) == 1:
         words = _WORDS[takes[0]][1]
     else:
-        words = " or ".join(_listed([_WORDS[cls][0] for cls in takes]))
+        words = listed([_WORDS[cls][0] for cls in takes], "or")
     fix = (help or {}).get(given) or _conversion(takes, given)
     raise OpError(f"{name} takes {words}, not {describe(shape)}", sides=sides, help=fix)
 
 
-def _listed(words: list[str]) -> list[str]:
-    return [", ".join(words[:-1]), words[-1]]
+_CONVERSIONS = {
+    (Image, Tokens): "IMAGE(rows x columns) before it makes tokens an image",
+    (Tokens, Image): "TOKENS before it makes an image a sequence",
+    (Image, Vector): "put it before FLATTEN and FC, or RESHAPE the vector",
+    (Tokens, Vector): "put it before the tokens are reduced to one vector",
+}
+"""What helps where an operation takes the first layout and is given the second."""
 
 
 def _conversion(takes: tuple[type[Shape], ...], given: type[Shape]) -> str:
     """What makes one of the layouts that are taken of the one that came."""
     if given is Ids:
         return "ids are indices of a table, not values"
-    if Image in takes and given is Tokens:
-        return "IMAGE(rows x columns) before it makes tokens an image"
-    if Tokens in takes and given is Image:
-        return "TOKENS before it makes an image a sequence"
+    for wanted in takes:
+        if fix := _CONVERSIONS.get((wanted, given)):
+            return fix
     if Vector in takes:
         return "FLATTEN before it makes a vector of all numbers"
-    if given is Vector and Image in takes:
-        return "put it before FLATTEN and FC, or RESHAPE the vector"
-    if given is Vector and Tokens in takes:
-        return "put it before the tokens are reduced to one vector"
     wanted = takes[0]
     return f"RESHAPE([{','.join(wanted.axes)}]) before it makes {_WORDS[wanted][0]} of the same numbers"
 

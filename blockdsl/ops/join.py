@@ -282,8 +282,7 @@ def _names(inputs: tuple[Shape, ...]) -> list[str]:
     return [f"{{{i}}}" for i in range(len(inputs))]
 
 
-def _two(name: str, inputs: tuple[Shape, ...]) -> tuple[tuple[int, int], tuple[int, int]]:
+def _two(name: str, inputs: tuple[Shape, ...]) -> tuple[Shape, Shape]:
     if len(inputs) != 2:
         raise OpError(f"{name} joins two sequences, not {len(inputs)}", help="nest them")
-    (rows, inner), (other, columns) = inputs
-    return (rows, inner), (other, columns)
+    return inputs[0], inputs[1]

@@ -18,6 +18,7 @@ class Shape(Sizes):
     Attributes:
         layout: the word for it: `image`.
         axes: a letter for each axis, in PyTorch's order.
+        names: what the language calls the axes: `c` those of the channels or features.
         channel_axis: which axis has the channels or features; the batch axis is not counted.
         word: what stands before the sizes where they alone would be read as another layout; else empty.
 
@@ -30,6 +31,7 @@ class Shape(Sizes):
     __slots__ = ()
     layout: ClassVar[str] = ""
     axes: ClassVar[tuple[str, ...]] = ()
+    names: ClassVar[str] = ""
     channel_axis: ClassVar[int] = 0
     word: ClassVar[str] = ""
 
@@ -69,14 +71,6 @@ class Shape(Sizes):
         return self.channel_axis + 1
 
     @property
-    def names(self) -> str:
-        """What the language calls the axes, in their order: `chw` of an image, `lc` of tokens."""
-        letters = [letter.lower() for letter in self.axes]
-        if self.layout != "ids":
-            letters[self.channel_axis] = "c"
-        return "".join(letters)
-
-    @property
     def trailing(self) -> int:
         """How many axes follow that of the channels: 2 in an image, none in tokens."""
         return len(self) - self.channel_dim
@@ -110,42 +104,42 @@ class Vector(Shape):
     """`F` features."""
 
     __slots__ = ()
-    layout, axes = "vector", ("F",)
+    layout, axes, names = "vector", ("F",), "c"
 
 
 class Tokens(Shape):
     """A sequence of `L` tokens of `D` features each."""
 
     __slots__ = ()
-    layout, axes, channel_axis = "tokens", ("L", "D"), 1
+    layout, axes, names, channel_axis = "tokens", ("L", "D"), "lc", 1
 
 
 class Signal(Shape):
     """`C` channels at each of `L` positions in time."""
 
     __slots__ = ()
-    layout, axes, word = "signal", ("C", "L"), "signal"
+    layout, axes, names, word = "signal", ("C", "L"), "cl", "signal"
 
 
 class Image(Shape):
     """`C` channels at each of `H` rows x `W` columns."""
 
     __slots__ = ()
-    layout, axes = "image", ("C", "H", "W")
+    layout, axes, names = "image", ("C", "H", "W"), "chw"
 
 
 class Volume(Shape):
     """`C` channels at each of `D` slices (or frames) x `H` rows x `W` columns."""
 
     __slots__ = ()
-    layout, axes = "volume", ("C", "D", "H", "W")
+    layout, axes, names = "volume", ("C", "D", "H", "W"), "cdhw"
 
 
 class Ids(Shape):
     """A sequence of `L` whole numbers, each the index of an entry of a table."""
 
     __slots__ = ()
-    layout, axes, word = "ids", ("L",), "ids"
+    layout, axes, names, word = "ids", ("L",), "l", "ids"
 
     @property
     def channels(self) -> int:
@@ -160,6 +154,9 @@ class Ids(Shape):
 
 LAYOUTS: dict[str, type[Shape]] = {cls.layout: cls for cls in (Vector, Tokens, Signal, Image, Volume, Ids)}
 """The layouts by their words."""
+
+VALUES: tuple[type[Shape], ...] = (Vector, Tokens, Signal, Image, Volume)
+"""The layouts of numbers to compute with: all but ids."""
 
 GRIDS: tuple[type[Shape], ...] = (Signal, Image, Volume)
 """The layouts with channels at positions, which `FC` flattens."""

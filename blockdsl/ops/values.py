@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from math import inf, isfinite
 from typing import Annotated, Any, get_args, get_origin
 
+from blockdsl.formatting import listed
+
 
 def _is_int(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
@@ -166,7 +168,7 @@ def one_of(*words: str) -> Callable[[Any], str]:
 
     def convert(value: Any) -> str:
         if value not in words:
-            raise ValueError("takes " + " or ".join([", ".join(words[:-1]), words[-1]]))
+            raise ValueError(f"takes {listed(words, 'or')}")
         return str(value)
 
     return convert

@@ -32,7 +32,7 @@ def densify(graph: Graph, input: Sizes | None = None) -> Graph:
     Raises:
         ArchError: a layer depends on the size of the image, or the image is too small.
     """
-    return _Densifying(graph, graph.only_input("dense evaluation"), input).graph()
+    return _Densifying(graph, input).graph()
 
 
 class _Densifying:
@@ -40,15 +40,16 @@ class _Densifying:
     of vectors as the images that were flattened into them.
     """
 
-    def __init__(self, old: Graph, before: Shape, given: Sizes | None) -> None:
-        size = Image(given) if given and len(given) == len(Image.axes) else given or before
-        if not isinstance(before, Image) or not isinstance(size, Image) or size.channels != before.channels:
-            shown = shape_text(before), shape_text(size)
+    def __init__(self, old: Graph, given: Sizes | None) -> None:
+        before = old.only_input("dense evaluation")
+        sizes = given or before
+        if not isinstance(before, Image) or len(sizes) != len(before) or sizes[0] != before.channels:
+            shown = shape_text(before), shape_text(sizes)
             raise error(
                 "dense", f"a network on {shown[0]} cannot slide over {shown[1]}", old.layer(0).span,
                 help="it takes images, channels x rows x columns, of as many channels",
             )  # fmt: skip
-        self.old, self.new, self.size = old, Graph(), size
+        self.old, self.new, self.size = old, Graph(), Image(sizes)
         self.made: dict[Value, Value] = {}
         self.windows: dict[Value, Shape] = {}
 
@@ -155,5 +156,5 @@ def refuse_unequal_applications(graph: Graph, what: str) -> None:
 def _refused(layer: Layer, reason: str) -> ArchError:
     return error(
         "dense", f"{layer.operation} ({layer.name}) cannot slide over a larger image: {reason}", layer.span,
-        calls=layer.call.chain() if layer.call else (),
+        calls=layer.calls,
     )  # fmt: skip

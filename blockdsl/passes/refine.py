@@ -70,5 +70,5 @@ def _step(operation: Operation) -> Size | None:
 def _refused(layer: Layer, reason: str) -> ArchError:
     return error(
         "dense", f"{layer.operation} ({layer.name}) cannot take maps at a finer step: {reason}", layer.span,
-        calls=layer.call.chain() if layer.call else (),
+        calls=layer.calls,
     )  # fmt: skip

@@ -10,6 +10,7 @@ from importlib.resources import files
 from typing import Any
 
 from blockdsl.analysis import receptive_fields
+from blockdsl.analysis.receptive import seen_of_inputs
 from blockdsl.analysis.table import seen_text
 from blockdsl.blocktree.tree import BlockNode, LayerNode
 from blockdsl.formatting import rounded_text, shape_text
@@ -67,7 +68,7 @@ class _Data:
         self.spans: dict[tuple[int, int, int], int] = {}
         self.sources: list[Source] = [program.file.span.source]
         graph = program.graph
-        self.inputs = {port.name: graph.shape_of(port.value) for port in graph.inputs}
+        self.inputs = graph.shapes_of(graph.inputs)
         self.fields = {name: receptive_fields(graph, name) for name in self.inputs}
 
     def collect(self) -> dict[str, Any]:
@@ -111,7 +112,6 @@ class _Data:
         fill, line = palette.colour(kind)
         last = list(item.nodes())[-1].layers[-1] if isinstance(item, BlockNode) else item.layers[-1]
         spans = [self._span(span) for span in _spans(item)]
-        seen = {name: (field := fields[last.id]) and field.size for name, fields in self.fields.items()}
         return {
             "name": item.name,
             "parent": parent,
@@ -127,7 +127,7 @@ class _Data:
             "instances": item.times * (1 if parent is None else self.boxes[parent]["instances"]),
             **item.cost._asdict(),
             "borrowed": borrowed(item),
-            "field": seen_text(seen, self.inputs, of=True),
+            "field": seen_text(seen_of_inputs(self.fields, last), self.inputs, of=True),
             "training": item.training_only,
             "spans": spans,
         }

@@ -114,13 +114,14 @@ def job(
     """
     check_device(device, devices, strategy)
     recipe, graph = overridden(program.recipe, epochs, precision, seed), program.graph
+    shape = graph.only_input("training")
     if isinstance(data, str):
         validation, resize = recipe.validation, recipe.resize
-        data = load(data, graph.only_input("training"), validation=validation, resize=resize, share=share)
+        data = load(data, shape, validation=validation, resize=resize, share=share)
     elif share != 1:
         raise error("train", "a data set that was loaded has its share already", help="load(…, share=…)")
-    elif data.input_shape != graph.only_input("training"):
-        sizes = shape_text(data.input_shape), shape_text(graph.only_input("training"))
+    elif data.input_shape != shape:
+        sizes = shape_text(data.input_shape), shape_text(shape)
         raise error("train", f"{data.name} was loaded for {sizes[0]}, the network takes {sizes[1]}")
     check_outputs(graph.only_output("training"), data, graph.layer(graph.outputs[0].value.node).span)
     frozen = layers_until(graph, freeze_until) if freeze_until else ()

@@ -15,11 +15,11 @@ from blockdsl.codegen import build, check_module, module_path, place
 from blockdsl.codegen.containers import Chain
 from blockdsl.diagnostics import ArchError
 from blockdsl.ir import Graph, Value, module_name
-from blockdsl.ops import Ids, Image, ModuleSpec, Operation, Shape, Tokens, Vector, operation, unregister
+from blockdsl.ops import Ids, Image, Operation, Vector
 from blockdsl.recipe.initial import Normal
 from tests import graphs
 from tests.by_hand import by_hand, same_computation, tensors
-from tests.graphs import NETWORKS, GraphMaker, conv, op, unit
+from tests.graphs import NETWORKS, GraphMaker, conv, lookup, op, unit
 
 every_network = pytest.mark.parametrize("name", NETWORKS)
 
@@ -285,27 +285,12 @@ def test_a_placed_network_with_several_inputs_runs() -> None:
 
 
 def test_ids_are_whole_numbers() -> None:
-    @operation("LOOKUP")
-    class LookupOp(Operation):
-        """Rows of a table."""
-
-        def shape(self, *inputs: Shape) -> Shape:
-            return Tokens(inputs[0][0], 3)
-
-        def weights(self, *inputs: Shape) -> dict[str, tuple[int, ...]]:
-            return {"weight": (5, 3)}
-
-        def spec(self, *inputs: Shape) -> ModuleSpec:
-            return ModuleSpec("torch.nn:Embedding", num_embeddings=5, embedding_dim=3)
-
-    try:
+    with lookup() as table:
         net = GraphMaker()
         words, image = net.input("words", Ids(4)), net.input("image", Vector(2))
-        graph = net.graph(rows=net.layer(LookupOp(), words), image=image, words=words)
+        graph = net.graph(rows=net.layer(table, words), image=image, words=words)
         for dtype in (torch.float32, torch.float64):
             check_module(graph, build(graph, dtype=dtype))
-    finally:
-        unregister("LOOKUP")
 
 
 def test_check_module_holds_every_output_and_names_the_application() -> None:

@@ -29,7 +29,7 @@ from blockdsl.ops import Ids, Image, ModuleSpec, Operation, Shape, Tokens, Vecto
 from tests import graphs
 from tests.by_hand import by_hand, same_computation, tensors
 from tests.export.running import network, program_of
-from tests.graphs import NETWORKS, GraphMaker, conv, op
+from tests.graphs import NETWORKS, GraphMaker, conv, lookup, op
 
 every_network = pytest.mark.parametrize("name", NETWORKS)
 FIRST = ("two_inputs", "shared_in_shared", "several_outputs", "output_is_input", "auxiliary")
@@ -292,28 +292,15 @@ def test_json_tells_ports_layouts_and_shared_modules(name: str, tmp_path: Path) 
 
 
 def test_ids_in_python_pt2_and_onnx(tmp_path: Path) -> None:
-    @operation("ROWS")
-    class RowsOp(Operation):
-        """Rows of a table."""
-
-        def shape(self, *inputs: Shape) -> Shape:
-            return Tokens(inputs[0][0], 3)
-
-        def weights(self, *inputs: Shape) -> dict[str, tuple[int, ...]]:
-            return {"weight": (5, 3)}
-
-        def spec(self, *inputs: Shape) -> ModuleSpec:
-            return ModuleSpec("torch.nn:Embedding", num_embeddings=5, embedding_dim=3)
-
-    try:
+    with lookup() as table:
         net = GraphMaker()
         words, more = net.input("words", Ids(4)), net.input("more", Tokens(4, 3))
-        graph = net.graph(rows=net.layer(op("SUM"), net.layer(RowsOp(), words), more), sum=more)
+        graph = net.graph(rows=net.layer(op("SUM"), net.layer(table, words), more), sum=more)
         ours, theirs, source = written(graph)
         given = torch.tensor([[0, 1, 2, 4], [4, 4, 3, 0], [1, 1, 1, 1]]), torch.randn(3, 4, 3).double()
         same_computation(theirs, ours, list(given), training=True)
-        table = ours.state_dict()["rows1.weight"]
-        torch.testing.assert_close(theirs(*given)[0], table[given[0]] + given[1])
+        weight = ours.state_dict()["lookup1.weight"]
+        torch.testing.assert_close(theirs(*given)[0], weight[given[0]] + given[1])
         assert '"""words (N, 4) whole numbers, more (N, 4, 3) -> rows (N, 4, 3), sum (N, 4, 3)."""' in source
         write_pt2(graph, ours, tmp_path / "net.pt2")
         found = torch.export.load(tmp_path / "net.pt2").module()(*given)
@@ -321,9 +308,7 @@ def test_ids_in_python_pt2_and_onnx(tmp_path: Path) -> None:
         write_onnx(graph, ours.float(), tmp_path / "net.onnx")
         session = onnxruntime.InferenceSession(tmp_path / "net.onnx")
         rows, _ = session.run(None, {"words": given[0].numpy(), "more": given[1].float().numpy()})
-        torch.testing.assert_close(torch.from_numpy(rows), (table[given[0]] + given[1]).float())
-    finally:
-        unregister("ROWS")
+        torch.testing.assert_close(torch.from_numpy(rows), (weight[given[0]] + given[1]).float())
 
 
 @settings(max_examples=60)

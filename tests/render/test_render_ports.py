@@ -12,7 +12,7 @@ from hypothesis import given, settings
 
 import blockdsl
 from blockdsl.analysis import summarise
-from blockdsl.blocktree.tree import BlockNode, LayerNode
+from blockdsl.blocktree.tree import LayerNode
 from blockdsl.ir import Graph, Value
 from blockdsl.ops import Image, Signal, Tokens, Vector
 from blockdsl.render.chains import is_chain, trunk
@@ -22,6 +22,7 @@ from blockdsl.render.page import page, page_data
 from blockdsl.render.scene import scene
 from blockdsl.render.view import view
 from tests.graphs import IMAGE, NETWORKS, GraphMaker, conv, graphs, head, op, unit
+from tests.render.test_render_scene import instances
 
 OPEN = 99
 
@@ -57,18 +58,6 @@ def titles_inside(graph: pygraphviz.AGraph) -> list[str]:
 
 def size(shape: tuple[int, ...]) -> str:
     return "×".join(map(str, shape))
-
-
-def instances(block: BlockNode, times: int = 1) -> Counter[str]:
-    """How often each operation stands in the network, by what the picture says."""
-    count: Counter[str] = Counter()
-    for item in block.items:
-        if isinstance(item, BlockNode):
-            count += instances(item, times * item.times)
-        else:
-            for layer in item.layers:
-                count[layer.operation.name] += times * item.times
-    return count
 
 
 def is_whole(graph: Graph) -> None:

@@ -94,8 +94,9 @@ class Evaluator:
         program = self.sized(program)
         data = self.data(program)
         Preparation(data, program.recipe.augment)
-        if program.graph.only_output("a search") != (data.classes,):
-            shown = shape_text(program.graph.only_output("a search"))
+        output = program.graph.only_output("a search")
+        if output != (data.classes,):
+            shown = shape_text(output)
             raise error(
                 "search", f"{data.name} has {data.classes} classes, the networks yield {shown}",
                 help=f"--set classes={data.classes}, where the file has that param",

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field
 
 from blockdsl.diagnostics import error
-from blockdsl.formatting import shape_text
+from blockdsl.formatting import listed, shape_text
 from blockdsl.lowering import Program
 from blockdsl.lowering.values import place
 from blockdsl.ops import Sizes
@@ -205,7 +205,7 @@ class _Opener:
         return format_file(parse(Source(self.source.name, text, self.source.folder)))
 
     def _head(self, end: int) -> str:
-        what = " and ".join(filter(None, (", ".join([*self.result.done][:-1]), [*self.result.done][-1])))
+        what = listed([*self.result.done], "and")
         said = f"# {self.source.name} with its {what} opened by `blockdsl open`.\n"
         uses = [s for s in self.program.file.statements if isinstance(s, nodes.Use)]
         if any(self.edits.touches(u.file.span) for u in self.names.used()):
