@@ -14,10 +14,11 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from blockdsl.ir import Auxiliary, BlockCall, Graph, Layer, Path, Port, Segment, Value, module_name, verify
+from blockdsl.ir import Auxiliary, BlockCall, Graph, Layer, Path, Port, Segment, Value, module_name
 from blockdsl.ops import Ids, Image, ModuleSpec, Operation, Shape, Tokens, Vector, find, operation, unregister
 from blockdsl.ops.shape import Input
 from blockdsl.source import Source, Span
+from blockdsl.verifier import verify
 
 Network = Callable[..., Any]
 """What a block applies: takes a `GraphMaker` and tensors, returns a tensor or several."""

@@ -17,8 +17,8 @@ from safetensors.torch import load_file
 import blockdsl
 from blockdsl.cli import run
 from blockdsl.export.graph_json import node_link
-from blockdsl.ir import verify
 from blockdsl.training.start import layers_until
+from blockdsl.verifier import verify
 
 
 def test_a_name_of_the_zoo_or_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

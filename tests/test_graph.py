@@ -5,8 +5,9 @@ from dataclasses import replace
 import pytest
 
 from blockdsl.diagnostics import ArchError
-from blockdsl.ir import Graph, Port, Value, module_name, verify
+from blockdsl.ir import Graph, Port, Value, module_name
 from blockdsl.ops import Image, Signal, Tokens, Vector
+from blockdsl.verifier import verify
 from tests.graphs import IMAGE, NETWORKS, GraphMaker, conv, head, op, path
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
 from blockdsl.diagnostics import ArchError, Errors, error
-from blockdsl.ir import Graph, Port, Value, verify
+from blockdsl.ir import Graph, Port, Value
 from blockdsl.lowering.applier import Applier
 from blockdsl.lowering.budget import Budget
 from blockdsl.lowering.choices import ChoicePoint, Chooser, refuse
@@ -28,6 +28,7 @@ from blockdsl.source import Span
 from blockdsl.speedups import collecting_later
 from blockdsl.syntax import tree as nodes
 from blockdsl.syntax.traversal import walk
+from blockdsl.verifier import verify
 
 
 @dataclass(frozen=True)

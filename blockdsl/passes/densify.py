@@ -13,10 +13,11 @@ from math import prod
 
 from blockdsl.diagnostics import ArchError, Mark, error
 from blockdsl.formatting import shape_text
-from blockdsl.ir import Graph, Layer, Port, Value, verify
+from blockdsl.ir import Graph, Layer, Port, Value
 from blockdsl.ops import Image, Operation, OpError, Shape, Sizes, Tokens, Vector
 from blockdsl.ops.core import window_is_known
 from blockdsl.ops.shape import Flatten, Input
+from blockdsl.verifier import verify
 
 _BY_ELEMENT = frozenset({"activation", "dropout", "scale", "join"})
 """The families that do not ask which channel an element of a flattened image belongs to."""

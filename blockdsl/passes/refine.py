@@ -12,10 +12,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 from blockdsl.diagnostics import ArchError, error
-from blockdsl.ir import Graph, Layer, Value, verify
+from blockdsl.ir import Graph, Layer, Value
 from blockdsl.ops import Operation, OpError
 from blockdsl.ops.values import Size
 from blockdsl.passes.densify import refuse_unequal_applications
+from blockdsl.verifier import verify
 
 
 def refine(graph: Graph, at: Value) -> Graph:

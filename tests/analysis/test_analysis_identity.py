@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from blockdsl.analysis.canonical import canonical_hash
-from blockdsl.ir import Auxiliary, Graph, Layer, Path, Port, Segment, Value, verify
+from blockdsl.ir import Auxiliary, Graph, Layer, Path, Port, Segment, Value
 from blockdsl.ops import Image, Operation, Shape, Signal, Tokens, Vector
+from blockdsl.verifier import verify
 from tests.graphs import IMAGE, NETWORKS, GraphMaker, conv, graphs, head, op
 
 

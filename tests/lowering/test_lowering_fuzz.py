@@ -7,11 +7,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from blockdsl.diagnostics import ArchError, Errors
-from blockdsl.ir import verify
 from blockdsl.lowering import lower
 from blockdsl.source import Source
 from blockdsl.syntax.parser import parse
 from blockdsl.syntax.tree import File
+from blockdsl.verifier import verify
 
 ZOO = Path(__file__).parents[2] / "zoo"
 NAMES = ("lenet5", "alexnet", "googlenet", "resnet18", "squeezenet1_0")

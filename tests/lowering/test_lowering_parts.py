@@ -8,7 +8,7 @@ import pytest
 
 from blockdsl import ops
 from blockdsl.diagnostics import ArchError, Errors
-from blockdsl.ir import Graph, Port, Value, verify
+from blockdsl.ir import Graph, Port, Value
 from blockdsl.lowering.budget import MAX_STEPS, Budget
 from blockdsl.lowering.builder import GraphBuilder
 from blockdsl.lowering.choices import ChoicePoint, refuse
@@ -22,6 +22,7 @@ from blockdsl.ops.shape import Input
 from blockdsl.source import Source, Span
 from blockdsl.syntax import tree as nodes
 from blockdsl.syntax.parser import parse
+from blockdsl.verifier import verify
 from tests.lowering.lowered import program
 
 

@@ -8,13 +8,13 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from blockdsl.diagnostics import ArchError
-from blockdsl.ir import verify
 from blockdsl.lowering import Options, lower
 from blockdsl.lowering.applier import Applier
 from blockdsl.lowering.budget import MAX_STEPS
 from blockdsl.lowering.choices import refuse
 from blockdsl.source import Source
 from blockdsl.syntax.parser import parse
+from blockdsl.verifier import verify
 from tests.lowering.lowered import graph, program
 
 SLOW = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
