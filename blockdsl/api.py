@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, overload
 from blockdsl.architecture import Architecture
 from blockdsl.ir import Graph
 from blockdsl.lowering import lower
-from blockdsl.ops import Sizes
+from blockdsl.ops import InputSizes, Sizes
 from blockdsl.resources import find_source
 from blockdsl.source import Source
 from blockdsl.syntax.parser import parse as parse_source
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def load(
-    path: str | Path, *, input: Sizes | None = None, settings: Mapping[str, Any] | None = None
+    path: str | Path, *, input: InputSizes | None = None, settings: Mapping[str, Any] | None = None
 ) -> Architecture:
     """An `.arch` file, or a network of the zoo by its name.
 
@@ -39,7 +39,7 @@ def load(
 
 
 def parse(
-    text: str, *, input: Sizes | None = None, settings: Mapping[str, Any] | None = None
+    text: str, *, input: InputSizes | None = None, settings: Mapping[str, Any] | None = None
 ) -> Architecture:
     """A text in the language, as `load` does it with a file's."""
     return architecture(Source("<text>", text), input=input, settings=settings)
@@ -61,7 +61,7 @@ def format_text(text: str) -> str:
 
 
 def architecture(
-    source: Source, *, input: Sizes | None = None, settings: Mapping[str, Any] | None = None
+    source: Source, *, input: InputSizes | None = None, settings: Mapping[str, Any] | None = None
 ) -> Architecture:
     """A source, parsed and lowered."""
     given = dict(settings or {})

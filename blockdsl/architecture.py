@@ -13,7 +13,7 @@ from blockdsl.diagnostics import error
 from blockdsl.formatting import ports_text
 from blockdsl.ir import Graph
 from blockdsl.lowering import Program, lower
-from blockdsl.ops import Shape, Sizes
+from blockdsl.ops import InputSizes, Shape
 from blockdsl.output import check_outputs
 from blockdsl.speedups import collecting_later
 from blockdsl.syntax import tree as nodes
@@ -41,7 +41,7 @@ class Architecture:
     """
 
     program: Program
-    given_input: Sizes | None
+    given_input: InputSizes | None
     settings: Mapping[str, Any]
 
     @property

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from blockdsl.diagnostics import error
+from blockdsl.ops.layouts import InputSizes, read_input
 from blockdsl.source import Source
 
 if TYPE_CHECKING:
@@ -26,8 +27,13 @@ ExpressionOption = Annotated[
     str | None, typer.Option("-e", "--expression", metavar="TEXT", help="The text itself, in place of FILE.")
 ]
 InputOption = Annotated[
-    str | None,
-    typer.Option("--input", metavar="3x224x224", help="Shape of the input: channels x rows x columns."),
+    list[str] | None,
+    typer.Option(
+        "--input",
+        metavar="[NAME=]3x224x224",
+        help="Shape of the input: channels x rows x columns, or with a layout before it: 'signal 1x16000'. "
+        "Of several inputs by name: --input image=3x64x64 --input 'text=ids 77'.",
+    ),
 ]
 SetOption = Annotated[
     list[str] | None,
@@ -97,7 +103,7 @@ def input_files(file: str | None, tree: nodes.File, *others: Path | None) -> lis
 
 
 def open_architecture(
-    file: str | None, expression: str | None, shape: str | None, settings: list[str] | None
+    file: str | None, expression: str | None, shape: list[str] | None, settings: list[str] | None
 ) -> Architecture:
     """What FILE or -e says, with the input and settings of the command line."""
     from blockdsl.api import architecture
@@ -105,17 +111,12 @@ def open_architecture(
     return architecture(read(file, expression), input=dims(shape), settings=assignments(settings))
 
 
-def dims(text: str | None) -> tuple[int, ...] | None:
-    """`3x224x224` as numbers."""
-    if text is None:
-        return None
+def dims(texts: list[str] | None) -> InputSizes | None:
+    """The shapes that `--input` gives."""
     try:
-        sizes = tuple(map(int, text.lower().split("x")))
-    except ValueError:
-        sizes = ()
-    if not sizes or min(sizes) < 1:
-        raise typer.BadParameter(f"{text!r} is no shape; write 3x224x224", param_hint="--input")
-    return sizes
+        return read_input(texts or [])
+    except ValueError as wrong:
+        raise typer.BadParameter(str(wrong), param_hint="--input") from None
 
 
 def assignments(texts: list[str] | None) -> dict[str, str]:

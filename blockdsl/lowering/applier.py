@@ -3,30 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 from blockdsl import ops
 from blockdsl.diagnostics import ArchError, already_told
-from blockdsl.ir import Segment, Value, module_name
-from blockdsl.lowering.binding import assign, missing
+from blockdsl.ir import Path, Value, module_name
+from blockdsl.lowering.auxiliary import AuxiliaryHeads
 from blockdsl.lowering.blocks import BlockCalls
 from blockdsl.lowering.budget import MAX_ITEMS, Budget
 from blockdsl.lowering.builder import GraphBuilder
-from blockdsl.lowering.calls import deeper, head_name, is_tag, no_branch, without_arguments
+from blockdsl.lowering.calls import deeper, is_tag, no_branch, without_arguments
 from blockdsl.lowering.choices import Chooser
 from blockdsl.lowering.context import Context, Naming, label_path
 from blockdsl.lowering.decisions import Decisions
 from blockdsl.lowering.evaluator import ExpressionEvaluator
 from blockdsl.lowering.expression_kinds import AUX
+from blockdsl.lowering.lets import LetBinder
 from blockdsl.lowering.operations import OperationCalls
 from blockdsl.lowering.recordings import Recordings
+from blockdsl.lowering.sharing import SharedNetworks
 from blockdsl.lowering.unknown_names import unknown
 from blockdsl.lowering.values import (
     UNKNOWN_TENSOR,
     BlockValue,
     Broken,
     Closure,
+    Evaluated,
     Kind,
+    Networks,
+    SharedNetwork,
     Tensors,
     is_known,
     place,
@@ -37,6 +42,14 @@ from blockdsl.syntax import tree as nodes
 
 _REPEATING = "to repeat, write the network first: RELU * 3; SCALE(0.5) scales by a number"
 _JOINS = {nodes.Sum: "SUM", nodes.Concat: "CAT", nodes.Product: "MUL"}
+
+
+class _Branch(NamedTuple):
+    """A branch of a bundle: a network, or tensors that exist already; `span` is where it is written."""
+
+    is_tensor: bool
+    span: Span
+    apply: Callable[[Tensors], Tensors]
 
 
 class Applier:
@@ -50,17 +63,23 @@ class Applier:
         decisions: the choices that were made.
         budget: the steps that were taken.
         evaluator: evaluates what is no network.
+        lets: binds names.
         operations: applies operations.
         blocks: applies blocks.
+        auxiliaries: applies auxiliary heads.
+        shared: applies shared networks.
         recordings: what calls of blocks added, to be added again by calls that are alike.
     """
 
     def __init__(self, choose: Chooser) -> None:
         self.builder, self.decisions, self.budget = GraphBuilder(), Decisions(choose), Budget()
         self.evaluator = ExpressionEvaluator(self.builder.graph, self.decisions, self.budget, self.apply)
+        self.lets = LetBinder(self.evaluator)
         self.operations = OperationCalls(self.builder, self.evaluator)
         self.recordings = Recordings(self.builder, self.decisions, self.budget)
         self.blocks = BlockCalls(self.builder, self.evaluator, self.recordings, self.body)
+        self.auxiliaries = AuxiliaryHeads(self.builder, self.evaluator, self.apply)
+        self.shared = SharedNetworks(self.builder, self.apply, self._named, self.blocks.apply)
 
     def apply(self, expr: nodes.Expr, stream: Tensors, context: Context) -> Tensors:
         """Let tensors flow through a network, or take the tensors that an expression already is.
@@ -82,7 +101,7 @@ class Applier:
     def body(self, body: nodes.Body, stream: Tensors, context: Context) -> Tensors:
         """Bind the `let`s of a body, then apply its result; `in` is in scope already."""
         for let in body.lets:
-            self.evaluator.bind(let, context)
+            self.lets.bind(let, context)
         if self._kind(body.result, context) is Kind.DATA and not self._has_network(body.result, context):
             raise self.evaluator.no_network(body.result, context)
         return self.apply(body.result, stream, context)
@@ -201,42 +220,66 @@ class Applier:
 
         `join` is the operation in whose brackets the bundle is written, if it is.
         """
-        branches: list[tuple[nodes.Expr, Context]] = []
+        branches: list[_Branch] = []
         context = context.but(linked=False) if context.linked else context
         for item in bundle.items:
             if isinstance(item, nodes.For):
-                branches += [(item.body, inner) for inner in self.evaluator.rounds(item, context)]
+                branches += [self._branch(item.body, inner) for inner in self.evaluator.rounds(item, context)]
             else:
-                branches.append((item, context))
+                branches.append(self._branch(item, context))
+        return self._through(branches, stream, bundle.span, context, join)
+
+    def _branch(self, expr: nodes.Expr, context: Context) -> _Branch:
+        is_tensor = self._kind(expr, context) is Kind.TENSOR
+        return _Branch(is_tensor, expr.span, lambda stream: self.apply(expr, stream, context))
+
+    def _networks(
+        self, networks: Networks, call: nodes.Call, stream: Tensors, context: Context, path: Path | None
+    ) -> Tensors:
+        """Let tensors flow through a list of networks that a name is bound to."""
+        without_arguments(call, "a list of networks", context)
+        inner = context.but(linked=False, naming=Naming(path) if path else context.naming)
+
+        def branch(value: Evaluated) -> _Branch:
+            return _Branch(
+                isinstance(value, Tensors), call.span,
+                lambda stream: self._applied(value, call, stream, inner, None),
+            )  # fmt: skip
+
+        return self._through(list(map(branch, networks)), stream, call.span, context)
+
+    def _through(
+        self, branches: list[_Branch], stream: Tensors, span: Span, context: Context, join: str = ""
+    ) -> Tensors:
+        """Let tensors flow through the branches of a bundle."""
         incoming = stream.values
-        networks = [b for b in branches if self._kind(b[0], b[1]) is not Kind.TENSOR]
+        networks = [branch for branch in branches if not branch.is_tensor]
         if not is_known(stream):  # it may be one tensor, or as many as there are networks
             incoming = UNKNOWN_TENSOR.values
-        if len(incoming) == 1:
-            incoming = incoming * len(networks)
+        if len(incoming) == 1 or not networks:
+            incoming = incoming[:1] * len(networks)
         if len(incoming) != len(networks):
             raise context.error(
                 "shape",
                 f"{len(stream.values)} tensors flow into "
                 + (f"{join} with " if join else "a bundle of ")
                 + ("one network" if len(networks) == 1 else f"{len(networks)} networks"),
-                bundle.span,
+                span,
                 help=f"-{join} without networks joins the tensors that flow in"
                 if join
                 else "a bundle has one network for each tensor, or fans one tensor out",
             )
         outgoing: list[Value] = []
         sides: list[Span] = []
+        labels: list[str] = []
         waiting = iter(incoming)
-        for branch, inner in branches:
-            if self._kind(branch, inner) is Kind.TENSOR:
-                made = self.apply(branch, Tensors(()), inner)
-            else:
-                made = self.apply(branch, Tensors((next(waiting),)), inner)
+        for branch in branches:
+            made = branch.apply(Tensors(()) if branch.is_tensor else Tensors((next(waiting),)))
             outgoing += made.values
             alone = len(made.values) == 1 or not made.sides
             sides += [branch.span] * len(made.values) if alone else made.sides
-        return Tensors(tuple(outgoing), tuple(sides))
+            labels += made.labels or [""] * len(made.values)
+        return Tensors(tuple(outgoing), tuple(sides), tuple(labels))
 
     def _label(self, label: nodes.Label, stream: Tensors, context: Context) -> Tensors:
         body = label.body
@@ -244,9 +287,9 @@ class Applier:
             body = body.body
         path = label_path(label, body, context)
         context.trace.add_label(place(label.span), module_name(path[-1:]))
-        if isinstance(body, nodes.Path) and len(body.steps) == 1 and body.steps[0].index is None:
-            body = nodes.Call(body.span, body.steps[0].name, ())
-        if isinstance(body, nodes.Call) and self._kind(body, context) is Kind.NET:
+        if isinstance(body, nodes.Path) and self._kind(body, context) is Kind.NET:
+            result = self._path(body, stream, context, path)
+        elif isinstance(body, nodes.Call) and self._kind(body, context) is Kind.NET:
             result = self._named(body, stream, context, path)
         else:
             naming = choosing = Naming(path)
@@ -257,30 +300,45 @@ class Applier:
             result = self.apply(body, stream, inner)
         if len(result.values) == 1:
             self.builder.point(module_name(path), result.values[0])
+            result = Tensors(result.values, result.sides, (module_name(path[-1:]),))
         return result
 
     # --- names
 
-    def _path(self, path: nodes.Path, stream: Tensors, context: Context) -> Tensors:
-        if len(path.steps) > 1 or path.steps[0].index is not None:
-            raise self.evaluator.no_network(path, context)
-        return self._named(nodes.Call(path.span, path.steps[0].name, ()), stream, context)
+    def _path(self, expr: nodes.Path, stream: Tensors, context: Context, path: Path | None = None) -> Tensors:
+        """Apply what a name is bound to, or an item of it."""
+        if len(expr.steps) > 1:
+            raise self.evaluator.no_network(expr, context)
+        call = nodes.Call(expr.span, expr.steps[0].name, ())
+        if expr.is_name:
+            return self._named(call, stream, context, path)
+        return self._applied(self.evaluator.evaluate(expr, context), call, stream, context, path)
 
     def _named(
         self,
         call: nodes.Call,
         stream: Tensors,
         context: Context,
-        path: tuple[Segment, ...] | None = None,
+        path: Path | None,
     ) -> Tensors:
         """Apply a block, an operation, or a network that a name is bound to."""
         value = context.scope.find(call.name)
         if value is None:
             return self._operation(call, stream, context, path)
+        return self._applied(value, call, stream, context, path)
+
+    def _applied(
+        self, value: Evaluated, call: nodes.Call, stream: Tensors, context: Context, path: Path | None
+    ) -> Tensors:
+        """Apply a value that `call` names."""
         if isinstance(value, BlockValue):
             return self.blocks.apply(value, call, stream, context, path)
         if isinstance(value, Closure):
             return self._closure(value, call, stream, context, path)
+        if isinstance(value, SharedNetwork):
+            return self.shared.apply(value, call, stream, context, path)
+        if isinstance(value, Networks):
+            return self._networks(value, call, stream, context, path)
         if isinstance(value, Tensors):
             without_arguments(call, "a tensor", context)
             return value
@@ -288,11 +346,9 @@ class Applier:
             raise already_told()
         raise context.error("value", f"a network stands here, not {shown(value)}", call.span)
 
-    def _operation(
-        self, call: nodes.Call, stream: Tensors, context: Context, path: tuple[Segment, ...] | None
-    ) -> Tensors:
+    def _operation(self, call: nodes.Call, stream: Tensors, context: Context, path: Path | None) -> Tensors:
         if call.name == AUX:
-            return self._auxiliary(call, stream, context)
+            return self.auxiliaries.apply(call, stream, context)
         operation = ops.find(call.name)
         if operation is None:
             raise unknown(call.name, call.span, context, network=True)
@@ -328,49 +384,23 @@ class Applier:
         call: nodes.Call,
         stream: Tensors,
         context: Context,
-        path: tuple[Segment, ...] | None,
+        path: Path | None,
     ) -> Tensors:
         without_arguments(call, f"the network {shown(closure)}", context)
         deeper(call, context)
         naming = Naming(path) if path else context.naming
         inner = context.but(
             scope=closure.scope, naming=naming, choosing=Naming(closure.path), at=closure.path,
-            depth=context.depth + 1, hint="", repeated=context.repeated and path is None,
-            trace=closure.trace,
+            depth=context.depth + 1, hint="", trace=closure.trace,
+            repeated=(context.repeated or closure.repeated) and path is None,
         )  # fmt: skip
         return self.apply(closure.expr, stream, inner)
-
-    def _auxiliary(self, call: nodes.Call, stream: Tensors, context: Context) -> Tensors:
-        given = assign(call, ["name", "head", "weight"], context, tags=False)
-        missing(call, ("name", "head"), given, ["name", "head", "weight"], context)
-        name, word = head_name(given["name"], context), given["name"].value
-        weight: int | float = 1.0
-        if "weight" in given:
-            weight = self.evaluator.number(given["weight"].value, context, "a weight")
-        if weight < 0:
-            raise context.error(
-                "argument", f"weight of AUX takes a number, 0 or more, not {shown(weight)}",
-                given["weight"].value.span,
-            )  # fmt: skip
-        path = context.naming.claim(name)
-        if path is None or any(a.name == name for a in self.builder.graph.auxiliaries):
-            raise context.error(
-                "name", f"the name {name} is taken", word.span, help="each auxiliary output has its own name"
-            )
-        naming = Naming(path)
-        inner = context.but(naming=naming, choosing=naming, training_only=True, repeated=False, linked=False)
-        head = self.apply(given["head"].value, stream, inner)
-        if len(head.values) != 1:
-            raise context.error("shape", f"a head yields one tensor, this yields {shown(head)}", call.span)
-        self.builder.auxiliary(name, head.values[0], float(weight))
-        self.builder.point(module_name(path), head.values[0])
-        return stream
 
 
 _MAY_BE_CHOICE = (nodes.Choice, nodes.Optional, nodes.Group)
 
 _RULES: dict[type, Callable[[Applier, Any, Tensors, Context], Tensors]] = {
-    nodes.Call: Applier._named,
+    nodes.Call: lambda applier, expr, *rest: applier._named(expr, *rest, None),
     nodes.Path: Applier._path,
     nodes.Group: lambda applier, expr, *rest: applier.apply(expr.body, *rest),
     # Looked up on the applier, since a subclass may apply all options.

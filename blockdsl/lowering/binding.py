@@ -30,7 +30,7 @@ def tag_of(arg: nodes.Arg) -> tuple[str, int | tuple[int, ...], Span] | None:
     if arg.name is not None or not isinstance(value, nodes.Path) or len(value.steps) != 1:
         return None
     step = value.steps[0]
-    if step.index is not None or not step.name[-1].isdigit():
+    if step.indices or not step.name[-1].isdigit():
         return None
     match = TAG.fullmatch(step.name)
     if match is None:

@@ -120,15 +120,3 @@ def _takes(argument: Argument, value: Evaluated) -> bool:
     except ValueError:
         return False
     return True
-
-
-def head_name(arg: nodes.Arg, context: Context) -> str:
-    """The name of an auxiliary output (raises `ArchError` where it is no word)."""
-    word = arg.value
-    name: str = word.value if isinstance(word, nodes.String) else word.span.text
-    if not name.isidentifier():
-        raise context.error(
-            "argument", f"the name of an auxiliary output is a word, not {name}", word.span,
-            help="AUX(name, head, weight=0.3): the name is that of its module and of its output",
-        )  # fmt: skip
-    return name

@@ -10,7 +10,8 @@ from blockdsl.lowering.arithmetic import LIMIT
 from blockdsl.lowering.calls import free_name
 from blockdsl.lowering.context import Context
 from blockdsl.lowering.evaluator import ExpressionEvaluator
-from blockdsl.lowering.values import BROKEN, BlockValue, Broken, Function, Scope, Trace
+from blockdsl.lowering.lets import LetBinder
+from blockdsl.lowering.values import BROKEN, BlockValue, Broken, Function, Scope, SharedNetwork, Trace
 from blockdsl.resources import find_used
 from blockdsl.source import Source, Span
 from blockdsl.syntax import tree as nodes
@@ -22,7 +23,7 @@ MAX_USES = 50
 
 
 def define(
-    evaluator: ExpressionEvaluator,
+    lets: LetBinder,
     file: nodes.File,
     context: Context,
     settings: dict[str, Any],
@@ -32,7 +33,7 @@ def define(
     """Bind everything that a file defines in the context's scope; the values of its parameters.
 
     Args:
-        evaluator: evaluates parameters and `let`s.
+        lets: binds `let`s; its evaluator evaluates parameters.
         file: the file.
         context: of the file's top.
         settings: values for parameters.
@@ -48,7 +49,7 @@ def define(
     for use in file.statements:
         if isinstance(use, nodes.Use):
             try:
-                _use(evaluator, use, context, places, within, read)
+                _use(lets, use, context, places, within, read)
             except ArchError as wrong:
                 errors.tell(wrong)
                 errors.names_missing = True
@@ -64,13 +65,14 @@ def define(
             names[item.name] = value
     params: dict[str, Any] = {}
     scope = context.scope
-    scope.coming = {s.name for s in file.statements if isinstance(s, nodes.Param | nodes.Let)}
+    bound = [s for s in file.statements if isinstance(s, nodes.Param | nodes.Let)]
+    scope.coming = {name for s in bound for name in (s.names if isinstance(s, nodes.Let) else [s.name])}
     for item in file.statements:
         if isinstance(item, nodes.Param):
             params[item.name] = BROKEN
             with errors.gathering():
                 _new(item, context, places)
-                params[item.name] = _parameter(evaluator, item, context, settings, within)
+                params[item.name] = _parameter(lets.evaluator, item, context, settings, within)
             names[item.name] = params[item.name]
             scope.coming -= {item.name}
         elif isinstance(item, nodes.Let) and item.params is None:
@@ -78,10 +80,10 @@ def define(
                 _new(item, context, places)
             except ArchError as wrong:
                 errors.tell(wrong)
-                names[item.name] = BROKEN
+                names.update(dict.fromkeys(item.names, BROKEN))
             else:
-                evaluator.bind(item, context)
-            scope.coming -= {item.name}
+                lets.bind(item, context)
+            scope.coming -= {*item.names}
     for name in settings:
         known = did_you_mean(name, params, "it has " + ", ".join(params) if params else "it has none")
         errors.tell(error("argument", f"{file.span.source.name} has no param {name}", help=known))
@@ -90,12 +92,13 @@ def define(
 
 def _new(item: nodes.Block | nodes.Let | nodes.Param, context: Context, places: dict[str, Span]) -> None:
     """Refuse a name that is an operation's or taken, also among an item's own parameters."""
-    word = type(item).__name__.lower()
+    word = item.span.text.split(None, 1)[0]
     head = Span(item.span.source, item.span.start, item.span.start + len(word))
-    free_name(item.name, item.span, context)
-    if item.name in places:
-        raise error("name", f"{item.name} is defined twice", item.span, places[item.name])
-    places[item.name] = item.span if item.span.line == head.line else head
+    for name in item.names if isinstance(item, nodes.Let) else (item.name,):
+        free_name(name, item.span, context)
+        if name in places:
+            raise error("name", f"{name} is defined twice", item.span, places[name])
+        places[name] = item.span if item.span.line == head.line else head
     own: dict[str, Span] = {}
     for param in (not isinstance(item, nodes.Param) and item.params) or ():
         free_name(param.name, param.span, context)
@@ -148,7 +151,7 @@ def given_value(evaluator: ExpressionEvaluator, name: str, value: Any, context: 
 
 
 def _use(
-    evaluator: ExpressionEvaluator,
+    lets: LetBinder,
     use: nodes.Use,
     context: Context,
     places: dict[str, Span],
@@ -178,12 +181,12 @@ def _use(
     if key not in read:
         scope = Scope()
         inner = context.but(scope=scope, trace=Trace(scope))
-        define(evaluator, parsed(found), inner, {}, (*within, key), read)
+        define(lets, parsed(found), inner, {}, (*within, key), read)
         read[key] = inner.scope
     for other, value in read[key].names.items():
         if other in context.scope.names and context.scope.names[other] is not value:
             raise error("name", f"{name} defines {other} a second time", use.path.span, places.get(other))
-        if isinstance(value, BlockValue | Function):
+        if isinstance(value, BlockValue | Function | SharedNetwork):
             context.scope.names[other] = value
             places[other] = use.path.span
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from itertools import chain
 from typing import Any, NoReturn
 
@@ -10,38 +10,38 @@ from blockdsl.diagnostics import ArchError, already_told
 from blockdsl.formatting import shape_text
 from blockdsl.ir import Graph
 from blockdsl.lowering.budget import MAX_ITEMS, Budget
-from blockdsl.lowering.calls import free_name
 from blockdsl.lowering.context import Context
 from blockdsl.lowering.decisions import Decisions
-from blockdsl.lowering.expression_kinds import kind_of
+from blockdsl.lowering.expression_kinds import kind_of, kinds_of, mixed_join
 from blockdsl.lowering.functions import FunctionCalls
-from blockdsl.lowering.operators import BUNDLE, combine, is_same
+from blockdsl.lowering.indexing import taken
+from blockdsl.lowering.operators import BUNDLE, combine, is_same, mixed
 from blockdsl.lowering.unknown_names import (
     index_of_nothing,
     is_known_name,
     is_unknown_word,
-    no_index,
     refuse_unknown_word,
     unknown,
 )
 from blockdsl.lowering.values import (
-    BROKEN,
-    BlockValue,
     Broken,
     Closure,
     Data,
     Evaluated,
-    Function,
     Kind,
+    Networks,
     NoData,
     Scope,
     Tensors,
+    count_of,
     extent,
     is_known,
+    items_of,
     place,
     shown,
 )
 from blockdsl.syntax import tree as nodes
+from blockdsl.syntax.forms import bare
 
 MAX_LIST_DEPTH = 8
 """Lists inside lists."""
@@ -78,9 +78,9 @@ class ExpressionEvaluator:
             return self._path(expr, context)
         kind = kind_of(expr, context.scope, self.budget)
         if kind is Kind.NET:
-            return self._closure(expr, context)
+            return self._network(expr, context)
         if kind is Kind.TENSOR:
-            return self.apply(expr, Tensors(()), context)
+            return self._tensors(expr, context)
         return self.data(expr, context)
 
     def data(self, expr: nodes.Expr, context: Context) -> Evaluated:
@@ -146,13 +146,14 @@ class ExpressionEvaluator:
 
     def rounds(self, loop: nodes.For, context: Context) -> list[Context]:
         """One context for each round of a comprehension, its variable bound."""
-        first = self.evaluate(loop.first, context)
+        values: Sequence[Evaluated]
         if loop.last is None:
-            if not isinstance(first, tuple):
+            over = self.evaluate(loop.first, context)
+            if not isinstance(over, tuple | Tensors):
                 raise context.error(
-                    "value", f"a loop runs over a..b or a list, not {shown(first)}", loop.first.span
+                    "value", f"a loop runs over a..b, a list or a bundle, not {shown(over)}", loop.first.span
                 )
-            values: Any = first
+            values = items_of(over)
         else:
             low = self.whole(loop.first, context, "the first value of a loop")
             high = self.whole(loop.last, context, "the last value of a loop")
@@ -162,22 +163,23 @@ class ExpressionEvaluator:
                 )
             values = range(low, high + 1)
         repeated = context.but(repeated=True)
-        scopes = [Scope({loop.variable: value}, context.scope) for value in values]
+        scopes = [Scope(self._variables(loop, value, context), context.scope) for value in values]
         frames = context.trace.begin_rounds(place(loop.span), scopes, values)
         return [repeated.but(scope=frame.scope, trace=frame) for frame in frames]
 
-    def bind(self, let: nodes.Let, context: Context) -> None:
-        """Evaluate a `let` once and put its value in scope."""
-        value: Evaluated = BROKEN
-        with context.errors.gathering():
-            if let.name in context.scope.names:
-                raise context.error("name", f"{let.name} is bound twice", let.span)
-            free_name(let.name, let.span, context)
-            if let.params is not None:
-                value = Function(let, context.scope)
-            else:
-                value = self.word_or_value(let.value, context.hinted(let.name))
-        context.scope.names[let.name] = value
+    def _variables(self, loop: nodes.For, value: Evaluated, context: Context) -> dict[str, Evaluated]:
+        """The variables of a loop in one round."""
+        names = loop.variables
+        if len(names) == 1:
+            return {names[0]: value}
+        if not isinstance(value, tuple | Tensors) or count_of(value) != len(names):
+            raise context.error(
+                "value",
+                f"the loop takes each item apart into {', '.join(names)}; here is {shown(value)}",
+                loop.first.span,
+                help=f"each item is a list of {len(names)}, such as [[1, 2], [3, 4]] for two variables",
+            )
+        return dict(zip(names, items_of(value), strict=True))
 
     def no_network(self, expr: nodes.Expr, context: Context, help: str = "") -> ArchError:
         """The error for data where a network should stand."""
@@ -195,18 +197,58 @@ class ExpressionEvaluator:
 
     # --- networks
 
-    def _closure(self, expr: nodes.Expr, context: Context) -> Closure | BlockValue:
-        while isinstance(expr, nodes.Group):
-            expr = expr.body
-        if isinstance(expr, nodes.Path) and len(expr.steps) == 1:
-            value = context.scope.find(expr.steps[0].name)
-            if isinstance(value, Closure | BlockValue):
-                return value
-        if isinstance(expr, nodes.Call) and not is_known_name(expr.name, context.scope):
-            raise unknown(expr.name, expr.span, context)
+    def _tensors(self, expr: nodes.Expr, context: Context) -> Evaluated:
+        written, inner = self.decided(expr, context)
+        if inner is not context or self.kind(written, inner) is not Kind.TENSOR:
+            return self.evaluate(written, inner)
+        return self.apply(expr, Tensors(()), context)
+
+    def _network(self, expr: nodes.Expr, context: Context) -> Evaluated:
+        """A network as a value: a closure, or a list of them."""
+        written, inner = self.decided(expr, context)
+        if self.kind(written, inner) is not Kind.NET:
+            return self.evaluate(written, inner)
+        if mix := mixed_join(written, inner.scope, self.budget):
+            raise mixed(*mix, context)
+        if isinstance(written, nodes.ListOf):
+            return Networks(self._list(written, inner if inner.hint else inner.hinted("item")))
+        if isinstance(written, nodes.Call) and not is_known_name(written.name, inner.scope):
+            raise unknown(written.name, written.span, inner)
         self._closures += 1
-        path = context.choosing.first_or_next(context.hint) if context.hint else context.choosing.path
-        return Closure(expr, context.scope, path, context.trace)
+        path = inner.choosing.first_or_next(inner.hint) if inner.hint else inner.choosing.path
+        return Closure(written, inner.scope, path, inner.trace, inner.repeated)
+
+    def decided(self, expr: nodes.Expr, context: Context) -> tuple[nodes.Expr, Context]:
+        """An expression without brackets, and without the `if`s and choices that must be decided to bind it.
+
+        These are the ones between lists, and between tensors and networks.
+
+        Raises:
+            ArchError: a choice is between tensors and networks, and decides on a network.
+        """
+        while True:
+            expr = bare(expr)
+            match expr:
+                case nodes.If(then=then, otherwise=otherwise) if self._differ((then, otherwise), context):
+                    expr = self.branch(expr, context)
+                    continue
+                case nodes.Choice(options=options) if self._differ(options, context):
+                    index, inner = self.decisions.option(options, expr, context)
+                    chosen: nodes.Expr | None = options[index]
+                case nodes.Optional(body=body) if self.kind(body, context) is Kind.TENSOR:
+                    index, inner = self.decisions.option((body, "ID"), expr, context, "optional")
+                    chosen = body if index == 0 else None
+                case _:
+                    return expr, context
+            is_list = chosen is not None and isinstance(bare(chosen), nodes.ListOf)
+            if chosen is None or (not is_list and self.kind(chosen, inner) is Kind.NET):
+                raise mixed(expr, chosen, context)
+            expr, context = chosen, inner
+
+    def _differ(self, options: Sequence[nodes.Expr], context: Context) -> bool:
+        """Whether all are lists, or some are tensors and others networks."""
+        lists = all(isinstance(bare(option), nodes.ListOf) for option in options)
+        return lists or kinds_of(options, context.scope, self.budget) >= {Kind.TENSOR, Kind.NET}
 
     # --- names
 
@@ -217,26 +259,10 @@ class ExpressionEvaluator:
             raise unknown(step.name, step.span, context, help=index_of_nothing(step))
         if isinstance(value, Broken):
             raise already_told()
-        if step.index is not None:
-            value = self._item(value, step, context)
+        value = taken(value, step, self.whole, context)
         for axis in path.steps[1:]:
             value = self._axis(value, axis, path, context)
         return value
-
-    def _item(self, value: Evaluated, step: nodes.Step, context: Context) -> Evaluated:
-        assert step.index is not None
-        if not isinstance(value, tuple):
-            raise context.error(
-                "value", f"{step.name} is no list but {shown(value)}", step.span,
-                help=no_index(step.name, value),
-            )  # fmt: skip
-        index = self.whole(step.index, context, "an index")
-        if not 1 <= index <= len(value):
-            raise context.error(
-                "value", f"{step.name} has the items 1 to {len(value)}, not {index}", step.index.span,
-                help="lists count from 1, as instances do",
-            )  # fmt: skip
-        return value[index - 1]  # type: ignore[no-any-return]
 
     def _axis(self, value: Evaluated, axis: nodes.Step, path: nodes.Path, context: Context) -> Data:
         if not isinstance(value, Tensors) or len(value.values) != 1:
@@ -245,7 +271,7 @@ class ExpressionEvaluator:
             raise already_told()
         shape = self.graph.shape_of(value.values[0])
         axes = shape.names
-        if len(axis.name) != 1 or axis.name not in axes or axis.index is not None:
+        if len(axis.name) != 1 or axis.name not in axes or axis.indices:
             size = shape_text(shape)
             raise context.error(
                 "value", f"a tensor of {size} has no .{axis.name}", axis.span,

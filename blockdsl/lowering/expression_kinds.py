@@ -8,11 +8,26 @@ from typing import Any
 from blockdsl import ops
 from blockdsl.lowering import arithmetic
 from blockdsl.lowering.budget import Budget
-from blockdsl.lowering.values import Broken, Function, Kind, Scope, kind_of_value
+from blockdsl.lowering.values import (
+    UNKNOWN_TENSOR,
+    Broken,
+    Evaluated,
+    Function,
+    Kind,
+    Networks,
+    Scope,
+    Tensors,
+    items_of,
+    kind_of_value,
+)
 from blockdsl.syntax import tree as nodes
+from blockdsl.syntax.forms import bare
 
 AUX = "AUX"
 """The one network word that is no operation: it adds an output and lets the stream pass."""
+
+_SOME: dict[Kind, Evaluated] = {Kind.DATA: 0, Kind.TENSOR: UNKNOWN_TENSOR, Kind.NET: Networks()}
+"""A value of each kind, where only the kind matters."""
 
 
 def kind_of(expr: nodes.Expr, scope: Scope, budget: Budget) -> Kind:
@@ -22,10 +37,54 @@ def kind_of(expr: nodes.Expr, scope: Scope, budget: Budget) -> Kind:
     return Kind.DATA if rule is None else rule(expr, scope, budget)
 
 
+def kinds_of(exprs: Iterable[nodes.Expr], scope: Scope, budget: Budget) -> set[Kind]:
+    """The kinds of several expressions."""
+    return {kind_of(expr, scope, budget) for expr in exprs}
+
+
+def mixed_join(expr: nodes.Expr, scope: Scope, budget: Budget) -> tuple[nodes.Expr, nodes.Expr] | None:
+    """The join or bundle of tensors with networks that an expression begins with, and one of these networks.
+
+    Such a network cannot be bound to a name: some of its parts have their input already, others do not.
+    """
+    waiting = [expr]
+    while waiting:
+        expr = bare(waiting.pop())
+        match expr:
+            case nodes.Label(body=body):
+                waiting.append(body)
+            case nodes.Chain(parts=parts):
+                waiting.append(parts[0])
+            case nodes.Sum(parts=parts) | nodes.Concat(parts=parts) | nodes.Product(parts=parts):
+                if network := _network_of_mix(parts, scope, budget):
+                    return expr, network
+                waiting += parts
+            case nodes.ListOf(items=items):
+                if network := _network_of_mix(items, scope, budget):
+                    return expr, network
+            case nodes.Call(name=name, args=args) if scope.find(name) is None:
+                operation = ops.find(name)
+                joined = [arg.value for arg in args if arg.name is None]
+                is_join = operation is not None and operation.inputs is None
+                if is_join and (network := _network_of_mix(joined, scope, budget)):
+                    return expr, network
+    return None
+
+
+def _network_of_mix(parts: Iterable[nodes.Expr], scope: Scope, budget: Budget) -> nodes.Expr | None:
+    """The first network among expressions of which others are tensors."""
+    kinds = [(kind_of(part, scope, budget), part) for part in parts]
+    if not any(kind is Kind.TENSOR for kind, _ in kinds):
+        return None
+    return next((part for kind, part in kinds if kind is Kind.NET), None)
+
+
 def _of_path(expr: nodes.Path, scope: Scope, budget: Budget) -> Kind:
     step = expr.steps[0]
-    if len(expr.steps) > 1 or step.index is not None:
+    if len(expr.steps) > 1:
         return Kind.DATA
+    if step.indices:
+        return _strongest_of({kind_of_value(value) for value in _items(expr, scope)})
     value = scope.find(step.name)
     if value is not None:
         return kind_of_value(value)
@@ -39,16 +98,69 @@ def _of_call(expr: nodes.Call, scope: Scope, budget: Budget) -> Kind:
     return Kind.DATA if isinstance(value, Function | Broken) or callable(value) else Kind.NET
 
 
-def _of_list(expr: nodes.ListOf, scope: Scope, budget: Budget) -> Kind:
-    return _strongest(expr.items, scope, budget)
-
-
 def _of_loop(expr: nodes.For, scope: Scope, budget: Budget) -> Kind:
-    return kind_of(expr.body, Scope({expr.variable: 0}, scope), budget)
+    return kind_of(expr.body, Scope(_variables(expr, scope, budget), scope), budget)
+
+
+def _variables(loop: nodes.For, scope: Scope, budget: Budget) -> dict[str, Evaluated]:
+    """Values of the kinds that the variables of a loop will have."""
+    first = bare(loop.first)
+    item: Evaluated = 0
+    if loop.last is not None:
+        pass
+    elif isinstance(first, nodes.Path) and len(first.steps) == 1:
+        over = next(iter(_items(first, scope)), 0)
+        if isinstance(over, Tensors | tuple):
+            item = next(iter(items_of(over)), 0)
+    elif isinstance(first, nodes.ListOf) and first.items:
+        item = _some(bare(first.items[0]), scope, budget)
+    elif kind_of(first, scope, budget) is Kind.TENSOR:
+        item = UNKNOWN_TENSOR
+    if len(loop.variables) == 1:
+        return {loop.variables[0]: item}
+    count = len(loop.variables)
+    parts = item if isinstance(item, tuple) and len(item) == count else (0,) * count
+    return dict(zip(loop.variables, parts, strict=True))
+
+
+def _some(expr: nodes.Expr, scope: Scope, budget: Budget) -> Evaluated:
+    """A value of the kind that an expression will have; of a list one with values of its items' kinds."""
+    if isinstance(expr, nodes.ListOf):
+        return Networks([_some(bare(item), scope, budget) for item in expr.items])
+    return _SOME[kind_of(expr, scope, budget)]
+
+
+def _items(path: nodes.Path, scope: Scope) -> list[Evaluated]:
+    """What the indices of a path may take: all items where the index is not known before it is evaluated."""
+    step = path.steps[0]
+    value = scope.find(step.name)
+    found: list[Evaluated] = [] if value is None else [value]
+    for index in step.indices:
+        if isinstance(index, nodes.Slice):
+            continue
+        at = _known_index(index, scope)
+        taken: list[Evaluated] = []
+        for one in found:
+            if isinstance(one, Tensors):
+                taken.append(one.part(0))
+            elif isinstance(one, tuple):
+                taken += (one[at - 1],) if at and 0 < at <= len(one) else one
+        found = taken
+    return found
+
+
+def _known_index(expr: nodes.Expr, scope: Scope) -> int:
+    value: object = expr.value if isinstance(expr, nodes.Number) else None
+    if isinstance(expr, nodes.Path) and expr.is_name:
+        value = scope.find(expr.steps[0].name)
+    return value if isinstance(value, int) else 0
 
 
 def _strongest(parts: Iterable[nodes.Expr], scope: Scope, budget: Budget) -> Kind:
-    kinds = {kind_of(part, scope, budget) for part in parts}
+    return _strongest_of(kinds_of(parts, scope, budget))
+
+
+def _strongest_of(kinds: set[Kind]) -> Kind:
     return next((kind for kind in (Kind.NET, Kind.TENSOR) if kind in kinds), Kind.DATA)
 
 
@@ -62,7 +174,7 @@ _RULES: dict[type, Callable[[Any, Scope, Budget], Kind]] = {
     nodes.Sum: lambda expr, *where: _strongest(expr.parts, *where),
     nodes.Concat: lambda expr, *where: _strongest(expr.parts, *where),
     nodes.Product: lambda expr, *where: _strongest(expr.parts, *where),
-    nodes.ListOf: _of_list,
+    nodes.ListOf: lambda expr, *where: _strongest(expr.items, *where),
     nodes.If: lambda expr, *where: _strongest((expr.then, expr.otherwise), *where),
     nodes.For: _of_loop,
     nodes.Optional: lambda expr, *where: Kind.NET,

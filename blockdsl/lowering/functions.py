@@ -20,6 +20,7 @@ from blockdsl.lowering.values import (
     Evaluated,
     Function,
     Scope,
+    SharedNetwork,
     Tensors,
     Trace,
     extent,
@@ -27,7 +28,7 @@ from blockdsl.lowering.values import (
 )
 from blockdsl.syntax import tree as nodes
 
-_NO_NUMBER = (Tensors, Closure, Function, BlockValue, Broken, tuple)
+_NO_NUMBER = (Tensors, Closure, SharedNetwork, Function, BlockValue, Broken, tuple)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +80,8 @@ class FunctionCalls:
         named = arithmetic.FUNCTIONS.get(call.name)
         if named is None:
             raise unknown(call.name, call.span, context)
+        if named.run is len:
+            values = tuple(value.values if isinstance(value, Tensors) else value for value in values)
         self.budget.spend(extent(values, MAX_ITEMS)[0], call, context)
         try:
             result: Data = arithmetic.bounded(named(values))

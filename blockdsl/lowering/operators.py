@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from blockdsl.diagnostics import ArchError
 from blockdsl.lowering import arithmetic
 from blockdsl.lowering.budget import MAX_ITEMS, Budget
 from blockdsl.lowering.context import Context
-from blockdsl.lowering.values import Data, Evaluated, NoData, extent, shown
+from blockdsl.lowering.values import Data, Evaluated, NoData, cut, extent, shown
 from blockdsl.syntax import tree as nodes
 
 BUNDLE = "a bundle of networks stands in square brackets: [A, B]"
@@ -42,3 +43,21 @@ def combine(
         where = left_at.span.to(right_at.span)
         raise context.error("value", f"this {arithmetic.reason(failed)}", where) from None
     return result
+
+
+def mixed(expr: nodes.Expr, network: nodes.Expr | None, context: Context) -> ArchError:
+    """The error for binding what is a tensor in one part, and in another a network without an input.
+
+    `network` is that part; None stands for the identity of `a?`.
+    """
+    text = "ID" if network is None else " ".join(network.span.text.split())
+    joins = nodes.Sum | nodes.Concat | nodes.Product | nodes.If
+    fed = "in" if text == "ID" else f"in-({text})" if isinstance(network, joins) else f"in-{text}"
+    what = "ID" if network is None else cut(text)
+    return context.error(
+        "value",
+        f"this joins a tensor with the network {what}, which has no input yet",
+        expr.span,
+        help=f"write {cut(fed)} if it reads what flows in here; if all of this is a network that is applied "
+        "later, make it a block with the tensor as an argument",
+    )

@@ -12,16 +12,16 @@ from blockdsl.diagnostics import ArchError, Errors, error
 from blockdsl.ir import Graph, Port, Value
 from blockdsl.lowering.applier import Applier
 from blockdsl.lowering.budget import Budget
+from blockdsl.lowering.builder import GraphBuilder
 from blockdsl.lowering.choices import ChoicePoint, Chooser, refuse
 from blockdsl.lowering.context import Context, Naming
 from blockdsl.lowering.decisions import Decisions
 from blockdsl.lowering.definitions import define
 from blockdsl.lowering.evaluator import ExpressionEvaluator
+from blockdsl.lowering.ports import NetInput, input_lines, net_inputs, output_ports
 from blockdsl.lowering.training import recipe_of
 from blockdsl.lowering.values import UNKNOWN_TENSOR, Broken, Data, NoData, Scope, Tensors, Trace, shown
-from blockdsl.ops import Shape, Sizes, Volume
-from blockdsl.ops.geometry import describe
-from blockdsl.ops.layouts import read_sizes
+from blockdsl.ops.layouts import InputSizes
 from blockdsl.ops.shape import Input as InputOp
 from blockdsl.recipe import Recipe
 from blockdsl.source import Span
@@ -58,6 +58,7 @@ class Program:
         search: the file's `search` section.
         decisions: the choices that were reached, by path, with their values.
         trace: how each expression of the file was decided; its scope has the file's names.
+        net_trace: the same for those of its net, whose scope has the inputs too.
     """
 
     file: nodes.File
@@ -69,6 +70,7 @@ class Program:
     search: nodes.Search | None
     decisions: dict[str, tuple[ChoicePoint, int | float]]
     trace: Trace = field(repr=False)
+    net_trace: Trace = field(repr=False)
 
     def evaluate(self, expr: nodes.Expr, names: Mapping[str, Any]) -> Data:
         """The value of a condition, or of a side of one, in which more names are known.
@@ -102,9 +104,13 @@ class Program:
         return self.graph.point(name, expr.span)
 
     def _step(self, step: nodes.Step) -> str:
-        if step.index is None:
-            return step.name
-        return f"{step.name}[{_evaluator(self.graph).whole(step.index, self._context(), 'an index')}]"
+        evaluator, context = _evaluator(self.graph), self._context()
+        indices = [step.name]
+        for index in step.indices:
+            if isinstance(index, nodes.Slice):
+                raise error("value", "a point has one index", index.span, help="conv[2] is one of them")
+            indices.append(f"[{evaluator.whole(index, context, 'an index')}]")
+        return "".join(indices)
 
     def _context(self) -> Context:
         """That of the file's top. What is evaluated ends with the first error."""
@@ -126,7 +132,7 @@ def _refuse_network(expr: nodes.Expr, *_: object) -> NoReturn:
 def lower(
     file: nodes.File,
     *,
-    input: Sizes | None = None,
+    input: InputSizes | None = None,
     settings: Mapping[str, Any] | None = None,
     choose: Chooser = refuse,
     applier: Applier | None = None,
@@ -136,7 +142,7 @@ def lower(
 
     Args:
         file: the syntax tree.
-        input: shape of the input without the batch axis, in place of the file's.
+        input: shape of the input without the batch axis, in place of the file's; of several by their names.
         settings: values for the file's `param`s; a `str` is read as an expression of the language.
         choose: decides the choices; by default a file with open choices is refused.
         applier: a fresh one that goes another way about it than the usual one, with a chooser of its own.
@@ -162,24 +168,25 @@ def lower(
 
 
 def _program(
-    applier: Applier, file: nodes.File, context: Context, input: Sizes | None, settings: dict[str, Any]
+    applier: Applier, file: nodes.File, context: Context, input: InputSizes | None, settings: dict[str, Any]
 ) -> Program:
     """The program, each part by itself: what is wrong with one does not hide what is with another."""
     gathering, graph, evaluator = context.errors.gathering, applier.builder.graph, applier.evaluator
     net: nodes.Net | None = None
     search: nodes.Search | None = None
     params: dict[str, Any] = {}
-    shape: Shape | None = None
+    inputs: list[NetInput] = []
+    net_trace = Trace()
     meta, recipe = Meta(), Recipe()
     with gathering():
         net = _the_net(file)
     with gathering():
-        params = define(evaluator, file, context, settings)
+        params = define(applier.lets, file, context, settings)
     with gathering():
-        shape = _input_shape(evaluator, file, context, input)
+        inputs = net_inputs(evaluator, input_lines(file), context, input, _first(file))
     with gathering():
         if net:
-            _network(applier, net, shape, file, context)
+            net_trace = _network(applier, net, inputs, file, context)
     with gathering():
         meta = _meta(file)
     with gathering():
@@ -192,7 +199,7 @@ def _program(
         with gathering():
             _refuse_choices(condition)
     decisions = applier.decisions.made
-    return Program(file, graph, meta, params, recipe, checks, search, decisions, context.trace)
+    return Program(file, graph, meta, params, recipe, checks, search, decisions, context.trace, net_trace)
 
 
 def _the_net(file: nodes.File) -> nodes.Net:
@@ -208,24 +215,35 @@ def _the_net(file: nodes.File) -> nodes.Net:
 
 
 def _network(
-    applier: Applier, net: nodes.Net, shape: Shape | None, file: nodes.File, context: Context
-) -> None:
-    """Apply the network to its input; of an input without a shape nothing is known."""
-    stated = [s.span for s in file.statements if isinstance(s, nodes.Input)]
-    path = context.naming.claim("input")
-    stream = UNKNOWN_TENSOR
-    if shape is not None:
-        place = (stated or [_first(file)])[0]
-        stream = applier.builder.layer(InputOp.of(shape), (), place, context, path=path)
-        applier.builder.graph.inputs = (Port("x", stream.values[0]),)
-    context.scope.names["in"] = stream
-    result = applier.body(net.body, stream, context)
-    if len(result.values) != 1:
-        raise error(
-            "shape", f"the network yields {shown(result)}", net.body.result.span,
-            help="join them at the end: …-SUM, …-CAT, …-MEAN",
-        )  # fmt: skip
-    applier.builder.graph.outputs = (Port("y", result.values[0]),)
+    applier: Applier, net: nodes.Net, inputs: list[NetInput], file: nodes.File, context: Context
+) -> Trace:
+    """Apply the network to its inputs; how it was decided. Of inputs without shapes nothing is known."""
+    names = context.scope.names
+    streams = [_input(applier.builder, one, file, context) for one in inputs] or [UNKNOWN_TENSOR]
+    stated = [s.name for s in file.statements if isinstance(s, nodes.Input) and s.name is not None]
+    scope = Scope(dict.fromkeys(stated, UNKNOWN_TENSOR), context.scope)
+    for one, stream in zip(inputs, streams, strict=False):
+        if one.name in names:
+            raise error("name", f"{one.name} is an input, and bound to something else", one.span)
+        if one.name is not None:
+            scope.names[one.name] = stream.labelled(one.name)
+    stream = Tensors(tuple(value for stream in streams for value in stream.values))
+    scope.names["in"] = stream
+    trace = Trace(scope)
+    result = applier.body(net.body, stream, context.but(scope=scope, trace=trace))
+    graph = applier.builder.graph
+    graph.outputs = output_ports(result, graph.auxiliaries, net.body.result.span)
+    return trace
+
+
+def _input(builder: GraphBuilder, one: NetInput, file: nodes.File, context: Context) -> Tensors:
+    """Add an input to the graph."""
+    path = context.naming.claim(one.name or "input")
+    if path is None:
+        raise error("name", f"the name {one.name} is taken", one.span)
+    stream = builder.layer(InputOp.of(one.shape), (), one.span or _first(file), context, path=path)
+    builder.graph.inputs = (*builder.graph.inputs, Port(one.name or "x", stream.values[0]))
+    return stream
 
 
 def _refuse_choices(condition: nodes.Expr) -> None:
@@ -239,42 +257,6 @@ def _refuse_choice(place: Span) -> NoReturn:
         "value", "a condition leaves nothing open", place,
         help="write one value, or bind the choice to a name before: let width = {8, 16}",
     )  # fmt: skip
-
-
-def _input_shape(
-    evaluator: ExpressionEvaluator, file: nodes.File, context: Context, given: Sizes | None
-) -> Shape:
-    stated = _only(file, nodes.Input, "input", "a network has one input")
-    if given is None and stated is None:
-        raise error(
-            "input", "the shape of the input is not known", _first(file),
-            help="add a line such as `input 3x224x224`, "
-            "or give --input 3x224x224, in Python input=(3, 224, 224)",
-        )  # fmt: skip
-    place = None
-    if given is None:
-        assert stated is not None
-        value = evaluator.evaluate(stated.shape, context)
-        given = value if isinstance(value, tuple) else (value,)
-        place = stated.shape.span
-    assert given is not None
-    if isinstance(given, Shape) and (given.word or isinstance(given, Volume)):
-        raise error(
-            "input", f"an input cannot be {describe(given)}: the language has no word for it yet", place,
-            help="3x224x224 is an image, 197x768 are tokens, 784 is a vector",
-        )  # fmt: skip
-    given = given if isinstance(given, Shape) else tuple(given)
-    for size in given:
-        if isinstance(size, bool) or not isinstance(size, int) or not 0 < size < 1_000_000:
-            raise error(
-                "input", f"a size of the input is a whole number, 1 or more, not {shown(size)}", place
-            )
-    if not 1 <= len(given) <= 3:
-        raise error(
-            "input", f"an input has one to three sizes, not {len(given)}", place,
-            help="3x224x224 is an image, 197x768 are tokens, 784 is a vector; the batch is no part of it",
-        )  # fmt: skip
-    return read_sizes(given)
 
 
 def _only(file: nodes.File, kind: type[Any], word: str, help: str) -> Any:

@@ -121,7 +121,7 @@ def _terms(evaluator: ExpressionEvaluator, expr: nodes.Expr, role: str, context:
             return _terms(evaluator, body, role, inner) if index == 0 else []
         case nodes.If():
             return _terms(evaluator, evaluator.branch(expr, context), role, context)
-        case nodes.Path(steps=steps) if len(steps) == 1 and steps[0].index is None:
+        case nodes.Path(is_name=True, steps=steps):
             return [_term(evaluator, nodes.Call(expr.span, steps[0].name, ()), role, context)]
         case nodes.Call():
             return [_term(evaluator, expr, role, context)]

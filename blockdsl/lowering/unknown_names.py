@@ -62,7 +62,7 @@ def refuse_unknown_word(expr: nodes.Expr, context: Context) -> None:
 
 def is_unknown_word(expr: nodes.Expr, scope: Scope) -> bool:
     """Whether an expression is one word that names nothing."""
-    if not isinstance(expr, nodes.Path) or len(expr.steps) > 1 or expr.steps[0].index is not None:
+    if not isinstance(expr, nodes.Path) or not expr.is_name:
         return False
     name = expr.steps[0].name
     return scope.find(name) is None and ops.find(name) is None
@@ -75,7 +75,7 @@ def is_known_name(name: str, scope: Scope) -> bool:
 
 def index_of_nothing(step: nodes.Step) -> str:
     """The help for `s[1]` where nothing is called s."""
-    if step.index is None:
+    if not step.indices:
         return ""
     tag = f"; the tag is written {step.name}2, for {TAGS[step.name]}=2" if step.name in TAGS else ""
     return f"an index takes an item of a list: let {step.name} = [3, 4], then {step.name}[1]{tag}"

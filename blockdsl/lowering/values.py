@@ -8,7 +8,7 @@ from enum import Enum, auto
 from typing import Any
 
 from blockdsl.formatting import exact, rounded
-from blockdsl.ir import Value
+from blockdsl.ir import Path, Value
 from blockdsl.source import Span
 from blockdsl.syntax import tree as nodes
 
@@ -26,20 +26,77 @@ class Kind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Tensors:
-    """Tensors that exist: one, or a bundle of several; `sides` are the places where those were written."""
+    """Tensors that exist: one, or a bundle of several.
+
+    Attributes:
+        values: the tensors.
+        sides: the places where those of a bundle were written.
+        labels: the label or the `let` that each stands for, empty where it has none; or no labels at all.
+    """
 
     values: tuple[Value, ...]
     sides: tuple[Span, ...] = field(default=(), compare=False)
+    labels: tuple[str, ...] = field(default=(), compare=False)
+
+    def part(self, index: int | slice) -> Tensors:
+        """One of the tensors, or some of them."""
+        at = index if isinstance(index, slice) else slice(index, index + 1)
+        return Tensors(self.values[at], self.sides[at], self.labels[at])
+
+    def labelled(self, label: str) -> Tensors:
+        """A single tensor with a label, where it has none yet; a bundle as it is."""
+        if len(self.values) != 1 or self.labels not in ((), ("",)):
+            return self
+        return Tensors(self.values, self.sides, (label,))
 
 
 @dataclass(frozen=True, slots=True)
 class Closure:
-    """A network with the names it sees. Its choices are made once, under `path`, however often it is used."""
+    """A network with the names it sees. Its choices are made once, under `path`, however often it is used.
+
+    `repeated` says that it was made in a round of a loop, so that a label in it may come again.
+    """
 
     expr: nodes.Expr
     scope: Scope
-    path: tuple[Any, ...]
+    path: Path
     trace: Trace
+    repeated: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SharedNetwork:
+    """`shared head = …`: a network that has its weights once, however often it is applied.
+
+    Attributes:
+        name: the name it was bound to.
+        network: what is applied.
+        path: the path of its module.
+        span: where it was bound.
+        uses: the applications so far.
+    """
+
+    name: str
+    network: Closure | BlockValue
+    path: Path
+    span: Span
+    uses: list[Application] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Application:
+    """One application of a shared network: its path, where it was written, what flowed in, its layers."""
+
+    path: Path
+    span: Span
+    stream: Tensors
+    layers: range
+
+
+class Networks(tuple["Evaluated", ...]):
+    """A list with networks in it: its items can be taken one by one, and in a chain it is a bundle."""
+
+    __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +130,8 @@ def is_known(tensors: Tensors) -> bool:
     return UNKNOWN_TENSOR.values[0] not in tensors.values
 
 
-Evaluated = Data | Tensors | Closure | Function | BlockValue | Broken
-NoData = Tensors | Closure | Function | BlockValue
+Evaluated = Data | Tensors | Closure | SharedNetwork | Networks | Function | BlockValue | Broken
+NoData = Tensors | Closure | SharedNetwork | Networks | Function | BlockValue
 
 
 @dataclass(eq=False)
@@ -178,12 +235,25 @@ class Trace:
         return made
 
 
-_KINDS = {Tensors: Kind.TENSOR, Closure: Kind.NET, BlockValue: Kind.NET}
+_KINDS = {
+    Tensors: Kind.TENSOR,
+    **dict.fromkeys((Closure, SharedNetwork, Networks, BlockValue), Kind.NET),
+}
 
 
 def kind_of_value(value: Evaluated) -> Kind:
     """The kind of something evaluated."""
     return _KINDS.get(type(value), Kind.DATA)
+
+
+def count_of(value: tuple[Evaluated, ...] | Tensors) -> int:
+    """How many items a list has, or tensors a bundle."""
+    return len(value.values) if isinstance(value, Tensors) else len(value)
+
+
+def items_of(value: tuple[Evaluated, ...] | Tensors) -> tuple[Evaluated, ...]:
+    """The items of a list, or the tensors of a bundle, one by one."""
+    return tuple(map(value.part, range(len(value.values)))) if isinstance(value, Tensors) else value
 
 
 def extent(value: Evaluated, most: int) -> tuple[int, int]:
@@ -233,6 +303,8 @@ def _shown(value: Evaluated, number: Callable[[float], str]) -> str:
         return f"{value.let.name}(…)"
     if isinstance(value, BlockValue):
         return value.block.name
+    if isinstance(value, SharedNetwork):
+        return value.name
     if isinstance(value, Tensors):
         return "a tensor" if len(value.values) == 1 else f"a bundle of {len(value.values)} tensors"
     if isinstance(value, str):

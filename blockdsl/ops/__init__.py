@@ -16,13 +16,41 @@ from blockdsl.ops import (
     spatial,
 )
 from blockdsl.ops.core import TAGS, Argument, Operation, OpError, Window
-from blockdsl.ops.layouts import Ids, Image, Shape, Signal, Sizes, Tokens, Vector, Volume
+from blockdsl.ops.layouts import Ids, Image, InputSizes, Shape, Signal, Sizes, Tokens, Vector, Volume
 from blockdsl.ops.registry import all_operations, find, operation, unregister
 from blockdsl.ops.spec import ModuleSpec
 
 __all__ = [
-    "TAGS", "Argument", "Ids", "Image", "ModuleSpec", "OpError", "Operation", "Shape", "Signal",
-    "Sizes", "Tokens", "Vector", "Volume", "Window", "activation", "all_operations", "attention",
-    "conv", "dropout", "find", "gating", "join", "linear", "norm", "operation", "pool", "scale",
-    "sequence", "shape", "spatial", "unregister",
+    "TAGS",
+    "Argument",
+    "Ids",
+    "Image",
+    "InputSizes",
+    "ModuleSpec",
+    "OpError",
+    "Operation",
+    "Shape",
+    "Signal",
+    "Sizes",
+    "Tokens",
+    "Vector",
+    "Volume",
+    "Window",
+    "activation",
+    "all_operations",
+    "attention",
+    "conv",
+    "dropout",
+    "find",
+    "gating",
+    "join",
+    "linear",
+    "norm",
+    "operation",
+    "pool",
+    "scale",
+    "sequence",
+    "shape",
+    "spatial",
+    "unregister",
 ]  # fmt: skip

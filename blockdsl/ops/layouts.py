@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar, Self
 
 Sizes = tuple[int, ...]
@@ -180,3 +180,55 @@ def read_sizes(sizes: Iterable[int], layout: str = "") -> Shape:
     if not layout and len(sizes) not in BY_COUNT:
         raise TypeError(f"no shape has {len(sizes)} sizes")
     return (LAYOUTS[layout] if layout else BY_COUNT[len(sizes)])(*sizes)
+
+
+InputSizes = Sizes | Mapping[str, Sizes]
+"""Shapes for the inputs of a network, in place of a file's: one, or several by the names of the inputs."""
+
+
+def read_input(texts: Iterable[str]) -> InputSizes | None:
+    """Shapes of inputs as `--input` takes them; None where there is none.
+
+    >>> read_input(["3x224x224"]), read_input(["image=3x64x64", "text=ids 77"])
+    ((3, 224, 224), {'image': (3, 64, 64), 'text': Ids(77)})
+
+    Raises:
+        ValueError: a text is no shape, a name comes twice, or there are several shapes without a name.
+    """
+    found: dict[str, Sizes] = {}
+    for text in texts:
+        before, equals, after = (part.strip() for part in text.rpartition("="))
+        *layout, written = after.split()
+        try:
+            sizes = tuple(map(int, written.lower().split("x")))
+            shape = read_sizes(sizes, layout[0]) if layout else sizes
+        except (ValueError, KeyError, TypeError):
+            raise ValueError(f"{text!r} is no shape; write 3x224x224, or a layout before it") from None
+        if len(layout) > 1 or min(sizes) < 1 or (equals and not before.isidentifier()):
+            raise ValueError(f"{text!r} is no shape; write 3x224x224 or image=3x64x64")
+        if before in found:
+            if not before:
+                raise ValueError("several inputs have names; write image=3x64x64")
+            raise ValueError(f"the input {before} is given two shapes")
+        found[before] = shape
+    if "" not in found:
+        return found or None
+    if len(found) > 1:
+        raise ValueError("one shape has a name, another has none; write image=3x64x64 for each")
+    return found[""]
+
+
+def input_texts(sizes: InputSizes) -> list[str]:
+    """Shapes of inputs as `--input` takes them; what `read_input` reads.
+
+    >>> input_texts({"image": (3, 64, 64), "text": Ids(77)})
+    ['image=3x64x64', 'text=ids 77']
+    """
+    if not isinstance(sizes, Mapping):
+        return [_text(sizes)]
+    return [f"{name}={_text(one)}" for name, one in sizes.items()]
+
+
+def _text(sizes: Sizes) -> str:
+    word = f"{sizes.word} " if isinstance(sizes, Shape) and sizes.word else ""
+    return word + "x".join(map(str, sizes))

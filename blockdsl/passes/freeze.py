@@ -11,12 +11,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, TypeVar
 
+from blockdsl.ir import Graph
 from blockdsl.lowering import Program
 from blockdsl.lowering.budget import Budget
 from blockdsl.lowering.expression_kinds import kind_of
 from blockdsl.lowering.values import Kind, Trace, place
-from blockdsl.ops import Sizes, Vector
-from blockdsl.ops.layouts import read_sizes
+from blockdsl.ops import InputSizes
 from blockdsl.passes.trees import chain, grouped, inline, literal, path, substitute
 from blockdsl.passes.variants import Definition, Variants
 from blockdsl.source import Source, Span
@@ -33,7 +33,7 @@ def freeze(
     program: Program,
     checks: Mapping[str, int] | None = None,
     *,
-    input: Sizes | None = None,
+    input: InputSizes | None = None,
     settings: Mapping[str, nodes.Expr] | None = None,
 ) -> nodes.File:
     """The file of a lowered program with its choices bound to what was decided.
@@ -51,20 +51,22 @@ def freeze(
         ArchError: what was decided cannot be written without a choice.
     """
     file = _Freezer(program).file(settings or {})
-    return _with_checks(_with_input(file, input), checks or {})
+    return _with_checks(_with_input(file, program.graph) if input else file, checks or {})
 
 
-def _with_input(file: nodes.File, shape: Sizes | None) -> nodes.File:
-    if shape is None:
-        return file
-    number = nodes.Number(file.span, shape[0])
-    line = nodes.Input(
-        file.span, number if isinstance(read_sizes(shape), Vector) else nodes.Dims(file.span, shape)
-    )
+def _with_input(file: nodes.File, graph: Graph) -> nodes.File:
+    """The file with `input` lines for the inputs of a graph."""
+    named = [s for s in file.statements if isinstance(s, nodes.Input) and s.name is not None]
+    is_named = bool(named) or [port.name for port in graph.inputs] != ["x"]
+    lines: list[nodes.Statement] = []
+    for name, shape in graph.shapes_of(graph.inputs).items():
+        sizes = tuple(shape)
+        value = nodes.Number(file.span, sizes[0]) if len(sizes) == 1 else nodes.Dims(file.span, sizes)
+        lines.append(nodes.Input(file.span, value, name if is_named else None, shape.word))
     statements: list[nodes.Statement] = [s for s in file.statements if not isinstance(s, nodes.Input)]
     is_head = [isinstance(s, nodes.Meta | nodes.Use) for s in statements]
-    statements.insert(is_head.index(False), line)
-    return replace(file, statements=tuple(statements))
+    at = is_head.index(False)
+    return replace(file, statements=(*statements[:at], *lines, *statements[at:]))
 
 
 def _with_checks(file: nodes.File, checks: Mapping[str, int]) -> nodes.File:
@@ -105,7 +107,8 @@ class _Freezer:
                 case nodes.Param(name=name) if name in settings:
                     statement = replace(statement, default=bare(self.expr(settings[name], trace)))
                 case nodes.Net(body=body):
-                    statement = replace(statement, body=self.body(body, trace), keyword=True)
+                    body = self.body(body, self.program.net_trace)
+                    statement = replace(statement, body=body, keyword=True)
                 case nodes.Train(settings=lines):
                     frozen = tuple(replace(s, value=self._terms(s.value, trace)) for s in lines)
                     statement = replace(statement, settings=frozen)
@@ -297,7 +300,9 @@ class _FrameRewriter(Rewriter):
                 self.freezer.single.add(frame)
             part = self.freezer.expr(body, frame)
             if isinstance(expr, nodes.For):
-                part = substitute(part, expr.variable, value)
+                values = value if len(expr.variables) > 1 and isinstance(value, tuple) else (value,)
+                for name, one in zip(expr.variables, values, strict=True):
+                    part = substitute(part, name, one)
             times = literal(expr.span, end - start)
             part = grouped(part)
             written.append(part if end - start == 1 else nodes.Product(expr.span, (part, times)))

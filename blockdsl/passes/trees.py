@@ -94,14 +94,15 @@ class _Substitution(Rewriter):
             return grouped(value)
         items = value.items if isinstance(value, nodes.ListOf) and len(path.steps) == 1 else ()
         is_plain = not any(isinstance(item, nodes.For) for item in items)
-        if is_plain and isinstance(step.index, nodes.Number) and 1 <= step.index.value <= len(items):
-            return grouped(items[int(step.index.value) - 1])
+        index = step.indices[0] if len(step.indices) == 1 else None
+        if is_plain and isinstance(index, nodes.Number) and 1 <= index.value <= len(items):
+            return grouped(items[int(index.value) - 1])
         raise self._refused(path)
 
     def rewrite_for(self, loop: nodes.For) -> nodes.For:
         """A loop, whose variable is a name of its own in the body."""
-        inner = {name: value for name, value in self.values.items() if name != loop.variable}
-        if any(name_of(n) == loop.variable for value in inner.values() for n in walk(value(loop.span))):
+        inner = {name: value for name, value in self.values.items() if name not in loop.variables}
+        if any(name_of(n) in loop.variables for value in inner.values() for n in walk(value(loop.span))):
             raise self._refused(loop)
         body = _Substitution(inner, self.what).rewrite(loop.body)
         first, last = self.rewrite(loop.first), loop.last and self.rewrite(loop.last)

@@ -39,7 +39,9 @@ class Variants:
             if isinstance(statement, nodes.Block)
             for let in statement.body.lets
         }
-        self.taken = {*names.defined, *(n.name for n in walk(program.file) if hasattr(n, "name"))}
+        self.taken = {*names.defined}
+        for node in walk(program.file):
+            self.taken.update(node.names if isinstance(node, nodes.Let) else [getattr(node, "name", "")])
 
     # --- what names stand for
 
@@ -170,7 +172,7 @@ class Variants:
         if text not in known:
             replaces = not known and self._definition_open(definition) and self._is_own(definition)
             name = definition.name if replaces else self._new_name(definition.name)
-            known[text] = replace(frozen, name=name)
+            known[text] = _renamed(frozen, name)
         return known[text].name
 
     def _is_own(self, definition: Definition) -> bool:
@@ -230,6 +232,12 @@ def _as_callee(node: nodes.Node) -> Definition | None:
     return node if isinstance(node, nodes.Block | nodes.Let) and not is_value else None
 
 
+def _renamed(definition: Definition, name: str) -> Definition:
+    if isinstance(definition, nodes.Block):
+        return replace(definition, name=name)
+    return replace(definition, names=(name,))
+
+
 def _text(definition: Definition) -> str:
     """A definition without its name as one line, to tell two apart."""
     params = ",".join(
@@ -237,5 +245,5 @@ def _text(definition: Definition) -> str:
     )
     if isinstance(definition, nodes.Let):
         return f"{params}:{format_expr(definition.value)}"
-    lets = ";".join(f"{let.name}={format_expr(let.value)}" for let in definition.body.lets)
+    lets = ";".join(f"{', '.join(let.names)}={format_expr(let.value)}" for let in definition.body.lets)
     return f"{params}:{lets};{format_expr(definition.body.result)}"

@@ -12,7 +12,7 @@ from blockdsl.lowering.applier import Applier
 from blockdsl.lowering.choices import ChoicePoint, Options
 from blockdsl.lowering.context import Context, Naming
 from blockdsl.lowering.values import Tensors
-from blockdsl.ops import Operation, Shape, Sizes
+from blockdsl.ops import InputSizes, Operation, Shape
 from blockdsl.syntax import tree as nodes
 
 _SHOWN = 3
@@ -64,7 +64,7 @@ class Unfolded:
 
 
 def unfold(
-    file: nodes.File, *, input: Sizes | None = None, settings: Mapping[str, Any] | None = None
+    file: nodes.File, *, input: InputSizes | None = None, settings: Mapping[str, Any] | None = None
 ) -> Unfolded:
     """Lower a file with all options of its choices; a file without choices is lowered as ever.
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from blockdsl.diagnostics import did_you_mean, error
-from blockdsl.ops import Sizes
+from blockdsl.ops import InputSizes
 from blockdsl.output import replacing
 from blockdsl.render import graphviz
 from blockdsl.render.alternatives import Unfolded, unfold
@@ -138,7 +138,7 @@ def draw(
     kind: str,
     options: Options = Options(),
     *,
-    input: Sizes | None = None,
+    input: InputSizes | None = None,
     settings: Mapping[str, Any] | None = None,
 ) -> Picture:
     """Draw a file, a network or a search space, as one of `KINDS`.

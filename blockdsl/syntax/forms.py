@@ -22,7 +22,7 @@ def name_of(node: object) -> str:
     """The name that a call or a lone word uses; nothing for other nodes."""
     if isinstance(node, nodes.Call):
         return node.name
-    if isinstance(node, nodes.Path) and len(node.steps) == 1 and node.steps[0].index is None:
+    if isinstance(node, nodes.Path) and node.is_name:
         return node.steps[0].name
     return ""
 

@@ -1,9 +1,10 @@
 """What the names in a file mean, told from the tree alone: which definition each use of a name leads to.
 
-The rules are those of lowering. A file's blocks, functions, `let`s and `param`s are seen in the whole
-file, and so are `in` and the `let`s of its `net`; of a used file its blocks and functions are. A body sees
-in addition its parameters, what flows into it as `in`, and those of its `let`s that stand above, a function
-all of them. The variable of a loop is seen in the loop's body.
+The rules are those of lowering. Blocks and functions see all that stands at the top of the file, and the
+blocks and functions of the files that it uses; so do all other statements, but `param`s, `let`s and the net
+see only those `param`s and `let`s that stand above them. The net sees in addition its inputs, and a body its
+parameters, what flows into it as `in`, and those of its `let`s that stand above; a function in it sees all of
+them. The variables of a loop are seen in the loop's body.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 from collections import ChainMap
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeGuard
 
 from blockdsl import ops
 from blockdsl.ops import Operation
@@ -25,19 +27,21 @@ class Definition:
     """What a name is bound to.
 
     Attributes:
-        node: the `Block`, `Let` or `Param`; the `For` whose variable it is; for `in` the `Block` or `Net`
-            that it flows into.
+        node: the `Block`, `Let`, `Param` or `Input`; the `For` whose variable it is; for `in` the `Block` or
+            `Net` that it flows into.
         owner: what the definition belongs to: the `File`, the `Net`, the `Block`, the `Let` of a function
             whose parameter it is, the `For`.
+        name: the name; a `Let` and a `For` may bind several.
     """
 
-    node: nodes.Block | nodes.Let | nodes.Param | nodes.For | nodes.Net
+    node: nodes.Block | nodes.Let | nodes.Param | nodes.For | nodes.Net | nodes.Input
     owner: nodes.File | nodes.Net | nodes.Block | nodes.Let | nodes.For
+    name: str
 
     @property
     def is_stream(self) -> bool:
-        """Whether it is `in`, what flows into a block or the net."""
-        return self.owner is self.node and not isinstance(self.node, nodes.For)
+        """Whether it is `in`, what flows into a block or the net, or one of the net's inputs."""
+        return self.name == "in" or isinstance(self.node, nodes.Input)
 
     @property
     def is_variable(self) -> bool:
@@ -50,10 +54,11 @@ class Definition:
         return isinstance(self.owner, nodes.File)
 
     @property
-    def is_shared(self) -> bool:
-        """Whether files that use this one see it: the blocks and functions at its top."""
-        is_callable = not isinstance(self.node, nodes.Let) or self.node.params is not None
-        return self.of_file and is_callable and not isinstance(self.node, nodes.Param)
+    def is_exported(self) -> bool:
+        """Whether files that use this one see it: the blocks, functions and shared networks at its top."""
+        if isinstance(self.node, nodes.Let):
+            return self.of_file and (self.node.params is not None or self.node.shared)
+        return self.of_file and isinstance(self.node, nodes.Block)
 
 
 class Names:
@@ -97,7 +102,7 @@ class Names:
                 known[key] = Names(used, self._meanings)
                 known[key]._resolve(known)
             self.uses.append(known[key])
-            self.defined |= {n: d for n, d in known[key].defined.items() if d.is_shared}
+            self.defined |= {n: d for n, d in known[key].defined.items() if d.is_exported}
         _Resolver(self._meanings, self.defined).file(self.file)
 
     def meaning(self, use: nodes.Node) -> Definition | type[Operation] | None:
@@ -137,6 +142,10 @@ _Scope = ChainMap[str, Definition]
 """Names in sight, the innermost first."""
 
 
+def _is_function(statement: nodes.Node) -> TypeGuard[nodes.Let]:
+    return isinstance(statement, nodes.Let) and statement.params is not None
+
+
 class _Resolver:
     """Goes through a file and notes the definition of each use of a name, by the `id` of its node."""
 
@@ -145,41 +154,57 @@ class _Resolver:
         self.top: _Scope = ChainMap(names)
 
     def file(self, file: nodes.File) -> None:
+        functions = [s for s in file.statements if isinstance(s, nodes.Block) or _is_function(s)]
+        for function in functions:
+            self.top[function.name] = Definition(function, file, function.name)
+        others: list[nodes.Statement] = []
         for statement in file.statements:
             match statement:
-                case nodes.Block(name=name) | nodes.Let(name=name) | nodes.Param(name=name):
-                    self.top[name] = Definition(statement, file)
-                case nodes.Net(body=body):
-                    self.top["in"] = Definition(statement, statement)
-                    for let in body.lets:
-                        self.top.setdefault(let.name, Definition(let, statement))
-        for statement in file.statements:
-            match statement:
-                case nodes.Block():
-                    self._block(statement)
-                case nodes.Let():
-                    self._let(statement, self.top)
-                case nodes.Net(body=body):
-                    for let in body.lets:
-                        self._let(let, self.top)
-                    self._uses(body.result, self.top)
-                case _:
+                case nodes.Let(params=None):
+                    self._uses(statement.value, self.top)
+                    self.top.update({name: Definition(statement, file, name) for name in statement.names})
+                case nodes.Param(name=name):
                     self._uses(statement, self.top)
+                    self.top[name] = Definition(statement, file, name)
+                case nodes.Net():
+                    self._net(statement, file)
+                case nodes.Block():
+                    pass
+                case _:
+                    others.append(statement)
+        for function in functions:
+            if isinstance(function, nodes.Block):
+                self._block(function)
+            else:
+                self._let(function, self.top)
+        for statement in others:
+            if not _is_function(statement):
+                self._uses(statement, self.top)
 
     def uses(self, expr: nodes.Expr) -> None:
         self._uses(expr, self.top)
 
+    def _net(self, net: nodes.Net, file: nodes.File) -> None:
+        scope = self.top.new_child({"in": Definition(net, net, "in")})
+        for statement in file.statements:
+            if isinstance(statement, nodes.Input) and statement.name is not None:
+                scope[statement.name] = Definition(statement, net, statement.name)
+        self._body(net, scope)
+
     def _block(self, block: nodes.Block) -> None:
-        scope = self.top.new_child({"in": Definition(block, block)})
+        scope = self.top.new_child({"in": Definition(block, block, "in")})
         self._params(block, scope)
-        for let in block.body.lets:
+        self._body(block, scope)
+
+    def _body(self, owner: nodes.Block | nodes.Net, scope: _Scope) -> None:
+        for let in owner.body.lets:
             if let.params is None:
                 self._let(let, scope)
-            scope[let.name] = Definition(let, block)
-        for let in block.body.lets:
+            scope.update({name: Definition(let, owner, name) for name in let.names})
+        for let in owner.body.lets:
             if let.params is not None:
                 self._let(let, scope)
-        self._uses(block.body.result, scope)
+        self._uses(owner.body.result, scope)
 
     def _let(self, let: nodes.Let, scope: _Scope) -> None:
         if let.params is not None:
@@ -192,7 +217,7 @@ class _Resolver:
         for param in owner.params or ():
             if param.default is not None:
                 self._uses(param.default, scope)
-            scope[param.name] = Definition(param, owner)
+            scope[param.name] = Definition(param, owner, param.name)
 
     def _uses(self, node: nodes.Node, scope: _Scope) -> None:
         """Note the names that are used in a node in which nothing is defined but variables of loops."""
@@ -204,7 +229,7 @@ class _Resolver:
                 if (definition := scope.get(name)) is not None:
                     self.meanings[id(node)] = definition
             if isinstance(node, nodes.For):
-                inside = scope.new_child({node.variable: Definition(node, node)})
+                inside = scope.new_child({name: Definition(node, node, name) for name in node.variables})
                 waiting.append((node.body, inside))
                 waiting += [(part, scope) for part in (node.first, node.last) if part is not None]
             else:

@@ -49,11 +49,19 @@ class Dims(Node):
 
 
 @dataclass(frozen=True, slots=True)
+class Slice(Node):
+    """`2..4` or `2..` in the brackets of an index: the items from `first` to `last`, or to the end."""
+
+    first: Expr
+    last: Expr | None
+
+
+@dataclass(frozen=True, slots=True)
 class Step(Node):
-    """One step of a path: a name, with an index where it says which instance."""
+    """One step of a path: a name, with indices where it says which item or which instance."""
 
     name: str
-    index: Expr | None = None
+    indices: tuple[Expr | Slice, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +69,11 @@ class Path(Node):
     """`c`, `in.c`, `depths[i]`, `stage[2].unit[1]`: a name, a tensor's size, an item, a named point."""
 
     steps: tuple[Step, ...]
+
+    @property
+    def is_name(self) -> bool:
+        """Whether it is a name and nothing else."""
+        return len(self.steps) == 1 and not self.steps[0].indices
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,10 +163,13 @@ class If(Node):
 
 @dataclass(frozen=True, slots=True)
 class For(Node):
-    """`(A for i in first..last)`, or over the items of a list when `last` is None."""
+    """`(A for i in first..last)`, or over the items of a list when `last` is None.
+
+    With several variables, as in `(A for c, n in stages)`, each item is a list that they take apart.
+    """
 
     body: Expr
-    variable: str
+    variables: tuple[str, ...]
     first: Expr
     last: Expr | None
 
@@ -201,11 +217,20 @@ class RangeChoice(Node):
 
 @dataclass(frozen=True, slots=True)
 class Let(Node):
-    """`let name = value`; with `params` (not None) a function `let width(i) = …`."""
+    """`let name = value`; with `params` (not None) a function `let width(i) = …`.
 
-    name: str
+    `let a, b = value` binds several names, `shared name = network` a network that has its weights once.
+    """
+
+    names: tuple[str, ...]
     params: tuple[Param, ...] | None
     value: Expr
+    shared: bool = False
+
+    @property
+    def name(self) -> str:
+        """The name, of several the first."""
+        return self.names[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,7 +243,7 @@ class Param(Node):
 
 @dataclass(frozen=True, slots=True)
 class Body(Node):
-    """`let …` lines and the expression that is the network."""
+    """`let …` and `shared …` lines, and the expression that is the network."""
 
     lets: tuple[Let, ...]
     result: Expr
@@ -250,9 +275,11 @@ class Use(Node):
 
 @dataclass(frozen=True, slots=True)
 class Input(Node):
-    """`input 3x224x224`."""
+    """`input 3x224x224`, `input signal 1x16000`, `input image = 3x64x64`."""
 
     shape: Expr
+    name: str | None = None
+    layout: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,7 +299,7 @@ class Check(Node):
 
 @dataclass(frozen=True, slots=True)
 class Setting(Node):
-    """`optimizer = sgd(lr=0.1)` in `train`."""
+    """`optimizer = sgd(lr=0.1)` in `train`; the name may have two parts: `loss.p3`."""
 
     name: str
     value: Expr

@@ -13,7 +13,7 @@ def dump(value: Any, groups: bool = True) -> str:
     match value:
         case nodes.Group(body=body) if not groups:
             return dump(body, groups)
-        case nodes.Path(steps=(nodes.Step(name=name, index=None),)):
+        case nodes.Path(steps=(nodes.Step(name=name, indices=()),)):
             return name
         case nodes.Number():
             return repr(value.value)

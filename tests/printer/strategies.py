@@ -34,10 +34,14 @@ _atoms = st.one_of(
 )
 
 
+_names = st.lists(NAMES, min_size=1, max_size=3, unique=True).map(tuple)
+
+
 def _larger(inner: st.SearchStrategy[nodes.Expr]) -> st.SearchStrategy[nodes.Expr]:
     span = st.just(NOWHERE)
     args = st.lists(st.builds(nodes.Arg, span, st.none() | NAMES, inner), max_size=4).map(tuple)
-    steps = st.lists(st.builds(nodes.Step, span, NAMES, st.none() | inner), min_size=1, max_size=3).map(tuple)
+    indices = st.lists(inner | st.builds(nodes.Slice, span, inner, st.none() | inner), max_size=2).map(tuple)
+    steps = st.lists(st.builds(nodes.Step, span, NAMES, indices), min_size=1, max_size=3).map(tuple)
     operators = st.sampled_from(["or", "and", "==", "!=", "<=", ">=", "<", ">", "//", "/", "%", "**"])
     return st.one_of(
         st.builds(nodes.Path, span, steps),
@@ -51,7 +55,7 @@ def _larger(inner: st.SearchStrategy[nodes.Expr]) -> st.SearchStrategy[nodes.Exp
         st.builds(nodes.Binary, span, operators, inner, inner),
         st.builds(nodes.Unary, span, st.sampled_from(["-", "not"]), inner),
         st.builds(nodes.If, span, inner, inner, inner),
-        st.builds(nodes.For, span, inner, NAMES, inner, st.none() | inner),
+        st.builds(nodes.For, span, inner, _names, inner, st.none() | inner),
         st.builds(nodes.ListOf, span, _several(inner, 0)),
         st.builds(nodes.TupleOf, span, _several(inner, 1)),
         st.builds(nodes.Group, span, inner),
@@ -64,7 +68,12 @@ expressions = st.recursive(_atoms, _larger, max_leaves=25)
 
 _span = st.just(NOWHERE)
 _params = st.lists(st.builds(nodes.Param, _span, NAMES, st.none() | expressions), max_size=3).map(tuple)
-_lets = st.lists(st.builds(nodes.Let, _span, NAMES, st.none() | _params, expressions), max_size=2).map(tuple)
+_let = st.one_of(
+    st.builds(nodes.Let, _span, NAMES.map(lambda name: (name,)), _params, expressions),
+    st.builds(nodes.Let, _span, _names, st.none(), expressions),
+    st.builds(nodes.Let, _span, NAMES.map(lambda name: (name,)), st.none(), expressions, st.just(True)),
+)
+_lets = st.lists(_let, max_size=2).map(tuple)
 _bodies = st.builds(nodes.Body, _span, _lets, expressions)
 _strings = st.builds(nodes.String, _span, st.text("abc #", max_size=8))
 _whole = st.builds(nodes.Number, _span, st.integers(0, 3000))
@@ -73,21 +82,30 @@ _items = st.one_of(
     st.builds(nodes.Require, _span, expressions),
 )
 _metas = st.sampled_from(["title", "authors", "paper", "dataset", "note"])
+_settings = st.builds(nodes.Setting, _span, NAMES | st.just("loss.p3"), expressions)
 _statements = st.one_of(
     st.builds(nodes.Meta, _span, _metas, st.tuples(_strings)),
     st.builds(nodes.Meta, _span, st.just("year"), st.tuples(_whole)),
     st.builds(nodes.Meta, _span, st.just("error"), st.tuples(_whole, _strings)),
     st.builds(nodes.Use, _span, _strings),
-    st.builds(nodes.Input, _span, st.builds(nodes.Dims, _span, st.just((3, 8, 8)))),
+    st.builds(
+        nodes.Input,
+        _span,
+        st.builds(nodes.Dims, _span, st.just((3, 8, 8))),
+        st.none() | NAMES,
+        st.sampled_from(["", "signal", "volume"]),
+    ),
     st.builds(nodes.Param, _span, NAMES, st.none() | expressions),
-    st.builds(nodes.Let, _span, NAMES, st.none() | _params, expressions),
+    _let,
     st.builds(nodes.Block, _span, NAMES, _params, _bodies),
     st.builds(nodes.Net, _span, _bodies),
     st.builds(nodes.Check, _span, expressions),
     st.builds(
         nodes.Train,
         _span,
-        st.lists(st.builds(nodes.Setting, _span, NAMES, expressions), max_size=3).map(tuple),
+        st.lists(st.builds(nodes.Setting, _span, NAMES | st.just("loss.p3"), expressions), max_size=3).map(
+            tuple
+        ),
     ),
     st.builds(nodes.Search, _span, st.lists(_items, max_size=3).map(tuple)),
 )

@@ -332,7 +332,7 @@ def test_trees_that_were_never_written(expr: nodes.Expr, expected: str) -> None:
 
 
 def test_a_result_never_begins_with_a_minus() -> None:
-    body = nodes.Body(SPAN, (nodes.Let(SPAN, "x", None, A),), nodes.Unary(SPAN, "-", B))
+    body = nodes.Body(SPAN, (nodes.Let(SPAN, ("x",), None, A),), nodes.Unary(SPAN, "-", B))
     file = nodes.File(SPAN, (nodes.Net(SPAN, body),))
     assert format_file(file) == "net\n    let x = a\n    (-b)\n"
 

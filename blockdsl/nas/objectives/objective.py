@@ -66,7 +66,7 @@ def objectives_of(space: Space, trusted: Sequence[str] = ()) -> tuple[Objective,
 def _objective(line: nodes.Objective, trusted: Sequence[str]) -> Objective:
     metric, maximize = line.metric, line.direction == "maximize"
     match metric:
-        case nodes.Path(steps=(nodes.Step(name=name, index=None),)):
+        case nodes.Path(steps=(nodes.Step(name=name, indices=()),)):
             if name in STATIC:
                 return Objective(name, maximize, "static")
             if name in TRAINED:

@@ -15,7 +15,7 @@ from blockdsl.lowering import ChoicePoint, Program
 from blockdsl.nas.space.choosing import readable
 from blockdsl.nas.space.domains import Value
 from blockdsl.nas.space.frozen import frozen
-from blockdsl.ops import Sizes
+from blockdsl.ops import InputSizes
 
 Assignment = dict[str, Value]
 """The value of each choice, by its path."""
@@ -31,7 +31,7 @@ class Candidate:
     """
 
     program: Program
-    input: Sizes | None = None
+    input: InputSizes | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
 
     @property

@@ -10,7 +10,7 @@ from blockdsl.analysis import run_checks
 from blockdsl.analysis.canonical import canonical_hash
 from blockdsl.diagnostics import ArchError, error
 from blockdsl.lowering import Program, lower
-from blockdsl.ops import Sizes
+from blockdsl.ops import InputSizes
 from blockdsl.passes.freeze import freeze
 from blockdsl.passes.opening.flatten import flat, leaves_open
 from blockdsl.passes.relocate import relocate
@@ -25,7 +25,7 @@ def frozen(
     program: Program,
     checks: Mapping[str, int],
     *,
-    input: Sizes | None,
+    input: InputSizes | None,
     settings: Mapping[str, Any],
     folder: Path | None,
     comments: Sequence[str],
@@ -72,7 +72,7 @@ def _unwritable(program: Program, reason: str) -> ArchError:
     )  # fmt: skip
 
 
-def _with_own_choices(program: Program, input: Sizes | None, settings: Mapping[str, Any]) -> Program:
+def _with_own_choices(program: Program, input: InputSizes | None, settings: Mapping[str, Any]) -> Program:
     """The program; if a file that it uses makes choices at its top, as one file that does."""
     if not leaves_open(program.file):
         return program

@@ -13,7 +13,7 @@ from blockdsl.lowering.values import place
 from blockdsl.nas.space.candidate import Candidate
 from blockdsl.nas.space.counting import in_words
 from blockdsl.nas.space.space import Space
-from blockdsl.ops import Sizes
+from blockdsl.ops import InputSizes
 from blockdsl.passes.opening import Opened, Opening, open_choices, refuse_space
 from blockdsl.passes.relocate import relocate
 from blockdsl.source import Source
@@ -71,7 +71,7 @@ class OpenedSpace:
         return text
 
 
-def open_network(source: Source, opening: Opening, *, input: Sizes | None = None) -> OpenedSpace:
+def open_network(source: Source, opening: Opening, *, input: InputSizes | None = None) -> OpenedSpace:
     """Open a network, and try the space: it holds the network, and its draws are networks.
 
     Raises:
@@ -94,7 +94,7 @@ def open_network(source: Source, opening: Opening, *, input: Sizes | None = None
     return best
 
 
-def _tried(program: Program, opening: Opening, input: Sizes | None) -> OpenedSpace | None:
+def _tried(program: Program, opening: Opening, input: InputSizes | None) -> OpenedSpace | None:
     """The space, unless the network itself is not in it."""
     opened = open_choices(program, opening, input=input)
     space = Space(Source(program.file.span.source.name, opened.text, program.file.span.source.folder))

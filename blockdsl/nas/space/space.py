@@ -13,7 +13,7 @@ from blockdsl.lowering import ChoicePoint, lower
 from blockdsl.nas.space.candidate import Candidate
 from blockdsl.nas.space.choosing import decided, described
 from blockdsl.nas.space.domains import Domain, Value, draw, first_value, size, value_at
-from blockdsl.ops import Sizes
+from blockdsl.ops import InputSizes
 from blockdsl.resources import find_source
 from blockdsl.source import Source
 from blockdsl.syntax import tree as nodes
@@ -33,7 +33,7 @@ class Space:
     """
 
     def __init__(
-        self, source: Source, *, input: Sizes | None = None, settings: Mapping[str, Any] | None = None
+        self, source: Source, *, input: InputSizes | None = None, settings: Mapping[str, Any] | None = None
     ) -> None:
         self.source = source
         self.file = parse(source)
@@ -51,14 +51,14 @@ class Space:
 
     @classmethod
     def load(
-        cls, name: str | Path, *, input: Sizes | None = None, settings: Mapping[str, Any] | None = None
+        cls, name: str | Path, *, input: InputSizes | None = None, settings: Mapping[str, Any] | None = None
     ) -> Space:
         """The space of a local file, or of one that comes along by its name."""
         return cls(find_source(name), input=input, settings=settings)
 
     @classmethod
     def parse(
-        cls, text: str, *, input: Sizes | None = None, settings: Mapping[str, Any] | None = None
+        cls, text: str, *, input: InputSizes | None = None, settings: Mapping[str, Any] | None = None
     ) -> Space:
         """The space of a text.
 

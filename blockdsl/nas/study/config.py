@@ -11,7 +11,8 @@ from blockdsl.diagnostics import error
 from blockdsl.nas.objectives import Objective, objectives_of
 from blockdsl.nas.space import Space
 from blockdsl.nas.space.frozen import setting_expression
-from blockdsl.ops import Sizes
+from blockdsl.ops import InputSizes
+from blockdsl.ops.layouts import input_texts, read_input
 from blockdsl.source import Source
 from blockdsl.syntax.printer import format_expr
 
@@ -43,7 +44,7 @@ class StudyConfig:
     name: str
     text: str
     folder: str | None
-    input: Sizes | None = None
+    input: InputSizes | None = None
     settings: Mapping[str, str] | None = None
     data: str = "digits"
     epochs: int | None = None
@@ -88,13 +89,16 @@ class StudyConfig:
 
     def written(self) -> dict[str, Any]:
         """As a study keeps it."""
-        return asdict(self)
+        return asdict(self) | {"input": input_texts(self.input) if self.input else None}
 
     @staticmethod
     def read(kept: Mapping[str, Any]) -> StudyConfig:
         """From what a study keeps."""
         values = {f.name: kept[f.name] for f in fields(StudyConfig) if f.name in kept}
-        values["input"] = tuple(values["input"]) if values.get("input") else None
+        given = values.get("input") or []
+        # Studies of earlier versions have the sizes themselves.
+        is_sizes = all(isinstance(size, int) for size in given)
+        values["input"] = (tuple(given) or None) if is_sizes else read_input(given)
         values["trusted"] = tuple(values.get("trusted") or ())
         return StudyConfig(**values)
 

@@ -15,7 +15,6 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial
 
 from blockdsl.diagnostics import ArchError, did_you_mean, error
-from blockdsl.formatting import shape_text
 from blockdsl.lowering import ChoicePoint
 from blockdsl.nas.distributions import distribution, internal
 from blockdsl.nas.objectives import Objective
@@ -26,6 +25,7 @@ from blockdsl.nas.study.config import ATTRIBUTE, SAME, StudyConfig
 from blockdsl.nas.study.records import ATTRIBUTE as RECORD
 from blockdsl.nas.study.records import DONE, MEASURED, Record
 from blockdsl.nas.study.storage import JOURNAL, StudyLocation
+from blockdsl.ops.layouts import input_texts
 
 
 @dataclass(frozen=True)
@@ -147,7 +147,7 @@ def _with(option: str, value: Any) -> str:
     if value is None:
         return f"without {option}"
     if option == "--input":
-        return f"with {option} {shape_text(value)}"
+        return "with " + " ".join(f"{option} {text}" for text in input_texts(value))
     if isinstance(value, Mapping):
         return "with " + " ".join(f"{option} {name}={text}" for name, text in value.items())
     return f"with {option} {value}"

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from blockdsl.syntax import tree as nodes
+from blockdsl.syntax.forms import bare
 from blockdsl.syntax.names import Definition, Names
 
 
@@ -64,8 +65,13 @@ def bound(definition: Definition | None, frame: Frame) -> Bound | None:
     match definition.node:
         case nodes.Block() as block:
             return Callee(block, home)
-        case nodes.Let(params=None, value=value):
-            return Thunk(value, home)
+        case nodes.Let(params=None, value=value) as let:
+            if len(let.names) == 1:
+                return Thunk(value, home)
+            written = bare(value)
+            if not isinstance(written, nodes.ListOf) or len(written.items) != len(let.names):
+                return None
+            return Thunk(written.items[let.names.index(definition.name)], home)
         case nodes.Let() as function:
             return Callee(function, home)
         case nodes.Param(name=name, default=default):

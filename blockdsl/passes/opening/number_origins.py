@@ -122,7 +122,7 @@ class Demands:
 
     def _items(self, expr: nodes.Expr, frame: Frame) -> list[tuple[nodes.Expr, Frame]]:
         """The items of the list that an expression takes one of: `depths[i]`."""
-        if not isinstance(expr, nodes.Path) or expr.steps[0].index is None:
+        if not isinstance(expr, nodes.Path) or not expr.steps[0].indices:
             return []
         found = stands_for(expr, self.names, frame)
         if not isinstance(found, Thunk) or not isinstance(items := bare(found.expr), nodes.ListOf):

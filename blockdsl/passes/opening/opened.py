@@ -6,10 +6,11 @@ import re
 from dataclasses import dataclass, field
 
 from blockdsl.diagnostics import error
-from blockdsl.formatting import listed, shape_text
+from blockdsl.formatting import listed
 from blockdsl.lowering import Program
 from blockdsl.lowering.values import place
-from blockdsl.ops import Sizes
+from blockdsl.ops import InputSizes
+from blockdsl.ops.layouts import input_texts
 from blockdsl.passes.opening.edits import Edits, Number
 from blockdsl.passes.opening.flatten import flattened
 from blockdsl.passes.opening.number_origins import Role, Site
@@ -54,7 +55,7 @@ class Opened:
     none: dict[str, str] = field(default_factory=dict)
 
 
-def open_choices(program: Program, opening: Opening, *, input: Sizes | None = None) -> Opened:
+def open_choices(program: Program, opening: Opening, *, input: InputSizes | None = None) -> Opened:
     """The text of a program's file with choices in it.
 
     Args:
@@ -80,7 +81,7 @@ class _Opener:
         values = opening.width or Values("--width", (1,))
         self.widths = Widths(values, words, opening.each, opening.multiple)
 
-    def opened(self, input: Sizes | None) -> Opened:
+    def opened(self, input: InputSizes | None) -> Opened:
         """Open what is asked for, and write the file."""
         for role, values, open_sites in (
             (Role.WIDTH, self.opening.width, self._open_widths),
@@ -180,7 +181,7 @@ class _Opener:
 
     # --- the file
 
-    def _written(self, input: Sizes | None) -> str:
+    def _written(self, input: InputSizes | None) -> str:
         for statement in self.program.file.statements:
             match statement:
                 case nodes.Check() | nodes.Meta(key="error"):
@@ -216,10 +217,10 @@ class _Opener:
             self.flat = False
         return said + self.edits.text(Span(self.source, 0, end))
 
-    def _added(self, input: Sizes | None) -> str:
+    def _added(self, input: InputSizes | None) -> str:
         lines = [""]
         if input is not None and not any(isinstance(s, nodes.Input) for s in self.program.file.statements):
-            lines.append("input " + shape_text(input) + "\n")
+            lines += [f"input {text.replace('=', ' = ')}" for text in input_texts(input)] + [""]
         if not self.widths.is_late:
             lines += self.widths.lines(self.edits)
         if self.flat:

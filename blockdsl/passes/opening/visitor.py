@@ -207,6 +207,6 @@ class Visitor:
         return any(
             (found := self.names.definition(node)) is not None and found.node is loop
             for step in steps
-            if step.index is not None
-            for node in walk(step.index)
+            for index in step.indices
+            for node in walk(index)
         )

@@ -20,11 +20,13 @@ from blockdsl.syntax.parser.errors import MAX_NESTING, too_deep
 from blockdsl.visible import visible
 
 _KEPT = {
-    "NAME", "CALLED", "INDEXED", "LONE_NAME", "NUMBER", "LONE_NUMBER", "STRING", "DIMS", "YES", "TRUE", "NO",
-    "FALSE", "IN", "LOG", "TITLE", "AUTHORS", "PAPER", "DATASET", "NOTE", "YEAR", "ERROR", "MAXIMIZE",
-    "MINIMIZE", "COMPARISON", "DIVISION", "POWER", "AND", "OR",
+    "NAME", "CALLED", "INDEXED", "INDEXED_IN", "LONE_NAME", "NUMBER", "LONE_NUMBER", "STRING", "DIMS", "YES",
+    "TRUE", "NO", "FALSE", "IN", "LOG", "TITLE", "AUTHORS", "PAPER", "DATASET", "NOTE", "YEAR", "ERROR",
+    "MAXIMIZE", "MINIMIZE", "COMPARISON", "DIVISION", "POWER", "AND", "OR",
 }  # fmt: skip
-RESERVED = frozenset({"in", "if", "then", "else", "not", "and", "or", "for", "yes", "no", "true", "false"})
+RESERVED = frozenset(
+    {"in", "if", "then", "else", "not", "and", "or", "for", "yes", "no", "true", "false", "shared"}
+)
 """Words that no block, parameter, label or `let` can be called."""
 
 
@@ -86,17 +88,27 @@ class Builder:
     def use(self, span: Span, path: nodes.String) -> nodes.Use:
         return nodes.Use(span, path)
 
-    def input(self, span: Span, shape: nodes.Expr) -> nodes.Input:
-        return nodes.Input(span, shape)
+    def input(self, span: Span, *parts: Any) -> nodes.Input:
+        *before, shape = parts
+        name = next((self._bound(part) for part in before if isinstance(part, Token)), None)
+        layout = next((part.name for part in before if isinstance(part, _Layout)), "")
+        return nodes.Input(span, shape, name, layout)
+
+    def layout(self, span: Span, name: Token) -> _Layout:
+        return _Layout(span, str(name))
 
     def param(self, span: Span, param: nodes.Param) -> nodes.Param:
         return nodes.Param(span, param.name, param.default)
 
-    def let(self, span: Span, name: Token, value: nodes.Expr) -> nodes.Let:
-        return nodes.Let(span, self._bound(name), None, value)
+    def let(self, span: Span, *parts: Any) -> nodes.Let:
+        *names, value = parts
+        return nodes.Let(span, tuple(map(self._bound, names)), None, value)
+
+    def shared(self, span: Span, name: Token, value: nodes.Expr) -> nodes.Let:
+        return nodes.Let(span, (self._bound(name),), None, value, shared=True)
 
     def function(self, span: Span, name: Token, params: _Params, value: nodes.Expr) -> nodes.Let:
-        return nodes.Let(span, self._bound(name), params.items, value)
+        return nodes.Let(span, (self._bound(name),), params.items, value)
 
     def block(self, span: Span, name: Token, *rest: Any) -> nodes.Block:
         params = rest[0].items if len(rest) == 2 else ()
@@ -111,8 +123,9 @@ class Builder:
     def train(self, span: Span, *settings: nodes.Setting) -> nodes.Train:
         return nodes.Train(span, settings)
 
-    def setting(self, span: Span, name: Token, value: nodes.Expr) -> nodes.Setting:
-        return nodes.Setting(span, str(name), value)
+    def setting(self, span: Span, *parts: Any) -> nodes.Setting:
+        *names, value = parts
+        return nodes.Setting(span, ".".join(names), value)
 
     def search(self, span: Span, *items: Any) -> nodes.Search:
         return nodes.Search(span, items)
@@ -200,8 +213,11 @@ class Builder:
     def path(self, span: Span, *steps: nodes.Step) -> nodes.Path:
         return nodes.Path(span, steps)
 
-    def step(self, span: Span, name: Token, index: nodes.Expr | None = None) -> nodes.Step:
-        return nodes.Step(span, str(name), index)
+    def step(self, span: Span, name: Token, *indices: nodes.Expr | nodes.Slice) -> nodes.Step:
+        return nodes.Step(span, str(name), indices)
+
+    def slice(self, span: Span, first: nodes.Expr, last: nodes.Expr | None = None) -> nodes.Slice:
+        return nodes.Slice(span, first, last)
 
     def group(self, span: Span, body: nodes.Expr) -> nodes.Group:
         return nodes.Group(span, body)
@@ -209,9 +225,12 @@ class Builder:
     def tuple(self, span: Span, *items: nodes.Expr) -> nodes.TupleOf:
         return nodes.TupleOf(span, items)
 
-    def loop(self, span: Span, body: nodes.Expr, name: Token, _in: Token, *rest: Any) -> nodes.For:
+    def loop(self, span: Span, body: nodes.Expr, names: _Variables, _in: Token, *rest: Any) -> nodes.For:
         last = rest[1] if len(rest) == 2 else None
-        return nodes.For(span, body, self._bound(name), rest[0], last)
+        return nodes.For(span, body, names.names, rest[0], last)
+
+    def variables(self, span: Span, *names: Token) -> _Variables:
+        return _Variables(span, tuple(map(self._bound, names)))
 
     def list(self, span: Span, *items: nodes.Expr) -> nodes.ListOf:
         return nodes.ListOf(span, items)
@@ -249,6 +268,20 @@ class _Params(nodes.Node):
     """A parameter list on its way to its block."""
 
     items: tuple[nodes.Param, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Layout(nodes.Node):
+    """The word for a layout on its way to its input."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Variables(nodes.Node):
+    """The variables of a loop on their way to it."""
+
+    names: tuple[str, ...]
 
 
 def _as_statement(item: Any) -> Any:

@@ -6,7 +6,7 @@ import re
 
 KEYWORDS = (
     "title", "year", "authors", "paper", "dataset", "error", "note", "use", "input", "param", "let",
-    "block", "net", "check", "train", "search",
+    "shared", "block", "net", "check", "train", "search",
 )  # fmt: skip
 """The words that begin a statement."""
 
@@ -19,8 +19,9 @@ _ITEM = {
 }
 """The lines of a section that can be read by themselves, after the word of the section."""
 
+_BINDINGS = ("let", "shared")
 _WITH_BODY = ("block", "net")
-"""Statements that may hold `let`s of their own: after a mistake, whose a `let` is cannot be told."""
+"""Statements that may hold bindings of their own: after a mistake, whose a binding is cannot be told."""
 
 
 def statement_start(text: str, end: int) -> int:
@@ -43,12 +44,12 @@ def next_start(text: str, begun: int, stopped: int) -> tuple[int, str] | None:
     before = [(start, word) for start, word in statements if start <= stopped]
     if before and before[-1][0] == stopped and stopped > begun:  # the mistake lies before this statement
         before.pop()
-    in_body = next((word for _, word in reversed(before) if word != "let"), "") in _WITH_BODY
+    in_body = next((word for _, word in reversed(before) if word not in _BINDINGS), "") in _WITH_BODY
     following = next(
         (
             start
             for start, word in statements
-            if start >= stopped and start > begun and not (in_body and word == "let")
+            if start >= stopped and start > begun and not (in_body and word in _BINDINGS)
         ),
         None,
     )

@@ -175,7 +175,10 @@ class ExpressionPrinter:
         return shape_text(node.values)
 
     def _step(self, node: nodes.Step) -> Doc:
-        return node.name if node.index is None else (node.name, "[", self.whole(node.index), "]")
+        return (node.name, *(("[", self.whole(index), "]") for index in node.indices))
+
+    def _slice(self, node: nodes.Slice) -> Doc:
+        return (self.whole(node.first), "..", self.whole(node.last) if node.last else "")
 
     def _path(self, node: nodes.Path) -> Doc:
         first, *rest = node.steps
@@ -269,7 +272,7 @@ class ExpressionPrinter:
     def _for(self, node: nodes.For) -> Doc:
         last: Doc = ("..", self.whole(node.last)) if node.last else ""
         line = HARD if self.line_between(node.body, node.first) else SPACE
-        over: Doc = (line, f"for {node.variable} in ", self.whole(node.first), last)
+        over: Doc = (line, f"for {', '.join(node.variables)} in ", self.whole(node.first), last)
         self.loops[id(node)] = Align(Group((self.whole(node.body), over)))
         return ("(", self.loops[id(node)], ")")
 

@@ -11,7 +11,7 @@ from blockdsl.syntax import tree as nodes
 from blockdsl.syntax.printer.comments import Comments
 from blockdsl.syntax.printer.written import between, padded
 
-_BINDINGS = nodes.Let | nodes.Param | nodes.Block
+_BINDINGS = nodes.Let | nodes.Param | nodes.Block | nodes.Input
 _WIDEST = 32
 """A longer left side of a setting or a binding is not aligned with its neighbours."""
 _WIDEST_CONDITION = 24
@@ -121,15 +121,18 @@ def _bindings(run: Sequence[nodes.Node]) -> list[_Side]:
     return [side for side in sides if side is not None and side.width <= _WIDEST]
 
 
-def _binding(item: nodes.Let | nodes.Param | nodes.Block) -> _Side | None:
+def _binding(item: nodes.Let | nodes.Param | nodes.Block | nodes.Input) -> _Side | None:
     from blockdsl.syntax.printer import format_expr
 
     match item:
-        case nodes.Let(_, name, params, nodes.Node() as value):
-            left = name if params is None else f"{name}({', '.join(map(format_expr, params))})"
+        case nodes.Let(_, names, params, nodes.Node() as value):
+            left = ", ".join(names)
+            left += "" if params is None else f"({', '.join(map(format_expr, params))})"
         case nodes.Block(_, name, params, nodes.Body(_, (), value)):
             left = f"{name}({', '.join(map(format_expr, params))})" if params else name
         case nodes.Param(_, left, nodes.Node() as value):
+            pass
+        case nodes.Input(_, value, str(left)):
             pass
         case _:
             return None

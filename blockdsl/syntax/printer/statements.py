@@ -90,7 +90,9 @@ class Printer(ExpressionPrinter):
         return ("use ", self.whole(node.path))
 
     def _input(self, node: nodes.Input) -> Doc:
-        return ("input ", self.whole(node.shape))
+        name = "" if node.name is None else f"{node.name}{self.equals(node)} "
+        layout = f"{node.layout} " if node.layout else ""
+        return (f"input {name}{layout}", self.whole(node.shape))
 
     def _param(self, node: nodes.Param) -> Doc:
         statement = id(node) in self.statements
@@ -103,7 +105,8 @@ class Printer(ExpressionPrinter):
 
     def _let(self, node: nodes.Let) -> Doc:
         params = "" if node.params is None else self.sequence(None, "(", node.params, ")")
-        return (f"let {node.name}", params, self.equals(node), self.bound(node, node.value))
+        names = f"{'shared' if node.shared else 'let'} {', '.join(node.names)}"
+        return (names, params, self.equals(node), self.bound(node, node.value))
 
     def _block(self, node: nodes.Block) -> Doc:
         params = self.sequence(None, "(", node.params, ")") if node.params else ""

@@ -1,0 +1,132 @@
+"""Shared networks that are applied: `shared head = …` has its weights once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from blockdsl.diagnostics import ArchError, Mark
+from blockdsl.formatting import shape_text
+from blockdsl.frozen import FrozenDict
+from blockdsl.ir import BlockCall, Path, module_name
+from blockdsl.lowering.builder import GraphBuilder
+from blockdsl.lowering.calls import deeper, without_arguments
+from blockdsl.lowering.context import Context, Naming
+from blockdsl.lowering.values import Application, BlockValue, Closure, SharedNetwork, Tensors, is_known
+from blockdsl.source import Span
+from blockdsl.syntax import tree as nodes
+
+Apply = Callable[[nodes.Expr, Tensors, Context], Tensors]
+Use = Callable[[nodes.Call, Tensors, Context, Path], Tensors]
+
+
+class SharedNetworks:
+    """Applies shared networks.
+
+    Args:
+        builder: gets the layers.
+        apply: lets tensors flow through a network.
+        named: applies a block, an operation or a bound network by its name, as a part with a given path.
+        block: applies a block, likewise.
+    """
+
+    def __init__(
+        self,
+        builder: GraphBuilder,
+        apply: Apply,
+        named: Use,
+        block: Callable[[BlockValue, nodes.Call, Tensors, Context, Path], Tensors],
+    ) -> None:
+        self.builder, self.apply_network, self.named, self.block = builder, apply, named, block
+
+    def apply(
+        self,
+        value: SharedNetwork,
+        call: nodes.Call,
+        stream: Tensors,
+        context: Context,
+        path: Path | None,
+    ) -> Tensors:
+        """Let tensors flow through a shared network; the application gets `path`, or the next name.
+
+        Raises:
+            ArchError: its weights, or its layers, are not those of the first application.
+        """
+        without_arguments(call, "a shared network", context)
+        deeper(call, context)
+        graph = self.builder.graph
+        path = path or context.naming.next(value.name)
+        graph.shared[path] = value.path
+        start, heads = len(graph), len(graph.auxiliaries)
+        result = self._result(value.network, call, stream, context, path)
+        if len(graph) == start:  # without layers there is nothing to share
+            del graph.shared[path]
+        if len(graph.auxiliaries) > heads:
+            raise context.error(
+                "value", f"{value.name} is shared, and has an auxiliary head", value.span,
+                help="an auxiliary output exists once: write AUX beside the shared network",
+            )  # fmt: skip
+        if is_known(stream) and is_known(result):
+            use = Application(path, call.span, stream, range(start, len(graph)))
+            value.uses.append(use)
+            self._compare(value, value.uses[0], use, context)
+        if len(result.values) == 1:
+            self.builder.point(module_name(path), result.values[0])
+        return result
+
+    def _result(
+        self,
+        network: Closure | BlockValue,
+        call: nodes.Call,
+        stream: Tensors,
+        context: Context,
+        path: Path,
+    ) -> Tensors:
+        if isinstance(network, BlockValue):
+            return self.block(network, call, stream, context, path)
+        inner = context.but(
+            scope=network.scope, choosing=Naming(network.path), at=network.path, hint="",
+            depth=context.depth + 1, trace=network.trace, linked=False,
+        )  # fmt: skip
+        expr = network.expr
+        if isinstance(expr, nodes.Path) and expr.is_name:
+            expr = nodes.Call(expr.span, expr.steps[0].name, ())
+        if isinstance(expr, nodes.Call):
+            return self.named(expr, stream, inner, path)
+        block = BlockCall(call.name, FrozenDict(), path, call.span, context.call)
+        self.builder.block(block)
+        return self.apply_network(
+            expr, stream, inner.but(naming=Naming(path), call=block, repeated=network.repeated)
+        )
+
+    def _compare(self, value: SharedNetwork, first: Application, use: Application, context: Context) -> None:
+        if first is use or list(self._layers(first)) == list(self._layers(use)):
+            return
+        shapes, others = self._shapes(first.stream), self._shapes(use.stream)
+        raise _unlike(value, shapes, first.span, others, use.span, context)
+
+    def _layers(self, use: Application) -> Iterator[tuple[object, ...]]:
+        """What the layers of all applications have in common: names, operations, weights, wiring."""
+        graph = self.builder.graph
+        for node in use.layers:
+            layer = graph.layer(node)
+            shapes = graph.input_shapes(layer)
+            inner = [value for value in layer.inputs if value.node in use.layers]
+            wiring = [(value.node - use.layers.start, value.port) for value in inner]
+            tensors = layer.operation.weights(*shapes), layer.operation.buffers(*shapes)
+            yield layer.path[len(use.path) :], layer.operation, tensors, wiring
+
+    def _shapes(self, stream: Tensors) -> str:
+        return " and ".join(shape_text(self.builder.graph.shape_of(value)) for value in stream.values)
+
+
+def _unlike(
+    value: SharedNetwork, first: str, first_span: Span, other: str, other_span: Span, context: Context
+) -> ArchError:
+    """The error for an application that would need other weights or other layers than the first one."""
+    return context.error(
+        "shape",
+        f"{value.name} has its weights once, and these two uses need different ones",
+        Mark(other_span, f"applied to {other}"),
+        Mark(first_span, f"applied to {first}"),
+        help="bring both to the same channels first, or write it as a block, which has weights for each call",
+    )
