@@ -71,9 +71,10 @@ class BlockCalls:
             start = self.recordings.extent()
             result = self.body(block.body, stream, inner)
             record = Recording(block_call, stream, result, trace, start, self.recordings.extent())
-            if key and record.depends_on_arguments_alone(value):
+            if key and record.depends_on_arguments_alone():
                 self.recordings.keep(key, record)
         context.trace.add_call(place(call.span), trace)
         if len(result.values) == 1:
             self.builder.point(name, result.values[0])
+            return Tensors(result.values, result.sides)  # a label inside names no output of the net
         return result

@@ -40,13 +40,10 @@ class Recording:
     start: Extent
     end: Extent
 
-    def depends_on_arguments_alone(self, value: BlockValue) -> bool:
-        """Whether it was not refused, asked nothing, made no head, and saw what flowed in by no name."""
+    def depends_on_arguments_alone(self) -> bool:
+        """Whether it was not refused, asked nothing, and made no head."""
         asked, heads = self.start.asked != self.end.asked, self.start.heads != self.end.heads
-        if asked or heads or not is_known(self.result):
-            return False
-        named = [other.values for other in value.scope.names.values() if isinstance(other, Tensors)]
-        return not any(tensor in tensors for tensors in named for tensor in self.stream.values)
+        return not asked and not heads and is_known(self.result)
 
 
 def key_of(
@@ -130,7 +127,8 @@ class _Copy:
         return self.flow.get(value, value)
 
     def tensors(self, tensors: Tensors) -> Tensors:
-        return Tensors(tuple([self.value(value) for value in tensors.values]), tensors.sides)
+        values = tuple([self.value(value) for value in tensors.values])
+        return Tensors(values, tensors.sides, tensors.labels)
 
     def call(self, call: BlockCall) -> BlockCall:
         path, outer = self.path + call.path[self.before :], self.calls[id(call.outer)]

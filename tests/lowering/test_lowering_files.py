@@ -202,7 +202,7 @@ def test_ways_to_write_an_input(written: str, shape: tuple[int, ...]):
 
 
 @pytest.mark.parametrize(
-    "shape", [(), (0, 3, 3), (3, 3, 3, 3), (1.5, 3, 3), (True, 3, 3), ("3", 3, 3), (3, 10**7, 3)]
+    "shape", [(), (0, 3, 3), (3, 3, 3, 3, 3), (1.5, 3, 3), (True, 3, 3), ("3", 3, 3), (3, 10**7, 3)]
 )
 def test_an_input_that_is_none(shape: tuple[object, ...]):
     assert message("net RELU", input=shape).startswith("error[input]")

@@ -93,8 +93,7 @@ COPIES = {
     "a tensor as argument": (
         "block u(a) = ID + a\nnet let a = in-CONV(8,1)\nlet b = a-u(a)\nb-u(a)-u(b)", 0
     ),
-    "a tensor that the block sees": ("block u() = RELU + a\nnet let a = in-CONV(8,1)\na-u-u-u", 1),
-    "the input, which has a name": ("block u() = RELU\nnet u-u-u", 1),
+    "the input, which has a name": ("block u() = RELU\nnet u-u-u", 2),
     "numbers": ("block u(n) = CONV(8,n,pad=same)\nnet RELU-u(1)-u(3)-u(1)-u(n=1)-u(3)", 3),
     "shapes": ("block u() = CONV(in.c,in.h)-CONV(2,1)\nnet RELU-u-UP(9)-u-UP(9)-u", 1),
     "heads": ("block u() = GAP-FC(3)\nnet RELU-AUX(one,u)-RELU-AUX(two,u)-RELU-u", 1),

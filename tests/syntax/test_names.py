@@ -75,12 +75,19 @@ def leads_to(text: str, folder: str | None = None) -> str:
         ("block a =\n let f(i) = i*^n\n let n = 2\n CONV(f(1),1)\nnet a", "Let 3 of Block"),
         ("block a =\n let f(i) = ^i\n let i = 2\n CONV(f(1),1)\nnet a", "Param 2 of Let"),
         ("block a =\n let f(i) = ^in.c\n CONV(f(1),1)\nnet a", "in 1 of Block"),
-        ("let f(i) = ^in.c\nnet CONV(f(1),1)", "in 2 of Net"),
+        ("let f(i) = ^in.c\nnet CONV(f(1),1)", "nothing"),
         ("block a = ^in-RELU\nnet a", "in 1 of Block"),
         ("net ^in-RELU", "in 1 of Net"),
-        ("check params == ^in.c\nnet RELU", "in 2 of Net"),
-        # The net's own names are the file's.
-        ("block a = CONV(^n,1)\nnet\n let n = 3\n a", "Let 3 of Net"),
+        ("check params == ^in.c\nnet RELU", "nothing"),
+        # The net's names and inputs are its own.
+        ("block a = CONV(^n,1)\nnet\n let n = 3\n a", "nothing"),
+        ("net\n let n = 3\n CONV(^n,1)", "Let 2 of Net"),
+        ("input image = 3x8x8\nnet ^image-RELU", "in 1 of Net"),
+        ("input image = 3x8x8\nblock a = ^image-RELU\nnet a", "nothing"),
+        # Several names of one line, and a shared network.
+        ("net\n let a, b = in-SPLIT(2)\n a + ^b", "Let 2 of Net"),
+        ("shared head = RELU\nblock a = ^head\nnet a", "Let 1 of File"),
+        ("net (CONV(c,^k) for c, k in [[8, 3]])", "For 1 of For"),
         # A loop's variable is seen in its body alone.
         ("net (CONV(^i,1) for i in 1..3)", "For 1 of For"),
         ("let i = 2\nnet (CONV(i,1) for i in 1..^i)", "Let 1 of File"),
@@ -140,7 +147,7 @@ def test_what_cannot_be_found_is_passed_over(tmp_path: Path) -> None:
     (tmp_path / "other.arch").write_text('use "round.arch"\nblock o = r\n')
     text = 'use "none.arch"\nuse "bad.arch"\nuse "round.arch"\nnet r-o'
     names = Names(parse(Source("t.arch", text, str(tmp_path))))
-    assert set(names.defined) == {"r", "o", "in"}
+    assert set(names.defined) == {"r", "o"}
     assert {used.file.span.source.name for used in names.used()} == {"round.arch", "other.arch"}
 
 
@@ -153,8 +160,7 @@ def test_any_tree_has_its_names_resolved(file: nodes.File) -> None:
         if definition is not None:
             assert isinstance(node, nodes.Path | nodes.Call)
             name = node.name if isinstance(node, nodes.Call) else node.steps[0].name
-            bound = definition.node
-            assert name == ("in" if definition.is_stream else getattr(bound, "variable", None) or bound.name)
+            assert name == definition.name
 
 
 class _Differences:

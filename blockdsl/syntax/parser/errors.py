@@ -22,7 +22,7 @@ _SEARCH_WORDS = ("maximize", "minimize", "require")
 _WORDS = {
     "NAME": "a name", "NUMBER": "a number", "STRING": 'a "text"', "DIMS": "sizes such as 3x224x224",
     "LPAR": "`(`", "RPAR": "`)`", "LSQB": "`[`", "RSQB": "`]`", "LBRACE": "`{`", "RBRACE": "`}`",
-    "COMMA": "`,`", "COLON": "`:`", "EQUAL": "`=`", "QMARK": "`?`",
+    "COMMA": "`,`", "COLON": "`:`", "EQUAL": "`=`", "QMARK": "`?`", "DOT": "`.`", "__ANON_0": "`..`",
 }  # fmt: skip
 _LONE = "LONE_"
 """Begins the names of the terminals for arguments that are one number or one name."""
@@ -39,7 +39,6 @@ _UNFINISHED = re.compile(
     rf"^[ \t]*(?P<next>[A-Za-z_]\w*)\s*\Z",
     re.MULTILINE,
 )
-_IN = re.compile(r"\bin\Z")
 _INDEXED = re.compile(r"(?<!\w)([A-Za-z_]\w*)\Z")
 _SIZE_WITH_NAMES = re.compile(r"\d+(x\w+)+")
 _NUMBER_AND_LETTERS = re.compile(r"\d[\w.]*")
@@ -157,36 +156,30 @@ def _unexpected_end(source: Source, expected: set[str]) -> ArchError:
 
 
 def _no_such_form(source: Source, token: Token, place: Span) -> ArchError | None:
-    """Forms of other languages: unpacking, binding an item, slices, an index after a bracket or `in`."""
+    """Forms of other languages: names in brackets, binding an item, an index after a bracket, other slices."""
     before = source.text[max(0, place.start - 200) : place.start]
-    if (token in ("[", "(") and _LET.search(before)) or (token == "," and _LET_NAME.search(before)):
+    if token in ("[", "(") and _LET.search(before):
         return error(
-            "syntax", "`let` binds one name", place,
-            help="bind the list and take its items: let ab = [1, 2], then ab[1] and ab[2]; "
-            "tensors of a bundle flow on: in-SPLIT(2)-[A, B]",
-        )  # fmt: skip
+            "syntax", "names that are bound together stand without brackets", place, help="write let a, b = …"
+        )
     if token == "[" and (name := _LET_NAME.search(before)):
         return error(
             "syntax", "`let` binds a whole name, not an item", place,
             help=f"bind the list: let {name[1]} = [3, 4]; {name[1]}[1] is then its first item",
         )  # fmt: skip
-    if token == "[" and _IN.search(before):
+    if token == "][" or (token == "[" and before[-1:] in (")", "]", "}")):
+        start = place.end - 1
         return error(
-            "syntax", "`in` is a tensor or a bundle, and takes no index", place,
-            help="in.c, in.h and in.w are sizes; SPLIT parts the channels: in-SPLIT(2)-[A, B]",
-        )  # fmt: skip
-    if token == "[" and before[-1:] in (")", "]", "}"):
-        return error(
-            "syntax", "an index stands after a name, and only one does", place,
-            help="bind what comes before to a name: let row = table[1], then row[2]",
+            "syntax", "an index stands after a name", Span(source, start, start + 1),
+            help="bind what comes before to a name: let row = [1, 2], then row[2]",
         )  # fmt: skip
     opened = _open_bracket(source, place.start)
-    if token in ("..", ":", ",") and opened and opened.text == "[":
+    if token in (":", ",") and opened and opened.text == "[":
         name = _INDEXED.search(source.text[max(0, opened.start - 100) : opened.start])
         if name:
             return error(
-                "syntax", "an index is one number, and takes one item of a list", place,
-                help=f"several items are listed by a loop: [{name[1]}[i] for i in 2..4]",
+                "syntax", "an index is one number, or a slice such as 2..4", place,
+                help=f"{name[1]}[2..4] takes several items, {name[1]}[2][4] one of a list in a list",
             )  # fmt: skip
     return None
 
@@ -284,7 +277,8 @@ def _listed(expected: set[str]) -> str:
     if expected >= _OPERATOR:
         return " or ".join([*closing, "an operator (- + | *)"])
     # a name stands for its other spellings: before a bracket, and the word `in`
-    others = {"CALLED", "INDEXED", "IN"} if "NAME" in expected else set()
+    others = {"CALLED", "INDEXED", "INDEXED_IN", "IN"} if "NAME" in expected else set()
+    others |= {"DOT"} if "EQUAL" in expected else set()
     named = {name for name in expected - others if not name.startswith("__")}
     words = sorted(_WORDS.get(name, f"`{name.lower()}`") for name in named)
     return words[0] if len(words) == 1 else ", ".join(words[:-1]) + " or " + words[-1] if words else "nothing"
