@@ -9,87 +9,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from functools import cache
-from keyword import iskeyword
 from typing import TypeVar
-from unicodedata import normalize
 
-from blockdsl.codegen.containers import CallPlan, Chain, NamedNetwork, Step, WiredBlock
-from blockdsl.ir import BlockCall, Graph, Layer, Path, Segment, Value, module_name
+from blockdsl.codegen.blocks import Block, Place, blocks_of
+from blockdsl.codegen.containers import CallPlan, Step
+from blockdsl.codegen.names import Names, attributes
+from blockdsl.ir import Graph, Layer, Path, Value
 
 _T = TypeVar("_T")
 
 DRAW = Value(-1)
 """The tensor that global drop-path hands from the network to its joins; no layer makes it."""
 
-MAX_DEPTH = 48
-"""Deeper blocks become part of their ancestor: copying and pickling modules recurse over the depth."""
-
-_EMPTY = CallPlan((), 0, (), 0, (), 0)
-_RESERVED = frozenset(
-    name for m in (Chain(), WiredBlock({}, _EMPTY), NamedNetwork({}, _EMPTY)) for name in dir(m)
-)
-
 Column = tuple[Value, ...]
 """A tensor in a module: the tensor of the graph that it is in each of the module's calls."""
 
-Names = tuple[str, ...]
-"""The attributes that lead to a module: `("stage1", "unit1")`."""
-
 Held = Column | Names
 """What a slot holds: a tensor, or a module."""
-
-
-def module_path(graph: Graph, layer: Layer) -> str:
-    """Where a layer's module stands in the built one, for `nn.Module.get_submodule`."""
-    return ".".join(attributes(graph.module_path(layer)))
-
-
-def modules_by_name(graph: Graph) -> dict[str, str]:
-    """The names of all layers and blocks, and what those of their modules are: `head1.conv1`, `head.conv1`.
-
-    Only parts of shared networks have another module name than their own; it is a name of theirs, too.
-    """
-    found: dict[str, str] = {}
-    for layer in graph.layers():
-        for path in (layer.path, graph.module_path(layer)):
-            for length in range(len(path), 0, -1):
-                name = module_name(path[:length])
-                if name in found:
-                    break
-                found[name] = module_name(graph.path_in_modules(path[:length]))
-    return found
-
-
-def block_calls(graph: Graph) -> dict[Names, BlockCall]:
-    """The calls of blocks by where their modules stand; of a shared one the first."""
-    calls: dict[Names, BlockCall] = {}
-    for call in graph.blocks.values():
-        calls.setdefault(attributes(graph.path_in_modules(call.path)), call)
-    return calls
-
-
-def attributes(path: Path) -> Names:
-    """The attribute names that lead to a module: `stage1`, `unit1`, `conv1`.
-
-    A name that modules have for themselves (`train`, `forward`) and a keyword of Python (`None`, `class`)
-    get an underscore behind them. Python renames `__x` inside of classes, so that becomes `_dunder__x`.
-    From the `MAX_DEPTH`-th on, names are joined by an underscore.
-    """
-    if len(path) > MAX_DEPTH:
-        last = Segment("_".join([module_name((step,)) for step in path[MAX_DEPTH - 1 :]]))
-        path = (*path[: MAX_DEPTH - 1], last)
-    return tuple(map(_attribute, path))
-
-
-@cache
-def _attribute(step: Segment) -> str:
-    """A step as an attribute of a module; different names stay different."""
-    name = normalize("NFKC", module_name((step,)))  # as Python reads it
-    if name.startswith(("__", "_dunder__")):
-        name = f"_dunder{name}"
-    stem = name.rstrip("_")
-    return f"{name}_" if stem in _RESERVED or iskeyword(stem) else name
 
 
 @dataclass(eq=False, slots=True)
@@ -205,91 +141,10 @@ def tree(graph: Graph, joins: frozenset[int] = frozenset()) -> ModuleNode:
         AssertionError: a block is not contiguous in execution order, or a name is taken twice, which is a
             defect of lowering.
     """
-    modules = _Modules(graph, _blocks(graph), joins)
+    modules = _Modules(graph, blocks_of(graph), joins)
     draw = (DRAW,) if joins else ()
     modules.root.inputs = tuple([(value,) for value in (*(port.value for port in graph.inputs), *draw)])
     return modules.root
-
-
-@dataclass(eq=False, slots=True)
-class _Block:
-    """A block where the graph has it, with the blocks and layers in it by their paths.
-
-    `outputs` and `heads` are the tensors that flow out of it, in the order in which they do, the latter for
-    training only. It is `open` while the layers that are looked at stand in it.
-    """
-
-    path: Path
-    around: _Block | None = None
-    inner: dict[Path, _Place] = field(default_factory=dict)
-    outputs: dict[Value, None] = field(default_factory=dict)
-    heads: dict[Value, None] = field(default_factory=dict)
-    training_only: bool = True
-    open: bool = True
-
-    def hold(self, place: _Place) -> None:
-        """Put in what comes next."""
-        if place.path in self.inner:
-            # Dicts keep their order, so a block that is left and entered again would move its layers.
-            blocks = isinstance(place, _Block) and isinstance(self.inner[place.path], _Block)
-            what = "left and entered again" if blocks else "taken twice"
-            raise AssertionError(f"the name {'.'.join(attributes(place.path))} is {what}")
-        self.inner[place.path] = place
-        if not place.training_only:
-            self.training_only = False
-
-    def leave(self) -> _Block:
-        """The block around this one, into which no more layers come."""
-        assert self.around is not None
-        self.open = False
-        if not self.training_only:
-            self.around.training_only = False
-        return self.around
-
-
-_Place = _Block | Layer
-"""Where a module is called."""
-
-
-def _blocks(graph: Graph) -> _Block:
-    """The layers in the blocks that their paths name; the outermost one stays open.
-
-    A block whose module would be too deep is left out: what it would hold is in the one around it.
-    """
-    root = block = _Block(())
-    holder = dict.fromkeys([port.value.node for port in graph.inputs], root)
-
-    def let_out(value: Value, training_only: bool) -> None:
-        """Let a tensor out of the blocks that its reader is not in."""
-        source = holder[value.node]
-        while not source.open:
-            (source.heads if training_only else source.outputs)[value] = None
-            assert source.around is not None
-            source = source.around
-
-    for layer in graph.layers():
-        if layer.is_input:
-            continue
-        path = layer.path
-        while block.path != path[: len(block.path)]:
-            block = block.leave()
-        for length in range(len(block.path) + 1, len(path)):
-            if len(graph.path_in_modules(path[:length])) < MAX_DEPTH:
-                inner = _Block(path[:length], block)
-                block.hold(inner)
-                block = inner
-        block.hold(layer)
-        holder[layer.id] = block
-        for value in layer.inputs:
-            let_out(value, layer.training_only)
-    while block is not root:
-        block = block.leave()
-    root.training_only = False
-    root.outputs = {port.value: None for port in graph.outputs}
-    root.heads = {a.value: None for a in graph.auxiliaries}
-    for value in graph.results():
-        let_out(value, value not in root.outputs)
-    return root
 
 
 class _Modules:
@@ -298,10 +153,10 @@ class _Modules:
     Where no network is shared, each module has one place, and `calls`, `nodes` and `which` stay empty.
     """
 
-    def __init__(self, graph: Graph, root: _Block, joins: frozenset[int]) -> None:
+    def __init__(self, graph: Graph, root: Block, joins: frozenset[int]) -> None:
         self.graph, self.joins = graph, joins
         self.made: dict[Names, ModuleNode] = {}
-        self.calls: dict[Path, list[_Place]] = {}
+        self.calls: dict[Path, list[Place]] = {}
         self.nodes: dict[Path, ModuleNode] = {}
         self.which: dict[Path, int] = {}
         if graph.shared:
@@ -310,22 +165,22 @@ class _Modules:
         if graph.shared:
             self._stand()
 
-    def _find_calls(self, root: _Block) -> None:
+    def _find_calls(self, root: Block) -> None:
         """The places of each module, and which of its calls each place is."""
-        places: list[_Place] = [root]
+        places: list[Place] = [root]
         while places:
             place = places.pop()
             calls = self.calls.setdefault(self._module(place), [])
             self.which[place.path] = len(calls)
             calls.append(place)
-            if isinstance(place, _Block):
+            if isinstance(place, Block):
                 places += reversed(place.inner.values())
 
-    def _module(self, place: _Place) -> Path:
+    def _module(self, place: Place) -> Path:
         """The path of the module of a place."""
         return self.graph.path_in_modules(place.path)
 
-    def node(self, place: _Place) -> ModuleNode:
+    def node(self, place: Place) -> ModuleNode:
         """The module of a place; those that it calls are made before it."""
         if not self.calls:
             return self._made(place.path, [place])
@@ -334,12 +189,13 @@ class _Modules:
             self.nodes[path] = self._made(path, self.calls[path])
         return self.nodes[path]
 
-    def _made(self, path: Path, calls: list[_Place]) -> ModuleNode:
+    def _made(self, path: Path, calls: list[Place]) -> ModuleNode:
         """The module of some calls, which are all layers or all blocks."""
         names = attributes(path)
         make = self._leaf if isinstance(calls[0], Layer) else self._container
         node = make(names, calls)  # type: ignore[arg-type]
-        assert self.made.setdefault(names, node) is node, f"the name {'.'.join(names)} is taken twice"
+        if self.made.setdefault(names, node) is not node:
+            raise AssertionError(f"the name {'.'.join(names)} is taken twice")
         return node
 
     def _stand(self) -> None:
@@ -358,7 +214,7 @@ class _Modules:
         outputs = _columns([tuple([Value(layer.id, port) for port in ports]) for layer in calls])
         return ModuleNode(names, inputs, outputs, len(outputs), _all_optional(calls), first)
 
-    def _container(self, names: Names, calls: list[_Block]) -> ModuleNode:
+    def _container(self, names: Names, calls: list[Block]) -> ModuleNode:
         node = ModuleNode(names, (), (), 0, _all_optional(calls))
         inputs: dict[Column, None] = {}
         made: dict[Column, None] = {}
@@ -387,20 +243,19 @@ class _Modules:
         node.regular = len(node.outputs) if node.optional else len(outputs)
         return node
 
-    def _call(self, node: ModuleNode, places: tuple[_Place, ...]) -> ModuleCall:
+    def _call(self, node: ModuleNode, places: tuple[Place, ...]) -> ModuleCall:
         """The call of a module in a container: its `places` in the container's calls, of all that it has."""
-        optional = _all_optional(places)
         if not self.calls or len(places) == len(self.calls[self._module(places[0])]):
-            return ModuleCall(node, node.inputs, node.outputs, optional)
+            return ModuleCall(node, node.inputs, node.outputs, node.optional)
         which = [self.which[place.path] for place in places]
         arguments, results = (
             tuple([tuple([column[index] for index in which]) for column in columns])
             for columns in (node.inputs, node.outputs)
         )
-        return ModuleCall(node, arguments, results, optional)
+        return ModuleCall(node, arguments, results, _all_optional(places))
 
 
-def _all_optional(places: Sequence[_Place]) -> bool:
+def _all_optional(places: Sequence[Place]) -> bool:
     return all(place.training_only for place in places) if len(places) > 1 else places[0].training_only
 
 
