@@ -28,7 +28,7 @@ def rounded(value: float) -> str:
 
 def rounded_text(text: str) -> str:
     """A text with the real numbers in it rounded: `DROPPATH(0.009259)`; for tables, pictures, messages."""
-    return _REAL.sub(lambda found: rounded(float(found[0])), text)
+    return _REAL.sub(lambda found: rounded(float(found[0])), text) if "." in text else text
 
 
 def count_text(count: float, *, zeros: bool = True) -> str:

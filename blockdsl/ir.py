@@ -242,7 +242,8 @@ class Graph:
 
     def input_shapes(self, layer: Layer) -> tuple[Shape, ...]:
         """Shapes of the tensors that flow into a layer."""
-        return tuple(self.shape_of(value) for value in layer.inputs)
+        layers = self._layers
+        return tuple([layers[value.node].shapes[value.port] for value in layer.inputs])
 
     def results(self) -> list[Value]:
         """What the network yields in training: the outputs, then the auxiliary ones."""

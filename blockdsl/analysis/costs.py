@@ -72,6 +72,6 @@ def depth(graph: Graph, costs: dict[int, Cost]) -> int:
     """
     longest: dict[int, int] = {}
     for layer in graph.layers():
-        before = max((longest[value.node] for value in layer.inputs), default=0)
+        before = max([longest[value.node] for value in layer.inputs], default=0)
         longest[layer.id] = before + costs[layer.id].kernels
     return max(longest[port.value.node] for port in graph.outputs)

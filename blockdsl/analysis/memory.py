@@ -42,39 +42,39 @@ def memory_of(graph: Graph, costs: dict[int, Cost]) -> Memory:
     return Memory(
         weights=weights,
         activations=sum(costs[layer.id].activations for layer in running),
-        inference=weights + _peak(graph, running, tensors),
+        inference=weights + _peak(graph, running, tensors, costs),
         training=weights + params + _kept(layers, tensors),
     )
 
 
 class _Tensors:
-    """Every tensor's owner (itself, or what its view looks at) and the bytes of the owners."""
+    """Every tensor's owner (itself, or what its view looks at) and the bytes of the owners.
+
+    `owned` are the owners of what each layer yields.
+    """
 
     def __init__(self, layers: list[Layer]) -> None:
         self.owner: dict[Value, Value] = {}
         self.bytes: dict[Value, int] = {}
+        self.owned: dict[int, list[Value]] = {}
         for layer in layers:
             looks_at = layer.inputs[0] if layer.operation.view and layer.inputs else None
+            owned = self.owned[layer.id] = []
             for port, shape in enumerate(layer.shapes):
                 value = Value(layer.id, port)
                 if looks_at is None:
-                    self.owner[value] = value
                     self.bytes[value] = bytes_of(shape)
-                else:
-                    self.owner[value] = self.owner[looks_at]
-
-    def made_by(self, layer: Layer) -> int:
-        """Bytes of the tensors that a layer makes."""
-        return sum(self.bytes.get(Value(layer.id, port), 0) for port in range(len(layer.shapes)))
+                owner = self.owner[value] = value if looks_at is None else self.owner[looks_at]
+                owned.append(owner)
 
 
-def _peak(graph: Graph, layers: list[Layer], tensors: _Tensors) -> int:
+def _peak(graph: Graph, layers: list[Layer], tensors: _Tensors, costs: dict[int, Cost]) -> int:
     """The most bytes of tensors alive at once, in execution order."""
     inputs = [port.value for port in graph.inputs]
     last_use = dict.fromkeys(inputs, inputs[-1].node)
     for layer in layers:
-        for port in range(len(layer.shapes)):
-            last_use.setdefault(tensors.owner[Value(layer.id, port)], layer.id)
+        for owner in tensors.owned[layer.id]:
+            last_use.setdefault(owner, layer.id)
         for value in layer.inputs:
             last_use[tensors.owner[value]] = layer.id
     last_use.update({tensors.owner[port.value]: layers[-1].id for port in graph.outputs})
@@ -83,7 +83,7 @@ def _peak(graph: Graph, layers: list[Layer], tensors: _Tensors) -> int:
         dropped[node] = dropped.get(node, 0) + tensors.bytes[value]
     alive = peak = 0
     for layer in layers:
-        alive += tensors.made_by(layer)
+        alive += costs[layer.id].activations
         peak = max(peak, alive)
         alive -= dropped.get(layer.id, 0)
     return peak
@@ -96,9 +96,9 @@ def _kept(layers: list[Layer], tensors: _Tensors) -> int:
     for layer in layers:
         keeps = layer.operation.saved_for_backward
         if keeps.inputs:
-            kept.update(tensors.owner[value] for value in layer.inputs)
+            kept.update([tensors.owner[value] for value in layer.inputs])
         if keeps.output:
-            kept.update(tensors.owner[Value(layer.id, port)] for port in range(len(layer.shapes)))
+            kept.update(tensors.owned[layer.id])
         if keeps.extra:
             extra += keeps.extra * sum(map(prod, layer.shapes))
     return extra + sum(tensors.bytes[value] for value in kept)

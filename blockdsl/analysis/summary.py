@@ -11,7 +11,7 @@ from blockdsl.analysis.costs import Cost, costs_of, depth
 from blockdsl.analysis.folding import LayerCost, Row, rows
 from blockdsl.analysis.memory import Memory, memory_of
 from blockdsl.analysis.receptive import receptive_fields, seen_of_inputs
-from blockdsl.analysis.table import HEADER, aligned, cells, html_row, seen_by_outputs
+from blockdsl.analysis.table import HEADER, cells, html_row, line_form, seen_by_outputs
 from blockdsl.blocktree.sharing import Application, applications
 from blockdsl.formatting import bytes_text, ports_text
 from blockdsl.ir import Graph, Path
@@ -112,26 +112,27 @@ def summarise(graph: Graph, title: str = "") -> Summary:
     costs = costs_of(graph)
     fields = {port.name: receptive_fields(graph, port.name) for port in graph.inputs}
     seen = {layer.id: seen_of_inputs(fields, layer) for layer in layers}
-    texts = {operation: str(operation) for operation in {layer.operation for layer in layers}}
     later = {path: one for path, one in applications(graph).items() if not one.first}
     counted = tuple(
-        LayerCost(
-            name=layer.name,
-            path=layer.path,
-            op=layer.operation.name,
-            text=texts[layer.operation],
-            shape=layer.shape,
-            params=costs[layer.id].params,
-            macs=costs[layer.id].macs,
-            memory=costs[layer.id].activations,
-            receptive_field=seen[layer.id],
-            line=layer.span.line,
-            training_only=layer.training_only,
-            wiring=tuple(layer.id - value.node for value in layer.inputs),
-            shares=_outermost(later, layer.path) if later else None,
-        )
-        for layer in layers
-        if not layer.is_input
+        [
+            LayerCost(
+                name=layer.name,
+                path=layer.path,
+                op=layer.operation.name,
+                text=str(layer.operation),
+                shape=layer.shapes[0],
+                params=(cost := costs[layer.id]).params,
+                macs=cost.macs,
+                memory=cost.activations,
+                receptive_field=seen[layer.id],
+                line=layer.span.line,
+                training_only=layer.training_only,
+                wiring=tuple([layer.id - value.node for value in layer.inputs]),
+                shares=_outermost(later, layer.path) if later else None,
+            )
+            for layer in layers
+            if not layer.is_input
+        ]
     )
     return Summary(
         title=title,
@@ -187,7 +188,8 @@ def plain(summary: Summary, *, expand: bool = False) -> str:
     lines = [HEADER, *map(cells, summary.rows(expand=expand))]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     rule = "-" * (sum(widths) + 2 * (len(widths) - 1))
-    body = [aligned(line, widths) for line in lines]
+    form = line_form(widths)
+    body = [form.format(*line).rstrip() for line in lines]
     foot = [f"{name:<12}{words}" for name, words in totals(summary)]
     return "\n".join([title_line(summary), "", body[0], rule, *body[1:], rule, *foot])
 

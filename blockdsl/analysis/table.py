@@ -102,11 +102,13 @@ def text_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     )
 
 
-def aligned(line: Sequence[str], widths: list[int]) -> str:
-    """A row with its names to the left and its numbers to the right."""
-    left = [text.ljust(width) for text, width in zip(line[:3], widths[:3], strict=True)]
-    right = [text.rjust(width) for text, width in zip(line[3:], widths[3:], strict=True)]
-    return "  ".join([*left, *right]).rstrip()
+def line_form(widths: Sequence[int]) -> str:
+    """How a row is laid out, for `str.format`: its names to the left and its numbers to the right.
+
+    >>> line_form([9, 4, 9, 6, 6, 8]).format("conv1", "RELU", "8x6x6", "80", "", "1.15 kB")
+    'conv1      RELU  8x6x6          80           1.15 kB'
+    """
+    return "  ".join([f"{{:{'<' if index < 3 else '>'}{width}}}" for index, width in enumerate(widths)])
 
 
 def html_row(texts: tuple[str, ...]) -> str:

@@ -4,9 +4,9 @@ from blockdsl.codegen.build import build
 from blockdsl.codegen.construct import class_of, module_of, spec_of
 from blockdsl.codegen.dense import dense_module, multiscale
 from blockdsl.codegen.layout import prefers_channels_last
+from blockdsl.codegen.names import attributes, module_path
 from blockdsl.codegen.origin import graph_of
 from blockdsl.codegen.place import is_placed, place
-from blockdsl.codegen.tree import attributes, module_path
 from blockdsl.codegen.verify import check_belongs, check_module, example
 
 __all__ = [

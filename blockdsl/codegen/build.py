@@ -12,8 +12,9 @@ from torch import nn
 from blockdsl.codegen.containers import Chain, NamedNetwork, Network, WiredBlock
 from blockdsl.codegen.initial import located
 from blockdsl.codegen.leaves import leaves_of
+from blockdsl.codegen.names import block_calls
 from blockdsl.codegen.origin import Origin
-from blockdsl.codegen.tree import ModuleNode, block_calls, tree
+from blockdsl.codegen.tree import ModuleNode, tree
 from blockdsl.diagnostics import error
 from blockdsl.ir import Graph, Value
 from blockdsl.layers.join import FractalMean

@@ -9,7 +9,7 @@ from typing import Any
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
-from blockdsl.codegen.tree import modules_by_name
+from blockdsl.codegen.names import modules_by_name
 from blockdsl.ir import Graph, Layer, find_path, module_name, parts_of
 from blockdsl.ops.core import Drawn
 from blockdsl.recipe.initial import He, InitTerm

@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from blockdsl.codegen.names import module_path, modules_by_name
 from blockdsl.codegen.origin import graph_of
-from blockdsl.codegen.tree import module_path, modules_by_name
 from blockdsl.diagnostics import error
 from blockdsl.ir import Graph, find_path, module_name
 

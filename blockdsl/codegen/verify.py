@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from blockdsl.codegen.build import build
-from blockdsl.codegen.tree import module_path
+from blockdsl.codegen.names import module_path
 from blockdsl.diagnostics import ArchError, error
 from blockdsl.formatting import shape_text
 from blockdsl.ir import Graph, Layer

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, fields
 from fractions import Fraction
+from functools import cached_property
 from math import prod
 from typing import Any, ClassVar, NamedTuple, get_type_hints
 
@@ -60,6 +61,10 @@ class Window(NamedTuple):
     stride: tuple[int | Fraction, int | Fraction] = (1, 1)
     start: tuple[int, int] | None = None
     reads: tuple[Reads, Reads] | None = None
+
+
+POINTWISE = Window()
+"""One output position sees one position of the input."""
 
 
 class Drawn(NamedTuple):
@@ -218,7 +223,7 @@ class Operation(LateDataclass):
 
         Whoever overrides `shape` overrides this too; otherwise the receptive field is unknown from there on.
         """
-        return Window()
+        return POINTWISE
 
     def spec(self, *inputs: Shape) -> ModuleSpec:
         """The PyTorch module, as data: the class and the arguments of its constructor.
@@ -241,7 +246,7 @@ class Operation(LateDataclass):
 
     def dilated(self, rate: tuple[int, int], *inputs: Shape) -> Operation:
         """The operation on maps whose neighbours lie `rate` positions apart (raises `OpError`)."""
-        if window_is_known(self) and self.window(*inputs) == Window():
+        if window_is_known(self) and self.window(*inputs) == POINTWISE:
             return self
         raise OpError("its window has no dilation")
 
@@ -250,6 +255,10 @@ class Operation(LateDataclass):
         return False
 
     def __str__(self) -> str:
+        return self._text
+
+    @cached_property
+    def _text(self) -> str:
         shown = [
             _shown(a, getattr(self, a.name)) if a.required else f"{a.name}={_shown(a, getattr(self, a.name))}"
             for a in self.arguments.values()

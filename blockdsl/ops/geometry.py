@@ -8,7 +8,7 @@ from fractions import Fraction
 from math import ceil, floor
 
 from blockdsl.formatting import listed, shape_text
-from blockdsl.ops.core import Operation, OpError, Reads, Window
+from blockdsl.ops.core import POINTWISE, Operation, OpError, Reads, Window
 from blockdsl.ops.layouts import VALUES, Ids, Image, Shape, Signal, Tokens, Vector, Volume
 
 _NEARBY = 1000
@@ -175,7 +175,7 @@ def dilated_window(operation: Operation, rate: tuple[int, int], stride: tuple[in
 
 def pointwise(_: Operation, *inputs: Shape) -> Window:
     """The `window` of an operation whose output positions see the same position of each input."""
-    return Window()
+    return POINTWISE
 
 
 def enlarging(factor: tuple[int, int]) -> Window:

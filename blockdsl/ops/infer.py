@@ -20,8 +20,9 @@ def output_shapes(operation: Operation, *inputs: Shape) -> tuple[Shape, ...]:
             of the class is the cause.
     """
     for index, shape in enumerate(inputs):
-        sides = (index,) if len(inputs) > 1 else None
-        check_layout(operation.name, operation.takes, shape, operation.takes_help, sides)
+        if type(shape) not in operation.takes:
+            sides = (index,) if len(inputs) > 1 else None
+            check_layout(operation.name, operation.takes, shape, operation.takes_help, sides)
     if is_built_in(operation):
         return operation.shapes(*inputs)
     shapes: tuple[Shape, ...] = _answer(operation, "shape", operation.shapes, inputs)

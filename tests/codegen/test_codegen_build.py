@@ -23,7 +23,8 @@ import blockdsl
 from blockdsl.blocktree.tree import tree as blocks
 from blockdsl.codegen import build, check_module, module_path, prefers_channels_last
 from blockdsl.codegen.containers import Chain, WiredBlock
-from blockdsl.codegen.tree import MAX_DEPTH, attributes, tree
+from blockdsl.codegen.names import MAX_DEPTH, attributes
+from blockdsl.codegen.tree import tree
 from blockdsl.diagnostics import ArchError
 from blockdsl.ir import Graph, Layer, Port, Segment, Value
 from blockdsl.ops import find

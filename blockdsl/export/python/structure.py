@@ -10,7 +10,8 @@ from typing import Any
 from torch import nn
 
 from blockdsl.codegen import module_path
-from blockdsl.codegen.tree import DRAW, Column, Held, ModuleCall, ModuleNode, Names, block_calls
+from blockdsl.codegen.names import Names, block_calls
+from blockdsl.codegen.tree import DRAW, Column, Held, ModuleCall, ModuleNode
 from blockdsl.export.python.layers import Layers
 from blockdsl.export.python.modules import Leaf, Name, leaf_of
 from blockdsl.ir import BlockCall, Graph, Layer

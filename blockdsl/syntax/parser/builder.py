@@ -55,7 +55,10 @@ class Builder:
         """The span from the first to the last of some tokens and nodes."""
         if not children:
             return Span(self.source, 0, 0)
-        return self._of(children[0]).to(self._of(children[-1]))
+        first, last = children[0], children[-1]
+        start = first.start_pos if isinstance(first, Token) else first.span.start
+        end = last.end_pos if isinstance(last, Token) else last.span.end
+        return Span(self.source, start, end)  # type: ignore[arg-type]
 
     def _of(self, child: Any) -> Span:
         if isinstance(child, Token):
