@@ -1,6 +1,7 @@
 """Memory of a pass over one sample, in bytes: at the peak of inference, and for training.
 
-Views own no memory: a tensor that only looks at another one keeps that one alive.
+Views own no memory: a tensor that only looks at another one keeps that one alive, one that looks at weights
+nothing.
 """
 
 from __future__ import annotations
@@ -54,12 +55,13 @@ class _Tensors:
         self.owner: dict[Value, Value] = {}
         self.bytes: dict[Value, int] = {}
         for layer in layers:
-            looks_at = layer.inputs[0] if layer.operation.view and layer.inputs else None
+            views = layer.operation.view and bool(layer.inputs)
+            looks_at = layer.inputs[0] if views and layer.operation.reads_values else None
             for port, shape in enumerate(layer.shapes):
                 value = Value(layer.id, port)
                 if looks_at is None:
                     self.owner[value] = value
-                    self.bytes[value] = bytes_of(shape)
+                    self.bytes[value] = 0 if views else bytes_of(shape)
                 else:
                     self.owner[value] = self.owner[looks_at]
 

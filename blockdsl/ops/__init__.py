@@ -4,6 +4,7 @@ from blockdsl.ops import (
     activation,
     attention,
     conv,
+    conversion,
     dropout,
     gating,
     join,
@@ -14,6 +15,7 @@ from blockdsl.ops import (
     sequence,
     shape,
     spatial,
+    weight,
 )
 from blockdsl.ops.core import TAGS, Argument, Operation, OpError, Window
 from blockdsl.ops.layouts import Ids, Image, Shape, Signal, Sizes, Tokens, Vector, Volume
@@ -23,6 +25,6 @@ from blockdsl.ops.spec import ModuleSpec
 __all__ = [
     "TAGS", "Argument", "Ids", "Image", "ModuleSpec", "OpError", "Operation", "Shape", "Signal",
     "Sizes", "Tokens", "Vector", "Volume", "Window", "activation", "all_operations", "attention",
-    "conv", "dropout", "find", "gating", "join", "linear", "norm", "operation", "pool", "scale",
-    "sequence", "shape", "spatial", "unregister",
+    "conv", "conversion", "dropout", "find", "gating", "join", "linear", "norm", "operation", "pool",
+    "scale", "sequence", "shape", "spatial", "unregister", "weight",
 ]  # fmt: skip
