@@ -168,7 +168,7 @@ class Layer:
 
     @property
     def sources(self) -> tuple[Value, ...]:
-        """The tensors whose values it depends on: its inputs, or none where they say the size of the batch."""
+        """The tensors whose values it depends on: its inputs, or none where it reads no values."""
         return self.inputs if self.operation.reads_values else ()
 
     @property

@@ -28,8 +28,9 @@ def canonical_hash(graph: Graph) -> str:
     modules = _modules(graph, live)
     hashes, counted = _hashes(graph, live, {})
     tensors = _tensors_alike(graph, live, hashes)
-    # What is known of a module is its layers' hashes, into which it goes in turn, and of a trained tensor those
-    # of the layers that read it: until nothing more is told apart (colour refinement: Weisfeiler & Leman 1968).
+    # What is known of a module is its layers' hashes, into which it goes in turn, and of a trained tensor
+    # those of the layers that read it: until nothing more is told apart (colour refinement, Weisfeiler &
+    # Leman 1968).
     while modules or tensors:
         groups: dict[Path, list[bytes]] = {}
         for node, module in modules.items():
@@ -99,7 +100,9 @@ def _modules(graph: Graph, live: set[int]) -> dict[int, Path]:
 
 def _tensors_alike(graph: Graph, live: set[int], hashes: Mapping[int, bytes]) -> dict[int, list[int]]:
     """The layers that read each trained tensor that nothing but these tells from another one."""
-    tensors = [layer.id for layer in graph.layers() if layer.inputs and not layer.sources and layer.id in live]
+    tensors = [
+        layer.id for layer in graph.layers() if layer.inputs and not layer.sources and layer.id in live
+    ]
     count = Counter(hashes[node] for node in tensors)
     readers: dict[int, list[int]] = {node: [] for node in tensors if count[hashes[node]] > 1}
     for layer in graph.layers() if readers else ():

@@ -23,7 +23,7 @@ class _Conversion(Operation):
     """The argument that says where the positions lie."""
 
     def laid_out(self, shape: Shape) -> Sizes:
-        """The positions that it makes: those that are there, in one line, where no argument says otherwise."""
+        """The positions that it makes: those that are there, in one line, where no argument says others."""
         size: Sizes | int | None = getattr(self, self.argument)
         if isinstance(size, int):
             return (size,)
@@ -49,14 +49,15 @@ class _Conversion(Operation):
             )
         return shape.channels
 
-    def window(self, *inputs: Shape) -> Window | None:
-        """Pointwise where there are positions; what a vector was flattened from is not known."""
-        laid = isinstance(inputs[0], Vector) and prod(self.laid_out(inputs[0])) > 1
-        return None if laid else Window()
-
     def reshaped(self, *inputs: Shape) -> ModuleSpec:
         """The module where channels come first before and after."""
         return ModuleSpec("blockdsl.layers.shape:Reshape", shape=tuple(self.shape(*inputs)))
+
+
+def _window(conversion: _Conversion, *inputs: Shape) -> Window | None:
+    """Pointwise where there are positions; of which of them a vector was flattened is not known."""
+    laid = isinstance(inputs[0], Vector) and prod(conversion.laid_out(inputs[0])) > 1
+    return None if laid else Window()
 
 
 def _other_size(shape: Shape, size: Sizes) -> str:
@@ -87,6 +88,8 @@ class ToTokens(_Conversion):
         channels = self.channels(inputs[0])
         return Tokens(*self.laid_out(inputs[0]), channels)
 
+    window = _window
+
     def spec(self, *inputs: Shape) -> ModuleSpec:
         if isinstance(inputs[0], Vector):
             return self.reshaped(*inputs)
@@ -111,6 +114,8 @@ class ToSignal(_Conversion):
 
     def shape(self, *inputs: Shape) -> Shape:
         return Signal(self.channels(inputs[0]), *self.laid_out(inputs[0]))
+
+    window = _window
 
     def spec(self, *inputs: Shape) -> ModuleSpec:
         if isinstance(inputs[0], Vector):
@@ -137,6 +142,8 @@ class ToImage(_Conversion):
     def shape(self, *inputs: Shape) -> Shape:
         return Image(self.channels(inputs[0]), *self.size)
 
+    window = _window
+
     def spec(self, *inputs: Shape) -> ModuleSpec:
         if isinstance(inputs[0], Tokens):
             return ModuleSpec("blockdsl.layers.sequence:Image", size=self.size)
@@ -160,6 +167,8 @@ class ToVolume(_Conversion):
 
     def shape(self, *inputs: Shape) -> Shape:
         return Volume(self.channels(inputs[0]), *self.size)
+
+    window = _window
 
     def spec(self, *inputs: Shape) -> ModuleSpec:
         if isinstance(inputs[0], Tokens):

@@ -65,8 +65,12 @@ def check_layout(
         words = _WORDS[takes[0]][1]
     else:
         words = listed([_WORDS[cls][0] for cls in takes], "or")
-    fix = (help or {}).get(given) or conversion(takes, given)
-    raise OpError(f"{name} takes {words}, not {describe(shape)}", sides=sides, help=fix)
+    fix, made = (help or {}).get(given), conversion(takes, given)
+    if given is Vector:  # it has lost its positions: laying it out is seldom what was meant
+        fix = fix or f"put it before FLATTEN and FC, or {made}"
+    elif fix and not any(CONVERSIONS[cls].partition("(")[0] in fix for cls in takes if cls in CONVERSIONS):
+        fix = f"{fix}; {made}"
+    raise OpError(f"{name} takes {words}, not {describe(shape)}", sides=sides, help=fix or made)
 
 
 CONVERSIONS: Mapping[type[Shape], str] = {
@@ -87,12 +91,10 @@ def conversion(takes: Sequence[type[Shape]], given: type[Shape]) -> str:
     """What makes one of the layouts that are taken of the one that came."""
     if given is Ids:
         return "EMBED(entries,features) before it makes tokens of ids"
-    if (wanted := next((cls for cls in takes if cls in CONVERSIONS and cls is not Vector), None)) is None:
-        if Vector in takes:
-            return f"FLATTEN before it makes {_WORDS[given][0]} a vector"
+    wanted = next((cls for cls in takes if cls not in (Vector, Ids)), Vector)
+    if wanted not in takes:
         return "ids come from outside: input ids 128"
-    made = f"{CONVERSIONS[wanted]} before it makes {_WORDS[given][0]} {_ONES[wanted]}"
-    return f"put it before the positions are gone (FLATTEN, TAKE), or {made}" if given is Vector else made
+    return f"{CONVERSIONS[wanted]} before it makes {_WORDS[given][0]} {_ONES[wanted]}"
 
 
 def brief(size: tuple[int, int] | str) -> int | str | tuple[int, int]:

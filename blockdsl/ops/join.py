@@ -167,12 +167,12 @@ class _OfTwo(_Elementwise):
     def shape(self, *inputs: Shape) -> Shape:
         if len(inputs) != 2:
             raise OpError(
-                f"{self.name} takes two tensors, not {len(inputs)}", help=f"nest them: {self._nested()}"
+                f"{self.name} takes two tensors, not {len(inputs)}",
+                help=f"nest them: {self.name}({self.name}(A, B), C)",
             )
         return super().shape(*inputs)
 
-    def _nested(self) -> str:
-        return f"{self.name}({self.name}(A, B), C)"
+    window = pointwise
 
     def is_identity(self, *inputs: Shape) -> bool:
         return False
@@ -208,6 +208,7 @@ class Div(_OfTwo):
     word = "÷"
     aliases = ("divide",)
     saved_for_backward = SAVES_INPUT
+    fresh_output = True
 
     verb = "divide"
     broadcast: bool = False

@@ -17,10 +17,10 @@ from blockdsl.ops.values import Axes, NotNegative
 class Weight(Operation):
     """A trained tensor, the same for all samples: WEIGHT(100x256) is 100 tokens of 256 features.
 
-    It takes no input and stands wherever a tensor stands (DETR's queries, Carion et al. 2020; BiFPN's fusion
-    weights, Tan et al. 2020). The number of sizes says which layout it has, or `layout=signal` does. It begins
-    normally distributed, N(mean, std), as class tokens and positions do by default; `std=0` begins at `mean`.
-    The recipe's `init` leaves it so.
+    It takes no input and stands where a tensor stands (DETR's queries, Carion et al. 2020; BiFPN's fusion
+    weights, Tan et al. 2020). The number of sizes says which layout it has, or `layout=signal` does. It
+    begins as N(mean, std), by default as class tokens and positions do; with `std=0` it is `mean`. `init`
+    leaves it so.
     """
 
     word = "weight {dims}"
