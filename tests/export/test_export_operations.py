@@ -34,7 +34,8 @@ CASES = {
         "SIGNAL-IMAGE(4x16)", "VOLUME(2x4x8)-TOKENS", "VOLUME(2x4x8)-SIGNAL-TOKENS",
         "RESHAPE(8x32,layout=signal)-TOKENS", "WEIGHT(4x8x8,mean=1,std=0)",
     ],
-    VECTOR: ["FC(5)", "FC(5,bias=no)", "BN", "LN", "MAXOUT(3)", "SOFTMAX", "RELU", "DROPOUT", "SCALE(2)", "IMAGE(2)",
+    VECTOR: ["FC(5)", "FC(5,bias=no)", "BN", "LN", "MAXOUT(3)", "SOFTMAX", "RELU", "DROPOUT", "SCALE(2)",
+        "IMAGE(2)",
         "TOKENS(4)", "SIGNAL(length=3)-TOKENS", "VOLUME(1x2x3)-TOKENS", "SLICE(3,4)"],
     TOKENS: [
         "FC(5)", "LN", "PRELU", "ATTENTION(2)", "ATTENTION(4,bias=no)", "CLSTOKEN", "POSITION", "TAKE(1)",
