@@ -167,6 +167,11 @@ class Layer:
         return self.shapes[0]
 
     @property
+    def sources(self) -> tuple[Value, ...]:
+        """The tensors whose values it depends on: its inputs, or none where it reads no values."""
+        return self.inputs if self.operation.reads_values else ()
+
+    @property
     def calls(self) -> tuple[str, ...]:
         """The block calls that it stands in, innermost first, as an error message tells them."""
         return self.call.chain() if self.call else ()

@@ -8,13 +8,15 @@ from __future__ import annotations
 import ast
 import inspect
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from blockdsl.formatting import rounded
 from blockdsl.ops import Operation, all_operations
+from blockdsl.ops.geometry import CONVERSIONS
+from blockdsl.ops.layouts import GRIDS, LAYOUTS
 from blockdsl.ops.values import Range
 from blockdsl.recipe import Recipe
 from blockdsl.recipe.term import Term, terms_of, written
@@ -45,11 +47,19 @@ FAMILIES = {
     "dropout": "Dropout",
     "join": "Joins",
     "shape": "Channels and shapes",
+    "conversion": "Conversions between layouts",
+    "weight": "Trained tensors",
     "spatial": "Padding, cropping, resampling",
     "sequence": "Sequences",
     "attention": "Attention",
-    "scale": "Scales",
+    "scale": "Constants and scales",
 }
+
+LAYOUTS_HEAD = """
+## Which operation takes which layout
+
+`flat` stands where an input is flattened on its way in. The table below this one has the conversions.
+"""
 
 RECIPE_HEAD = """
 # The terms of a `train` section
@@ -73,12 +83,25 @@ def page() -> str:
     for family in sorted(families, key=lambda f: [*FAMILIES, f].index(f)):
         parts.append(f"\n## {FAMILIES.get(family, family.capitalize())}\n")
         parts += [_entry(op) for op in operations if op.family == family]
+    parts.append(_layouts(operations))
     parts.append(RECIPE_HEAD)
     parts.append(_settings())
     for role, title in ROLES.items():
         parts.append(f"\n## {title}\n")
         parts += [_entry(term) for term in terms_of(role).values()]
     return "".join(parts)
+
+
+def _layouts(operations: Sequence[type[Operation]]) -> str:
+    """The table of the layouts that each operation takes, and what converts them."""
+    lines = [LAYOUTS_HEAD, f"\n| operation | {' | '.join(LAYOUTS)} |\n|{' --- |' * (1 + len(LAYOUTS))}\n"]
+    for op in sorted(operations, key=lambda op: op.name):
+        flat = GRIDS if op.flattens else ()
+        cells = ["yes" if cls in op.takes else "flat" if cls in flat else "" for cls in LAYOUTS.values()]
+        lines.append(f"| `{op.name}` | {' | '.join(cells)} |\n")
+    lines.append("\n| makes | of the other layouts |\n| --- | --- |\n")
+    lines += [f"| {cls.layout} | `{text}` |\n" for cls, text in CONVERSIONS.items()]
+    return "".join(lines)
 
 
 def _entry(declared: type[Operation | Term]) -> str:

@@ -27,13 +27,17 @@ def canonical_hash(graph: Graph) -> str:
     live = _live(graph)
     modules = _modules(graph, live)
     hashes, counted = _hashes(graph, live, {})
-    # What is known of a module is its layers' hashes, into which it goes in turn: until nothing more is told
-    # apart (colour refinement: Weisfeiler & Leman 1968).
-    while modules:
+    tensors = _tensors_alike(graph, live, hashes)
+    # What is known of a module is its layers' hashes, into which it goes in turn, and of a trained tensor
+    # those of the layers that read it: until nothing more is told apart (colour refinement, Weisfeiler &
+    # Leman 1968).
+    while modules or tensors:
         groups: dict[Path, list[bytes]] = {}
         for node, module in modules.items():
             groups.setdefault(module, []).append(hashes[node])
         marks = {node: _digest(*sorted(groups[module])) for node, module in modules.items()}
+        for node, readers in tensors.items():
+            marks[node] = _digest(marks.get(node, b""), *sorted(hashes[reader] for reader in readers))
         before = len(set(hashes.values()))
         hashes, counted = _hashes(graph, live, marks)
         if len(set(hashes.values())) == before:
@@ -51,7 +55,7 @@ def canonical_hash(graph: Graph) -> str:
 def _hashes(graph: Graph, live: set[int], marks: Mapping[int, bytes]) -> tuple[dict[int, bytes], list[bytes]]:
     """The hashes of all live nodes, and those that count: of all but the identities.
 
-    `marks` has what is known of the modules of layers that share their weights.
+    `marks` has what is known of the modules of layers that share their weights, and of tensors alike.
     """
     places = {port.value.node: place for place, port in enumerate(graph.inputs)}
     hashes: dict[int, bytes] = {}
@@ -63,7 +67,7 @@ def _hashes(graph: Graph, live: set[int], marks: Mapping[int, bytes]) -> tuple[d
         if layer.operation.is_identity(*given):
             hashes[layer.id] = _of_value(hashes, layer.inputs[0])
             continue
-        inputs = [_of_value(hashes, value) for value in layer.inputs]
+        inputs = [_of_value(hashes, value) for value in layer.sources]
         if layer.operation.commutative:
             inputs.sort()
         # The first input is not marked: hashes are stored, also from when there was no other.
@@ -71,7 +75,8 @@ def _hashes(graph: Graph, live: set[int], marks: Mapping[int, bytes]) -> tuple[d
             inputs.append(str(place).encode())
         if layer.id in marks:
             inputs.append(marks[layer.id])
-        shapes = repr(tuple(map(_sizes, given or layer.shapes)))
+        # What a trained tensor is handed says the size of the batch, whatever its shape.
+        shapes = repr(tuple(map(_sizes, given if layer.sources else layer.shapes)))
         hashes[layer.id] = _digest(str(layer.operation).encode(), shapes.encode(), *inputs)
         counted.append(hashes[layer.id])
     return hashes, counted
@@ -91,6 +96,20 @@ def _modules(graph: Graph, live: set[int]) -> dict[int, Path]:
             found[layer.id] = graph.module_path(layer)
     count = Counter(found.values())
     return {node: module for node, module in found.items() if count[module] > 1}
+
+
+def _tensors_alike(graph: Graph, live: set[int], hashes: Mapping[int, bytes]) -> dict[int, list[int]]:
+    """The layers that read each trained tensor that nothing but these tells from another one."""
+    tensors = [
+        layer.id for layer in graph.layers() if layer.inputs and not layer.sources and layer.id in live
+    ]
+    count = Counter(hashes[node] for node in tensors)
+    readers: dict[int, list[int]] = {node: [] for node in tensors if count[hashes[node]] > 1}
+    for layer in graph.layers() if readers else ():
+        for value in layer.sources:
+            if value.node in readers and layer.id in live:
+                readers[value.node].append(layer.id)
+    return readers
 
 
 def _numbers(graph: Graph, hashes: Mapping[int, bytes], modules: Mapping[int, Path]) -> Iterator[bytes]:
@@ -113,7 +132,7 @@ def _numbers(graph: Graph, hashes: Mapping[int, bytes], modules: Mapping[int, Pa
             number = numbers.setdefault(modules[node], len(numbers))
             yield hashes[node] + str(number).encode()
         layer = graph.layer(node)
-        sources = [value.node for value in layer.inputs]
+        sources = [value.node for value in layer.sources]
         if layer.operation.commutative:
             sources.sort(key=hashes.__getitem__)
         waiting += reversed(sources)
@@ -139,5 +158,5 @@ def _live(graph: Graph) -> set[int]:
         node = waiting.pop()
         if node not in live:
             live.add(node)
-            waiting += [value.node for value in graph.layer(node).inputs]
+            waiting += [value.node for value in graph.layer(node).sources]
     return live

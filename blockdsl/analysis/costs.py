@@ -25,7 +25,7 @@ class Cost(NamedTuple):
         buffers: values of the `state_dict` that are not trained (running means, fixed codes), as `params`.
         macs: multiply-accumulates of convolutions and matrix products.
         activations: bytes of the tensors that the layer makes; 0 for a view.
-        kernels: whether it holds a weight of two or more axes, which is what papers count as a layer.
+        kernels: whether it applies a weight of two or more axes, which is what papers count as a layer.
     """
 
     params: int
@@ -59,7 +59,7 @@ def _count(layer: Layer, inputs: tuple[Shape, ...]) -> Cost:
         buffers=sum(map(prod, operation.buffers(*inputs).values())),
         macs=operation.macs(*inputs),
         activations=activations,
-        kernels=any(len(shape) > 1 for shape in weights),
+        kernels=operation.reads_values and any(len(shape) > 1 for shape in weights),
     )
 
 
@@ -72,6 +72,6 @@ def depth(graph: Graph, costs: dict[int, Cost]) -> int:
     """
     longest: dict[int, int] = {}
     for layer in graph.layers():
-        before = max([longest[value.node] for value in layer.inputs], default=0)
+        before = max([longest[value.node] for value in layer.sources], default=0)
         longest[layer.id] = before + costs[layer.id].kernels
     return max(longest[port.value.node] for port in graph.outputs)

@@ -1,6 +1,7 @@
 """Memory of a pass over one sample, in bytes: at the peak of inference, and for training.
 
-Views own no memory: a tensor that only looks at another one keeps that one alive.
+Views own no memory: a tensor that only looks at another one keeps that one alive, one that looks at weights
+nothing.
 """
 
 from __future__ import annotations
@@ -58,12 +59,13 @@ class _Tensors:
         self.bytes: dict[Value, int] = {}
         self.owned: dict[int, list[Value]] = {}
         for layer in layers:
-            looks_at = layer.inputs[0] if layer.operation.view and layer.inputs else None
+            views = layer.operation.view and bool(layer.inputs)
+            looks_at = layer.inputs[0] if views and layer.operation.reads_values else None
             owned = self.owned[layer.id] = []
             for port, shape in enumerate(layer.shapes):
                 value = Value(layer.id, port)
                 if looks_at is None:
-                    self.bytes[value] = bytes_of(shape)
+                    self.bytes[value] = 0 if views else bytes_of(shape)
                 owner = self.owner[value] = value if looks_at is None else self.owner[looks_at]
                 owned.append(owner)
 

@@ -117,7 +117,7 @@ class _Fields:
                 self.found[layer.id] = self._through(layer)
 
     def _through(self, layer: Layer) -> Field | None:
-        fields = [self.found[value.node] for value in layer.inputs]
+        fields = [self.found[value.node] for value in layer.sources]
         seeing = [field for field in fields if field is not self.nothing]
         if not seeing:
             return self.nothing
@@ -146,14 +146,18 @@ class _Fields:
     def _grid_behind(self, shape: Shape, before: Shape, fields: Sequence[Field]) -> Sizes | None:
         """Positions of the output; None where they are laid out otherwise than those of the input.
 
-        `before` is the shape of the tensor with the first of the fields.
+        `before` is the shape of the tensor with the first of the fields. Tokens, and positions that were laid
+        out along another number of axes, count as those that they were made of.
         """
         if isinstance(shape, Vector):
             return (1,) * self.axes
+        largest = max([field.grid for field in fields], key=prod)
         if isinstance(shape, Tokens):
-            return max([field.grid for field in fields], key=prod)
+            return largest
         grid = shape.positions
-        if len(grid) != self.axes or (isinstance(before, Tokens) and grid != fields[0].grid):
+        if len(grid) != self.axes:
+            return largest if prod(grid) == prod(largest) else None
+        if (isinstance(before, Tokens) or len(before.positions) != self.axes) and grid != fields[0].grid:
             return None
         return grid
 

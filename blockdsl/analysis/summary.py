@@ -127,7 +127,7 @@ def summarise(graph: Graph, title: str = "") -> Summary:
                 receptive_field=seen[layer.id],
                 line=layer.span.line,
                 training_only=layer.training_only,
-                wiring=tuple([layer.id - value.node for value in layer.inputs]),
+                wiring=tuple([layer.id - value.node for value in layer.sources]),
                 shares=_outermost(later, layer.path) if later else None,
             )
             for layer in layers

@@ -22,14 +22,14 @@ class _Uses:
     """Which layers feed one other layer and nothing else."""
 
     def __init__(self, graph: Graph) -> None:
-        self.count = Counter(value.node for layer in graph.layers() for value in layer.inputs)
+        self.count = Counter(value.node for layer in graph.layers() for value in layer.sources)
         self.count.update(value.node for value in graph.results())
 
     def follows(self, before: Layer, after: Layer) -> bool:
         """Whether `after` reads `before` alone, and nothing else does."""
         return (
-            len(after.inputs) == 1
-            and after.inputs[0].node == before.id
+            len(after.sources) == 1
+            and after.sources[0].node == before.id
             and self.count[before.id] == 1
             and before.training_only == after.training_only
         )
@@ -44,7 +44,7 @@ def _merge(block: BlockNode, uses: _Uses, detail: bool) -> None:
             item = _without_needless_boxes(item)
         if isinstance(item, LayerNode) and not detail:
             first = item.layers[0]
-            before = ends.get(first.inputs[0].node) if len(first.inputs) == 1 else None
+            before = ends.get(first.sources[0].node) if len(first.sources) == 1 else None
             if before and uses.follows(before.layers[-1], first) and _go_together(before, item):
                 before.layers += item.layers
                 before.label = before.label or item.label

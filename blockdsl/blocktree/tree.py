@@ -139,7 +139,7 @@ def tree(graph: Graph, choices: Mapping[str, str]) -> BlockNode:
 
 
 def outside_inputs(node: LayerNode) -> Iterator[Value]:
-    """The tensors that flow into a run of layers, in order."""
+    """The tensors whose values flow into a run of layers, in order."""
     inside = {layer.id for layer in node.layers}
     for layer in node.layers:
-        yield from (value for value in layer.inputs if value.node not in inside)
+        yield from (value for value in layer.sources if value.node not in inside)

@@ -16,7 +16,7 @@ from blockdsl.codegen.names import block_calls
 from blockdsl.codegen.origin import Origin
 from blockdsl.codegen.tree import ModuleNode, tree
 from blockdsl.diagnostics import error
-from blockdsl.ir import Graph, Value
+from blockdsl.ir import Graph, Layer, Value
 from blockdsl.layers.join import FractalMean
 from blockdsl.recipe.initial import He, InitTerm
 from blockdsl.speedups import collecting_later
@@ -71,7 +71,7 @@ def _reuse_memory(graph: Graph, leaves: dict[int, nn.Module]) -> None:
     free: dict[int, set[int]] = {}
     for layer in graph.layers():
         if layer.operation.overwrites_input:
-            own = {i for i, v in enumerate(layer.inputs) if readers[v] == 1 and _fresh(graph, v)}
+            own = {i for i, v in enumerate(layer.inputs) if readers[v] == 1 and _fits(graph, v, layer)}
             first = graph.owner(layer).id
             free[first] = free.get(first, own) & own
     for node, inputs in free.items():
@@ -81,8 +81,9 @@ def _reuse_memory(graph: Graph, leaves: dict[int, nn.Module]) -> None:
             leaves[node].inplace = True  # type: ignore[assignment]
 
 
-def _fresh(graph: Graph, value: Value) -> bool:
-    return graph.layer(value.node).operation.fresh_output
+def _fits(graph: Graph, value: Value, layer: Layer) -> bool:
+    """Whether a tensor is new memory, as large as what the layer makes of it."""
+    return graph.layer(value.node).operation.fresh_output and graph.shape_of(value) == layer.shape
 
 
 def _assemble(graph: Graph, leaves: dict[int, nn.Module]) -> Chain | Network:

@@ -49,6 +49,30 @@ class Max(nn.Module):
         return functools.reduce(torch.maximum, inputs)
 
 
+class Min(nn.Module):
+    """Elementwise minimum of tensors."""
+
+    def forward(self, *inputs: Tensor) -> Tensor:
+        """Tensors of one shape -> the same."""
+        return functools.reduce(torch.minimum, inputs)
+
+
+class Sub(nn.Module):
+    """The first tensor minus the second."""
+
+    def forward(self, x: Tensor, y: Tensor) -> Tensor:
+        """Two tensors of one shape -> the same."""
+        return x - y
+
+
+class Div(nn.Module):
+    """The first tensor divided by the second."""
+
+    def forward(self, x: Tensor, y: Tensor) -> Tensor:
+        """Two tensors of one shape -> the same."""
+        return x / y
+
+
 class Cat(nn.Module):
     """Concatenation along an axis."""
 

@@ -1,4 +1,4 @@
-"""Multiplication by constants and learned weights."""
+"""Arithmetic with constants, and multiplication by learned weights."""
 
 from __future__ import annotations
 
@@ -20,6 +20,38 @@ class Scale(nn.Module):
     def extra_repr(self) -> str:
         """The constant."""
         return f"{self.factor:g}"
+
+
+class Shift(nn.Module):
+    """Adds a constant."""
+
+    def __init__(self, by: float) -> None:
+        super().__init__()
+        self.by = by
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Any shape -> the same."""
+        return x + self.by
+
+    def extra_repr(self) -> str:
+        """The constant."""
+        return f"{self.by:g}"
+
+
+class Power(nn.Module):
+    """Raises to a constant power."""
+
+    def __init__(self, exponent: float) -> None:
+        super().__init__()
+        self.exponent = exponent
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Any shape -> the same."""
+        return x**self.exponent
+
+    def extra_repr(self) -> str:
+        """The exponent."""
+        return f"{self.exponent:g}"
 
 
 class LayerScale(nn.Module):

@@ -31,6 +31,22 @@ class Image(nn.Module):
         return f"{self.size[0]}x{self.size[1]}"
 
 
+class Volume(nn.Module):
+    """A sequence as a volume, slice by slice and row by row."""
+
+    def __init__(self, size: tuple[int, int, int]) -> None:
+        super().__init__()
+        self.size = size
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, slices * rows * columns, D) -> (N, D, slices, rows, columns)."""
+        return x.transpose(1, 2).reshape(x.shape[0], x.shape[2], *self.size)
+
+    def extra_repr(self) -> str:
+        """Slices, rows and columns."""
+        return "x".join(map(str, self.size))
+
+
 class Transpose(nn.Module):
     """Tokens become features."""
 

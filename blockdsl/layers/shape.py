@@ -39,6 +39,22 @@ class Split(nn.Module):
         return f"{list(self.sizes)}, dim={self.dim}"
 
 
+class Slice(nn.Module):
+    """A run along an axis: `length` positions from `start` on."""
+
+    def __init__(self, dim: int, start: int, length: int) -> None:
+        super().__init__()
+        self.dim, self.start, self.length = dim, start, length
+
+    def forward(self, x: Tensor) -> Tensor:
+        """A tensor -> its part."""
+        return x.narrow(self.dim, self.start, self.length)
+
+    def extra_repr(self) -> str:
+        """Axis, start and length."""
+        return f"dim={self.dim}, start={self.start}, length={self.length}"
+
+
 class ChannelShuffle(nn.Module):
     """Channel i * (C / groups) + j goes to j * groups + i (Zhang et al. 2018)."""
 

@@ -16,7 +16,7 @@ from typing import Any, ClassVar, NamedTuple, get_type_hints
 from blockdsl.formatting import exact, shape_text
 from blockdsl.ops.layouts import VALUES, Shape, Sizes
 from blockdsl.ops.spec import ModuleSpec
-from blockdsl.ops.values import PAIRS, converter_of
+from blockdsl.ops.values import SIZES, converter_of
 from blockdsl.speedups import LateDataclass, finish_dataclass
 
 TAGS = {"s": "stride", "p": "pad", "g": "groups", "d": "dilation"}
@@ -166,7 +166,12 @@ class Operation(LateDataclass):
     takes_help: ClassVar[Mapping[type[Shape], str]] = {}
     """What to write instead on a layout that it does not take, for the help of the error."""
     view: ClassVar[bool] = False
-    """Whether the output shares its input's memory."""
+    """Whether the output shares its input's memory; that of its own weights where no values are read."""
+    reads_values: ClassVar[bool] = True
+    """Whether the output depends on the numbers that flow in, and not on their shapes and the batch alone."""
+    is_tensor: ClassVar[bool] = False
+    """Whether it stands where a tensor stands, as a name does that is bound to one: nothing need flow in. Its
+    one input is there for the size of the batch."""
     flattens: ClassVar[bool] = False
     """Whether an image is flattened on its way in (lowering puts a FLATTEN before it)."""
     word: ClassVar[str] = ""
@@ -273,7 +278,7 @@ def _shown(argument: Argument, value: object) -> str:
         return _word(value)
     if value and isinstance(value[0], int) and _says(argument, value[0], value):
         return str(value[0])
-    return shape_text(value) if argument.convert in PAIRS else _word(value)
+    return shape_text(value) if argument.convert in SIZES else _word(value)
 
 
 def _word(value: object) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from math import ceil, floor
@@ -65,30 +65,36 @@ def check_layout(
         words = _WORDS[takes[0]][1]
     else:
         words = listed([_WORDS[cls][0] for cls in takes], "or")
-    fix = (help or {}).get(given) or _conversion(takes, given)
-    raise OpError(f"{name} takes {words}, not {describe(shape)}", sides=sides, help=fix)
+    fix, made = (help or {}).get(given), conversion(takes, given)
+    if given is Vector:  # it has lost its positions: laying it out is seldom what was meant
+        fix = fix or f"put it before FLATTEN and FC, or {made}"
+    elif fix and not any(CONVERSIONS[cls].partition("(")[0] in fix for cls in takes if cls in CONVERSIONS):
+        fix = f"{fix}; {made}"
+    raise OpError(f"{name} takes {words}, not {describe(shape)}", sides=sides, help=fix or made)
 
 
-_CONVERSIONS = {
-    (Image, Tokens): "IMAGE(rows x columns) before it makes tokens an image",
-    (Tokens, Image): "TOKENS before it makes an image a sequence",
-    (Image, Vector): "put it before FLATTEN and FC, or RESHAPE the vector",
-    (Tokens, Vector): "put it before the tokens are reduced to one vector",
+CONVERSIONS: Mapping[type[Shape], str] = {
+    Vector: "FLATTEN",
+    Tokens: "TOKENS",
+    Signal: "SIGNAL",
+    Image: "IMAGE(rows x columns)",
+    Volume: "VOLUME(slices x rows x columns)",
 }
-"""What helps where an operation takes the first layout and is given the second."""
+"""What makes a layout of the others."""
+
+_ONES = {
+    Vector: "a vector", Tokens: "a sequence", Signal: "a signal", Image: "an image", Volume: "a volume",
+}  # fmt: skip
 
 
-def _conversion(takes: tuple[type[Shape], ...], given: type[Shape]) -> str:
+def conversion(takes: Sequence[type[Shape]], given: type[Shape]) -> str:
     """What makes one of the layouts that are taken of the one that came."""
     if given is Ids:
-        return "ids are indices of a table, not values"
-    for wanted in takes:
-        if fix := _CONVERSIONS.get((wanted, given)):
-            return fix
-    if Vector in takes:
-        return "FLATTEN before it makes a vector of all numbers"
-    wanted = takes[0]
-    return f"RESHAPE([{','.join(wanted.axes)}]) before it makes {_WORDS[wanted][0]} of the same numbers"
+        return "EMBED(entries,features) before it makes tokens of ids"
+    wanted = next((cls for cls in takes if cls not in (Vector, Ids)), Vector)
+    if wanted not in takes:
+        return "ids come from outside: input ids 128"
+    return f"{CONVERSIONS[wanted]} before it makes {_WORDS[given][0]} {_ONES[wanted]}"
 
 
 def brief(size: tuple[int, int] | str) -> int | str | tuple[int, int]:

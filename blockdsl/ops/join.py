@@ -5,17 +5,26 @@ from __future__ import annotations
 
 from blockdsl.formatting import shape_text
 from blockdsl.ops.core import SAVES_INPUT, SAVES_NOTHING, Operation, OpError, Window
-from blockdsl.ops.geometry import pointwise
+from blockdsl.ops.geometry import conversion, pointwise
 from blockdsl.ops.layouts import Image, Shape, Tokens, Vector
 from blockdsl.ops.registry import operation
 from blockdsl.ops.spec import ModuleSpec
 from blockdsl.ops.values import Count, Probability
 
 
+def _broadcast(left: Shape, right: Shape) -> Shape | None:
+    """The shape of both where axes of 1 are repeated; None if that is not enough."""
+    if type(left) is not type(right):
+        return None
+    if not all(a == b or 1 in (a, b) for a, b in zip(left, right, strict=True)):
+        return None
+    return type(left)(*map(max, left, right))
+
+
 def _project(left: Shape, right: Shape) -> str:
     """How one side of a sum is brought to the shape of the other."""
     if type(left) is not type(right):
-        return "GAP-FLATTEN makes an image a vector, TAKE makes tokens one, RESHAPE does the rest"
+        return conversion([type(left)], type(right))
     if isinstance(left, Vector):
         return f"project the shortcut: FC({max(left[0], right[0])})"
     if isinstance(left, Tokens):
@@ -32,20 +41,29 @@ def _project(left: Shape, right: Shape) -> str:
 
 
 class _Elementwise(Operation):
-    """What the sums share: all inputs have one shape."""
+    """What the sums share: all inputs have one shape, or axes of 1 where they `broadcast`."""
 
     verb = "combine"
 
     def shape(self, *inputs: Shape) -> Shape:
-        first = inputs[0]
+        result = inputs[0]
         for index, other in enumerate(inputs[1:], 1):
-            if other != first:
+            if other == result:
+                continue
+            repeated = _broadcast(result, other)
+            if repeated is None or not getattr(self, "broadcast", False):
                 raise OpError(
-                    f"cannot {self.verb} {shape_text(first)} and {shape_text(other)}",
+                    f"cannot {self.verb} {shape_text(result)} and {shape_text(other)}",
                     sides=(0, index),
-                    help=_project(first, other),
+                    help=self._help(result, other, repeated),
                 )
-        return first
+            result = repeated
+        return result
+
+    def _help(self, left: Shape, right: Shape, repeated: Shape | None) -> str:
+        if repeated is None or "broadcast" not in self.arguments:
+            return _project(left, right)
+        return f"{_project(left, right)}; {self.name}(A, B, broadcast=yes) repeats an axis of 1"
 
     window = pointwise
 
@@ -55,7 +73,10 @@ class _Elementwise(Operation):
 
 @operation("SUM", inputs=None)
 class Sum(_Elementwise):
-    """Sum of tensors of one shape, `A + B`: the residual connection (He et al. 2015)."""
+    """Sum of tensors of one shape, `A + B`: the residual connection (He et al. 2015).
+
+    With `broadcast` an axis of 1 is repeated, as in MUL; `A + B` never does that.
+    """
 
     word = "+"
     aliases = ("add",)
@@ -65,6 +86,7 @@ class Sum(_Elementwise):
     commutative = True
 
     verb = "add"
+    broadcast: bool = False
 
     def spec(self, *inputs: Shape) -> ModuleSpec:
         return ModuleSpec("blockdsl.layers.join:Sum", " + ".join(_names(inputs)))
@@ -109,7 +131,7 @@ class Mean(_Elementwise):
 
 @operation("MAX", inputs=None)
 class Max(_Elementwise):
-    """Elementwise maximum of tensors of one shape."""
+    """Elementwise maximum of tensors of one shape; with `broadcast` an axis of 1 is repeated."""
 
     word = "max"
     aliases = ("maximum",)
@@ -117,9 +139,82 @@ class Max(_Elementwise):
     commutative = True
 
     verb = "take the maximum of"
+    broadcast: bool = False
 
     def spec(self, *inputs: Shape) -> ModuleSpec:
         return ModuleSpec("blockdsl.layers.join:Max", "torch.maximum({0}, {1})" if len(inputs) == 2 else "")
+
+
+@operation("MIN", inputs=None)
+class Min(_Elementwise):
+    """Elementwise minimum of tensors of one shape; with `broadcast` an axis of 1 is repeated."""
+
+    word = "min"
+    aliases = ("minimum",)
+    saved_for_backward = SAVES_INPUT
+    commutative = True
+
+    verb = "take the minimum of"
+    broadcast: bool = False
+
+    def spec(self, *inputs: Shape) -> ModuleSpec:
+        return ModuleSpec("blockdsl.layers.join:Min", "torch.minimum({0}, {1})" if len(inputs) == 2 else "")
+
+
+class _OfTwo(_Elementwise):
+    """What is done with two tensors, in their order."""
+
+    def shape(self, *inputs: Shape) -> Shape:
+        if len(inputs) != 2:
+            raise OpError(
+                f"{self.name} takes two tensors, not {len(inputs)}",
+                help=f"nest them: {self.name}({self.name}(A, B), C)",
+            )
+        return super().shape(*inputs)
+
+    window = pointwise
+
+    def is_identity(self, *inputs: Shape) -> bool:
+        return False
+
+
+@operation("SUB", inputs=None)
+class Sub(_OfTwo):
+    """Difference of two tensors of one shape, the first minus the second.
+
+    With `broadcast` an axis of 1 is repeated.
+    """
+
+    word = "−"
+    aliases = ("subtract",)
+    saved_for_backward = SAVES_NOTHING
+    fresh_output = True
+
+    verb = "subtract"
+    broadcast: bool = False
+
+    def spec(self, *inputs: Shape) -> ModuleSpec:
+        return ModuleSpec("blockdsl.layers.join:Sub", "{0} - {1}")
+
+
+@operation("DIV", inputs=None)
+class Div(_OfTwo):
+    """Quotient of two tensors of one shape, the first by the second; x / 0 is ±inf, and 0 / 0 nan.
+
+    With `broadcast` an axis of 1 is repeated. SHIFT(1e-6) before the second keeps one that is not negative
+    from 0.
+    """
+
+    word = "÷"
+    aliases = ("divide",)
+    saved_for_backward = SAVES_INPUT
+    fresh_output = True
+
+    verb = "divide"
+    broadcast: bool = False
+
+    def spec(self, *inputs: Shape) -> ModuleSpec:
+        return ModuleSpec("blockdsl.layers.join:Div", "{0} / {1}")
 
 
 @operation("MUL", inputs=None)
@@ -134,16 +229,14 @@ class Mul(Operation):
     def shape(self, *inputs: Shape) -> Shape:
         result = inputs[0]
         for index, other in enumerate(inputs[1:], 1):
-            fits = type(result) is type(other) and all(
-                a == b or 1 in (a, b) for a, b in zip(result, other, strict=True)
-            )
-            if not fits:
+            repeated = _broadcast(result, other)
+            if repeated is None:
                 raise OpError(
                     f"cannot multiply {shape_text(result)} and {shape_text(other)}",
                     sides=(0, index),
                     help=_gate(result, other),
                 )
-            result = type(result)(*map(max, result, other))
+            result = repeated
         return result
 
     window = pointwise
@@ -156,7 +249,7 @@ class Mul(Operation):
 
 
 def _gate(left: Shape, right: Shape) -> str:
-    layouts = {type(left): left, type(right): right}
+    layouts: dict[type[Shape], Shape] = {type(left): left, type(right): right}
     if layouts.keys() == {Vector, Image}:
         c = layouts[Image].channels
         return f"a gate of an image is {c}x1x1: CONV({c},1) in place of FC({c}) after GAP"

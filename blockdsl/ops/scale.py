@@ -1,4 +1,4 @@
-"""Multiplication by constants and by learned weights."""
+"""Arithmetic with constants, and multiplication by learned weights."""
 # ruff: noqa: D102 - what the methods answer stands in the base, blockdsl.ops.core.Operation.
 
 from __future__ import annotations
@@ -28,6 +28,44 @@ class Scale(Operation):
 
     def spec(self, *inputs: Shape) -> ModuleSpec:
         return ModuleSpec("blockdsl.layers.scale:Scale", "{factor} * {0}", factor=self.factor)
+
+
+@operation("SHIFT")
+class Shift(Operation):
+    """Adds a constant: SHIFT(-1), or SHIFT(1e-6) before a division."""
+
+    word = "shift {by}"
+    saved_for_backward = SAVES_NOTHING
+    fresh_output = True
+
+    by: float
+
+    def is_identity(self, *inputs: Shape) -> bool:
+        return self.by == 0
+
+    def spec(self, *inputs: Shape) -> ModuleSpec:
+        return ModuleSpec("blockdsl.layers.scale:Shift", "{0} + {by}", by=self.by)
+
+
+@operation("POW")
+class Power(Operation):
+    """Raises to a constant power: POW(2), POW(-0.5). A negative number has whole powers only, others are nan.
+
+    Derivatives at 0 are PyTorch's: infinite for powers below 1.
+    """
+
+    word = "power {exponent}"
+    aliases = ("power",)
+    saved_for_backward = SAVES_INPUT
+    fresh_output = True
+
+    exponent: float
+
+    def is_identity(self, *inputs: Shape) -> bool:
+        return self.exponent == 1
+
+    def spec(self, *inputs: Shape) -> ModuleSpec:
+        return ModuleSpec("blockdsl.layers.scale:Power", "{0} ** {exponent}", exponent=self.exponent)
 
 
 @operation("LAYERSCALE")

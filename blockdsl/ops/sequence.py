@@ -1,4 +1,4 @@
-"""Tokens: images as sequences and back, class tokens, positions."""
+"""Tokens: class tokens, positions, transposing."""
 # ruff: noqa: D102 - what the methods answer stands in the base, blockdsl.ops.core.Operation.
 
 from __future__ import annotations
@@ -9,51 +9,7 @@ from blockdsl.ops.geometry import pointwise
 from blockdsl.ops.layouts import Image, Shape, Sizes, Tokens, Vector
 from blockdsl.ops.registry import operation
 from blockdsl.ops.spec import ModuleSpec
-from blockdsl.ops.values import Size, Whole
-
-
-@operation("TOKENS", view=True)
-class ToTokens(Operation):
-    """An image as a sequence: (C, H, W) -> (H * W, C), row by row (ViT, Dosovitskiy et al. 2021)."""
-
-    word = "to tokens"
-    takes = (Image,)
-    saved_for_backward = SAVES_NOTHING
-
-    def shape(self, *inputs: Shape) -> Shape:
-        c, rows, columns = inputs[0]
-        return Tokens(rows * columns, c)
-
-    window = pointwise
-
-    def spec(self, *inputs: Shape) -> ModuleSpec:
-        return ModuleSpec("blockdsl.layers.sequence:Tokens", "{0}.flatten(2).transpose(1, 2)")
-
-
-@operation("IMAGE", view=True)
-class ToImage(Operation):
-    """A sequence as an image: (rows * columns, D) -> (D, rows, columns), row by row."""
-
-    takes = (Tokens,)
-    saved_for_backward = SAVES_NOTHING
-
-    size: Size
-
-    def shape(self, *inputs: Shape) -> Shape:
-        length, features = inputs[0]
-        rows, columns = self.size
-        if rows * columns != length:
-            raise OpError(
-                f"IMAGE cannot lay {length} tokens out as {rows}x{columns}",
-                argument="size",
-                help=f"rows x columns must be {length}; a class token is taken off with SPLIT or TAKE",
-            )
-        return Image(features, rows, columns)
-
-    window = pointwise
-
-    def spec(self, *inputs: Shape) -> ModuleSpec:
-        return ModuleSpec("blockdsl.layers.sequence:Image", size=self.size)
+from blockdsl.ops.values import Whole
 
 
 @operation("TRANSPOSE", view=True)

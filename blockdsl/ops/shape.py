@@ -6,10 +6,10 @@ from __future__ import annotations
 from math import prod
 from typing import Annotated
 
-from blockdsl.formatting import shape_text
+from blockdsl.formatting import listed, shape_text
 from blockdsl.ops.core import SAVES_NOTHING, Operation, OpError, Window
 from blockdsl.ops.geometry import divided, pointwise
-from blockdsl.ops.layouts import LAYOUTS, Image, Shape, Vector, read_sizes
+from blockdsl.ops.layouts import LAYOUTS, VALUES, Ids, Image, Shape, Sizes, Vector, read_sizes
 from blockdsl.ops.registry import operation
 from blockdsl.ops.spec import ModuleSpec
 from blockdsl.ops.values import Count, Counts, Parts, one_of
@@ -73,19 +73,18 @@ class Flatten(Operation):
 
 @operation("RESHAPE", view=True)
 class Reshape(Operation):
-    """The same numbers in another shape: RESHAPE([64,7,7]); the order in memory stays."""
+    """The same numbers in another shape: RESHAPE([64,7,7]); the order in memory stays.
+
+    Without a layout the number of sizes says which it is: a vector, tokens, an image, a volume.
+    """
 
     saved_for_backward = SAVES_NOTHING
 
     dims: Counts
+    layout: Layout | None = None
 
     def check(self) -> None:
-        if not 1 <= len(self.dims) <= 3:
-            raise OpError(
-                "RESHAPE makes a vector [F], tokens [L,D] or an image [C,H,W]",
-                argument="dims",
-                help="give one, two or three numbers",
-            )
+        read_values(self.name, self.dims, self.layout)
 
     def shape(self, *inputs: Shape) -> Shape:
         have, want = prod(inputs[0]), prod(self.dims)
@@ -96,13 +95,65 @@ class Reshape(Operation):
                 argument="dims",
                 help=f"the product of the list must be {have}",
             )
-        return read_sizes(self.dims)
+        return read_values(self.name, self.dims, self.layout)
 
     def window(self, *inputs: Shape) -> Window | None:
         return None
 
     def spec(self, *inputs: Shape) -> ModuleSpec:
         return ModuleSpec("blockdsl.layers.shape:Reshape", shape=self.dims)
+
+
+def read_values(name: str, dims: Sizes, layout: str | None) -> Shape:
+    """The shape of these sizes, which an operation is to make (raises `OpError`: there is none)."""
+    if layout == Ids.layout:
+        raise OpError(f"{name} makes values, not ids", argument="layout", help="ids come in as an input")
+    try:
+        return read_sizes(dims, layout or "")
+    except TypeError:
+        layouts = [LAYOUTS[layout]] if layout else [cls for cls in VALUES if not cls.word]
+        known = listed([f"{cls.layout} [{','.join(cls.axes)}]" for cls in layouts], "or")
+        raise OpError(
+            f"{name} makes {known}, not of the sizes {shape_text(dims)}",
+            argument="dims",
+            help="give as many numbers as the layout has axes",
+        ) from None
+
+
+@operation("SLICE", view=True)
+class Slice(Operation):
+    """A run of channels, or of the features of tokens: `count` of them from `first` on, counted from 1."""
+
+    word = "slice, {count} from {first}"
+    aliases = ("narrow",)
+    saved_for_backward = SAVES_NOTHING
+
+    first: Count
+    count: Count
+
+    def shape(self, *inputs: Shape) -> Shape:
+        last, total = self.first + self.count - 1, inputs[0].channels
+        if last > total:
+            count = f"{self.count} channels from {self.first} on" if self.count > 1 else f"channel {last}"
+            raise OpError(
+                f"SLICE takes {count}, the input has {total}",
+                argument="count" if self.first <= total else "first",
+                help=f"SLICE({self.first},{total - self.first + 1}) takes the rest"
+                if self.first <= total
+                else f"channels count from 1 to {total}",
+            )
+        return inputs[0].with_channels(self.count)
+
+    window = pointwise
+
+    def is_identity(self, *inputs: Shape) -> bool:
+        return self.count == inputs[0].channels
+
+    def spec(self, *inputs: Shape) -> ModuleSpec:
+        return ModuleSpec(
+            "blockdsl.layers.shape:Slice", "{0}.narrow({dim}, {start}, {length})",
+            dim=inputs[0].channel_dim, start=self.first - 1, length=self.count,
+        )  # fmt: skip
 
 
 @operation("SPLIT", view=True)

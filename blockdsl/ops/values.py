@@ -151,6 +151,24 @@ def edges(value: Any) -> tuple[int, int, int, int]:
     return columns, columns, rows, rows
 
 
+def grid(value: Any) -> tuple[int, int, int]:
+    """`8`, `4x8x8` or `(a, b, c)`, each 1 or more: the slices, rows and columns of a volume."""
+    values = value if isinstance(value, tuple) else (value, value, value)
+    try:
+        slices, rows, columns = map(count, values)
+    except ValueError:
+        raise ValueError("takes three sizes: 8, 4x8x8 or (a, b, c), each 1 or more") from None
+    return slices, rows, columns
+
+
+def axes(value: Any) -> tuple[int, ...]:
+    """The sizes of a tensor: `256`, `100x256` or `[100, 256]`, each 1 or more."""
+    try:
+        return counts(value if isinstance(value, tuple) else (value,))
+    except ValueError:
+        raise ValueError("takes sizes: 256, 100x256 or [a, b, …], each 1 or more") from None
+
+
 def parts(value: Any) -> int | tuple[int, ...]:
     """How many equal parts (2 or more), or a list of the parts' sizes."""
     what = "takes a number of equal parts, 2 or more, or a list of sizes: [a, b, …]"
@@ -186,11 +204,13 @@ Pad = Annotated[tuple[int, int] | str, pad]
 Counts = Annotated[tuple[int, ...], counts]
 Table = Annotated[tuple[tuple[int, ...], ...], table]
 
+Grid = Annotated[tuple[int, int, int], grid]
+Axes = Annotated[tuple[int, ...], axes]
 Edges = Annotated[tuple[int, int, int, int], edges]
 Parts = Annotated[int | tuple[int, ...], parts]
 
-PAIRS: tuple[Callable[[Any], Any], ...] = (size, margin, pad)
-"""The converters of (rows, columns), written `1x7`."""
+SIZES: tuple[Callable[[Any], Any], ...] = (size, margin, pad, grid, axes)
+"""The converters of sizes along axes, written `1x7`."""
 
 _PLAIN: dict[Any, Callable[[Any], Any]] = {int: whole, float: real, bool: flag, str: text}
 

@@ -14,7 +14,7 @@ from math import prod
 from blockdsl.diagnostics import ArchError, Mark, error
 from blockdsl.formatting import shape_text
 from blockdsl.ir import Graph, Layer, Port, Value
-from blockdsl.ops import Image, Operation, OpError, Shape, Sizes, Tokens, Vector
+from blockdsl.ops import Image, Operation, OpError, Shape, Signal, Sizes, Tokens, Vector
 from blockdsl.ops.core import window_is_known
 from blockdsl.ops.shape import Flatten, Input
 from blockdsl.verifier import verify
@@ -98,7 +98,7 @@ class _Densifying:
         operation = layer.operation.slid(*seen)
         if operation is not layer.operation:
             return operation
-        if reason := self._whole(layer, seen):
+        if layer.operation.reads_values and (reason := self._whole(layer, seen)):
             raise _refused(layer, reason)
         return _with_free_stride(layer)
 
@@ -107,7 +107,7 @@ class _Densifying:
         operation = layer.operation
         if operation.depends_on_size:
             return operation.depends_on_size
-        if any(isinstance(shape, Tokens) for shape in layer.shapes):
+        if any(isinstance(shape, Tokens | Signal) for shape in layer.shapes):
             return "it makes one sequence of the whole image"
         if not window_is_known(operation):
             return (

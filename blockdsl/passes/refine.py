@@ -39,7 +39,7 @@ def refine(graph: Graph, at: Value) -> Graph:
     after: set[int] = set()
     for layer in graph.layers():
         operation = layer.operation
-        behind = {value.node in after for value in layer.inputs}
+        behind = {operation.reads_values and value.node in after for value in layer.inputs}
         if layer.id == target.id:
             operation = replace(operation, stride=(1, 1))  # type: ignore[type-var]
         elif behind == {True}:

@@ -92,7 +92,7 @@ class Alignment:
         """How many tensors flow into consecutive layers of ours."""
         first, last = self.nodes[start], self.nodes[start + count - 1]
         inside = range(first, last + 1)
-        return len({v for node in inside for v in self.graph.layer(node).inputs if v.node < first})
+        return len({v for node in inside for v in self.graph.layer(node).sources if v.node < first})
 
     def in_series(self, first: Sequence[int], second: Sequence[int]) -> bool:
         """Whether what positions of ours yield flows into others, all of which come after them."""

@@ -25,7 +25,7 @@ class Flow:
         if not self._readers:
             self._readers = {layer.id: [] for layer in self._graph.layers()}
             for layer in self._graph.layers():
-                for node in {value.node for value in layer.inputs}:
+                for node in {value.node for value in layer.sources}:
                     self._readers[node].append(layer.id)
             for value in self._graph.results():
                 self._readers[value.node].append(_OUTSIDE)
@@ -33,15 +33,15 @@ class Flow:
         waiting = list(inside)
         while waiting:
             node = waiting.pop()
-            sources = [value.node for value in self._graph.layer(node).inputs]
+            sources = [value.node for value in self._graph.layer(node).sources]
             after = [n for n in self._readers[node] if n > 0 and n not in inside and n not in weighted]
-            new = {n for n in after if all(v.node in inside for v in self._graph.layer(n).inputs)}
+            new = {n for n in after if all(v.node in inside for v in self._graph.layer(n).sources)}
             around = {n for n in sources if n not in inside and n not in weighted}
-            around = {n for n in around if len(self._graph.layer(n).inputs) == 1}
+            around = {n for n in around if len(self._graph.layer(n).sources) == 1}
             new |= {n for n in around if inside.issuperset(self._readers[n])}
             inside |= new
             waiting += new
-        entering = {v for node in inside for v in self._graph.layer(node).inputs if v.node not in inside}
+        entering = {v for node in inside for v in self._graph.layer(node).sources if v.node not in inside}
         leaving = [node for node in inside if not inside.issuperset(self._readers[node])]
         return len(entering) + len(leaving)
 
@@ -66,7 +66,7 @@ class Flow:
         if not self._up:
             for layer in self._graph.layers():
                 mask = 1 << layer.id
-                for value in layer.inputs:
+                for value in layer.sources:
                     mask |= self._up[value.node]
                 self._up[layer.id] = mask
         return self._up

@@ -60,8 +60,8 @@ class _Judge:
         """Layers that read the same tensors, under prefixes that are modules with either of them."""
         groups: dict[Hashable, list[int]] = {}
         for at, node in enumerate(self.alignment.nodes):
-            inputs = self.alignment.graph.layer(node).inputs
-            groups.setdefault((self.alignment.own[at], inputs), []).append(at)
+            sources = self.alignment.graph.layer(node).sources
+            groups.setdefault((self.alignment.own[at], sources), []).append(at)
         for group in groups.values():
             for a, b in combinations(group[:MAX_GROUP], 2):
                 if self._may_change_places(found[a], a, found[b], b):

@@ -138,6 +138,9 @@ POINTWISE = {
     "SHUFFLE": "SHUFFLE(2)",
     "MAXOUT": "MAXOUT(2)", "CRELU": "CRELU", "GLU": "GLU", "PADCHANNELS": "PADCHANNELS(5)", "BN": "BN",
     "SUM": "RELU + SIGMOID", "MEAN": "MEAN(RELU, SIGMOID)", "MAX": "MAX(SCALE(2), SIGMOID)",
+    "MIN": "MIN(SCALE(2), SIGMOID)", "SUB": "SUB(SCALE(2), SCALE(0.5))",
+    "DIV": "DIV(SCALE(2), SCALE(2)-SHIFT(1))",
+    "SLICE": "SLICE(2,1)",
     "MUL": "RELU * SIGMOID", "CAT": "RELU | SIGMOID", "SCALE": "SCALE(2)", "DROPOUT": "DROPOUT",
     "TANH": "TANH",
     "DROPBLOCK": "DROPBLOCK(3)", "L2NORM": "L2NORM", "ID": "RELU-ID",
@@ -211,7 +214,21 @@ def test_every_built_in_operation_says_what_it_sees_and_every_window_is_tested()
         assert window_is_known(kind.__new__(kind)), f"{name} overrides shape and not window"
     sliding = {name for name, kind in built_in.items() if kind.window is not Operation.window}
     whole = {"GAP", "GMP", "FLATTEN", "RESHAPE", "TRANSPOSE", "ATTENTION", "MATMUL", "DOT"}
-    single = {"INPUT", "TOKENS", "IMAGE", "CLSTOKEN", "TAKE", "FC", "RBF", "GN", "IN", "GRN"}
+    single = {
+        "INPUT",
+        "WEIGHT",
+        "TOKENS",
+        "SIGNAL",
+        "IMAGE",
+        "VOLUME",
+        "CLSTOKEN",
+        "TAKE",
+        "FC",
+        "RBF",
+        "GN",
+        "IN",
+        "GRN",
+    }
     assert sliding - whole - single - POINTWISE.keys() == SAMPLES.keys()
 
 

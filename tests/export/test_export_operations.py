@@ -28,11 +28,19 @@ CASES = {
         "MAXOUT(2)", "SPLIT(2)-[RELU, ID]-CAT", "(CONV(6,1) + CONV(6,1) + CONV(6,1))",
         "(CONV(6,1) | CONV(5,1))", "(CONV(4,1) * SIGMOID)", "MEAN(CONV(6,1), CONV(6,1))",
         "MEAN(ID, RELU, drop=0.2)", "MAX(ID, CONV(4,1), CONV(4,1))", "MAX(ID, CONV(4,1))",
+        "MIN(ID, CONV(4,1), CONV(4,1))", "MIN(ID, CONV(4,1))", "SUB(CONV(4,1), RELU + ID)",
+        "DIV(RELU + ID, EXP)",
+        "SUM(ID, WEIGHT(4x1x1), broadcast=yes)", "SHIFT(-0.5)", "RELU-SHIFT(1)-POW(-0.5)", "SLICE(2,3)",
+        "SIGNAL-IMAGE(4x16)", "VOLUME(2x4x8)-TOKENS", "VOLUME(2x4x8)-SIGNAL-TOKENS",
+        "RESHAPE(8x32,layout=signal)-TOKENS", "WEIGHT(4x8x8,mean=1,std=0)",
     ],
-    VECTOR: ["FC(5)", "FC(5,bias=no)", "BN", "LN", "MAXOUT(3)", "SOFTMAX", "RELU", "DROPOUT", "SCALE(2)"],
+    VECTOR: ["FC(5)", "FC(5,bias=no)", "BN", "LN", "MAXOUT(3)", "SOFTMAX", "RELU", "DROPOUT", "SCALE(2)",
+        "IMAGE(2)",
+        "TOKENS(4)", "SIGNAL(length=3)-TOKENS", "VOLUME(1x2x3)-TOKENS", "SLICE(3,4)"],
     TOKENS: [
         "FC(5)", "LN", "PRELU", "ATTENTION(2)", "ATTENTION(4,bias=no)", "CLSTOKEN", "POSITION", "TAKE(1)",
-        "TRANSPOSE", "IMAGE(2x3)", "GAP", "GMP", "MAXOUT(2)", "GRN", "SOFTMAX", "LAYERSCALE",
+        "TRANSPOSE", "IMAGE(2x3)", "VOLUME(1x2x3)-TOKENS", "SIGNAL-TOKENS",
+        "SLICE(2,3)", "WEIGHT(2x4)", "GAP", "GMP", "MAXOUT(2)", "GRN", "SOFTMAX", "LAYERSCALE",
         "DOT(FC(4), FC(4))", "MATMUL(DOT(FC(4), FC(4)), FC(3))",
     ],
     "84": ["RBF(10)"],
@@ -55,7 +63,7 @@ def test_every_operation_is_tried() -> None:
     assert all_operations().keys() - {"ID"} <= tried  # ID is no layer
 
 
-class Shift(nn.Module):
+class Offset(nn.Module):
     """x + by."""
 
     def __init__(self, by: float) -> None:
@@ -67,18 +75,18 @@ class Shift(nn.Module):
 
 
 def test_operation_of_a_user() -> None:
-    @operation("SHIFT")
-    class ShiftOp(Operation):
+    @operation("OFFSET")
+    class OffsetOp(Operation):
         """Adds a number."""
 
         by: float = 1.0
 
         def spec(self, *inputs: Shape) -> ModuleSpec:
-            return ModuleSpec(Shift, by=self.by)
+            return ModuleSpec(Offset, by=self.by)
 
     try:
-        source = agree("input 4\nblock up(b) = FC(4)-SHIFT(b)\nnet up(0.5)-up(2)")
+        source = agree("input 4\nblock up(b) = FC(4)-OFFSET(b)\nnet up(0.5)-up(2)")
     finally:
-        unregister("SHIFT")
-    assert "class Shift(nn.Module):" in source
+        unregister("OFFSET")
+    assert "class Offset(nn.Module):" in source
     assert "blockdsl" not in source

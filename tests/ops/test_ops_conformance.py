@@ -8,6 +8,7 @@ import torch
 
 from blockdsl.codegen import module_of
 from blockdsl.ops import (
+    Ids,
     Image,
     Operation,
     OpError,
@@ -26,6 +27,8 @@ from blockdsl.ops.layouts import LAYOUTS
 IMAGE, VECTOR, TOKENS = Image(8, 12, 10), Vector(84), Tokens(49, 24)
 SIGNAL, VOLUME = Signal(8, 30), Volume(8, 3, 6, 5)
 ALL = [(IMAGE,), (VECTOR,), (TOKENS,), (SIGNAL,), (VOLUME,)]
+TWO = [(IMAGE,) * 2, (VECTOR,) * 2, (TOKENS,) * 2, (SIGNAL,) * 2, (VOLUME,) * 2]
+REPEATED = [(IMAGE, Image(8, 1, 1)), (Tokens(1, 24), TOKENS, Tokens(49, 1)), (Vector(1), VECTOR)]
 PAIR = [(IMAGE, IMAGE), (VECTOR,) * 3, (TOKENS,) * 2, (SIGNAL,) * 2, (VOLUME,) * 2]
 
 # Arguments as the language hands them over, and the inputs they are tried on.
@@ -63,9 +66,12 @@ EXAMPLES: dict[str, Sequence[Example]] = {
     "DROPOUT": [({}, ALL), ({"per": "channel", "rescale": "test"}, [(IMAGE,)])],
     "DROPBLOCK": [({}, [(IMAGE,)])],
     "NOISE": [({"std": 0.1}, ALL)],
-    "SUM": [({}, PAIR)],
+    "SUM": [({}, PAIR), ({"broadcast": True}, REPEATED)],
     "MEAN": [({}, PAIR), ({"drop": 0.15, "columns": 4}, PAIR)],
-    "MAX": [({}, PAIR)],
+    "MAX": [({}, PAIR), ({"broadcast": True}, REPEATED)],
+    "MIN": [({}, PAIR), ({"broadcast": True}, REPEATED)],
+    "SUB": [({}, TWO), ({"broadcast": True}, TWO)],
+    "DIV": [({}, TWO), ({"broadcast": True}, [(TOKENS, Tokens(49, 1)), (Signal(1, 30), SIGNAL)])],
     "MUL": [({}, [*PAIR, (IMAGE, Image(8, 1, 1)), (Image(1, 12, 10), IMAGE, Image(8, 1, 1))])],
     "CAT": [({}, [*PAIR, (IMAGE, Image(3, 12, 10)), (TOKENS, Tokens(49, 1)), (SIGNAL, Signal(3, 30))])],
     "MATMUL": [({}, [(TOKENS, Tokens(24, 5))])],
@@ -76,8 +82,11 @@ EXAMPLES: dict[str, Sequence[Example]] = {
         ({"dims": (24, 7, 7)}, [(TOKENS,)]),
         ({"dims": (2, 12, 10)}, [(SIGNAL,)]),
         ({"dims": (720,)}, [(VOLUME,)]),
+        ({"dims": (4, 3, 8, 10)}, [(IMAGE,)]),
+        ({"dims": (24, 40), "layout": "signal"}, [(IMAGE,)]),
     ],
     "SPLIT": [({"parts": 2}, ALL), ({"parts": (3, 5)}, [(IMAGE,)])],
+    "SLICE": [({"first": 3, "count": 2}, ALL), ({"first": 1, "count": 8}, [(IMAGE,)])],
     "SHUFFLE": [({"groups": 4}, [(IMAGE,)])],
     "PADCHANNELS": [({"channels": 16}, [(IMAGE,)]), ({"channels": 16, "where": "both"}, [(IMAGE,)])],
     "PAD": [({"pad": 1}, [(IMAGE,)]), ({"pad": (0, 1, 2, 3), "mode": "reflect"}, [(IMAGE,)])],
@@ -87,9 +96,30 @@ EXAMPLES: dict[str, Sequence[Example]] = {
     "SPACETODEPTH": [({"block": 2}, [(IMAGE,)])],
     "DEPTHTOSPACE": [({"block": 2}, [(IMAGE,)])],
     "SCALE": [({"factor": 0.17}, ALL)],
+    "SHIFT": [({"by": -1}, ALL)],
+    "POW": [({"exponent": 2}, ALL), ({"exponent": -0.5}, ALL)],
+    "WEIGHT": [
+        ({"dims": (100, 256)}, [*ALL, (Ids(7),)]),
+        ({"dims": 256, "mean": 1, "std": 0}, [(IMAGE,)]),
+        ({"dims": (3, 8, 8)}, [(TOKENS,)]),
+        ({"dims": (3, 100), "layout": "signal"}, [(IMAGE,)]),
+        ({"dims": (3, 4, 8, 8)}, [(IMAGE,)]),
+    ],
     "LAYERSCALE": [({}, ALL), ({"init": 0, "per": "layer"}, ALL)],
-    "TOKENS": [({}, [(IMAGE,)])],
-    "IMAGE": [({"size": 7}, [(TOKENS,)])],
+    "TOKENS": [({}, [(IMAGE,), (SIGNAL,), (VOLUME,), (VECTOR,)]), ({"length": 7}, [(VECTOR,)])],
+    "SIGNAL": [({}, [(IMAGE,), (TOKENS,), (VOLUME,), (VECTOR,)]), ({"length": 7}, [(VECTOR,)])],
+    "IMAGE": [
+        ({"size": 7}, [(TOKENS,)]),
+        ({"size": (5, 6)}, [(SIGNAL,)]),
+        ({"size": (9, 10)}, [(VOLUME,)]),
+        ({"size": (2, 3)}, [(VECTOR,)]),
+    ],
+    "VOLUME": [
+        ({"size": 2}, [(Tokens(8, 5),)]),
+        ({"size": (1, 5, 6)}, [(SIGNAL,)]),
+        ({"size": (2, 6, 10)}, [(IMAGE,)]),
+        ({"size": (2, 3, 7)}, [(VECTOR,)]),
+    ],
     "TRANSPOSE": [({}, [(TOKENS,)])],
     "CLSTOKEN": [({}, [(TOKENS,)])],
     "TAKE": [({}, [(TOKENS,)]), ({"index": -1}, [(TOKENS,)])],
@@ -151,7 +181,7 @@ def test_contract(name: str) -> None:
         window = made.window(*inputs)
         assert window is None or (isinstance(window, Window) and min(*window.size, *window.stride) > 0)
         assert hash(made) == hash(build(name, {a: getattr(made, a) for a in _given(made)}))
-        if made.view and name != "TAKE":  # one token of many
+        if made.view and name not in ("TAKE", "SLICE", "WEIGHT"):  # a part of the input, or none of it
             assert sum(map(prod, outputs)) == prod(inputs[0])
 
 
@@ -214,6 +244,15 @@ def _given(made: Operation) -> list[str]:
         ("PAD", {"pad": (0, 1, 0, 1)}, "PAD([0,1,0,1])"),
         ("PAD", {"pad": 2}, "PAD(2)"),
         ("RESHAPE", {"dims": (64, 7, 7)}, "RESHAPE([64,7,7])"),
+        ("RESHAPE", {"dims": (1, 90), "layout": "signal"}, "RESHAPE([1,90],layout=signal)"),
+        ("WEIGHT", {"dims": 256}, "WEIGHT(256)"),
+        ("WEIGHT", {"dims": (100, 256), "std": 1}, "WEIGHT(100x256,std=1)"),
+        ("WEIGHT", {"dims": (4, 9), "layout": "signal"}, "WEIGHT(4x9,layout=signal)"),
+        ("VOLUME", {"size": 4}, "VOLUME(4)"),
+        ("VOLUME", {"size": (1, 8, 8)}, "VOLUME(1x8x8)"),
+        ("TOKENS", {"length": 4}, "TOKENS(length=4)"),
+        ("SLICE", {"first": 1, "count": 4}, "SLICE(1,4)"),
+        ("SHIFT", {"by": -0.5}, "SHIFT(-0.5)"),
     ],
 )
 def test_text_is_what_the_language_takes(name: str, arguments: dict[str, object], text: str) -> None:

@@ -137,7 +137,7 @@ def refusal(name: str, arguments: dict[str, object], *inputs: Sizes) -> OpError:
         (
             "CONV", {"channels": 8, "kernel": 3}, [(512,)],
             "CONV takes an image of channels x rows x columns, not a vector of 512 features",
-            "put it before FLATTEN and FC, or RESHAPE the vector",
+            "put it before FLATTEN and FC, or IMAGE(rows x columns) before it makes a vector an image",
         ),
         (
             "POOL", {"kernel": 2, "pad": 2}, [(3, 9, 9)],
@@ -155,7 +155,8 @@ def refusal(name: str, arguments: dict[str, object], *inputs: Sizes) -> OpError:
             "not a vector of 120 features",
             "FC(84) before it",
         ),
-        ("BN", {}, [(196, 768)], "BN takes an image or a vector, not a sequence of 196x768", "LN for tokens"),
+        ("BN", {}, [(196, 768)], "BN takes an image or a vector, not a sequence of 196x768",
+         "LN for tokens; IMAGE(rows x columns) before it makes tokens an image"),
         (
             "SPLIT", {"parts": (3, 4)}, [(8, 2, 2)],
             "the parts of SPLIT add up to 7, the input has 8 channels",

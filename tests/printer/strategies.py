@@ -118,7 +118,7 @@ files = st.builds(
 
 _TOKEN = re.compile(
     r'\s+|#[^\n]*|"[^"\n]*"|[A-Za-z_]\w*[(\[]?|\d+(?:x\d+)+\b|\d[\d_]*(?:\.\d+)?(?:[eE][+-]?\d+)?[kMG]?\b'
-    r"|\.\.|//|\*\*|[=!<>]=|."
+    r"|\]\[|\.\.|//|\*\*|[=!<>]=|."
 )
 _GAPS = st.sampled_from(["", " ", "\n", "\n\n\n", " \t ", "\r\n    "])
 _COMMENTS = st.builds(

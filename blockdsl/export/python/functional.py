@@ -24,4 +24,6 @@ def template(part: Part, constant: Mapping[str, Any]) -> str | None:
         given = [text if n not in leaf.defaults else f"{n}={text}" for n, text in own.items()]
         return f"{leaf.functional}({', '.join([*inputs, *given])})"
     mentioned = {n for n in settings if f"{{{n}}}" in leaf.functional}
-    return leaf.functional.format(*inputs, **settings) if own.keys() <= mentioned else None
+    if not own.keys() <= mentioned:
+        return None
+    return leaf.functional.format(*inputs, **settings).replace(" + -", " - ")

@@ -17,7 +17,7 @@ def output_layers(graph: Graph) -> set[tuple[Place, Chain]]:
     waiting = [value.node for value in graph.results()]
     for layer in graph.layers():
         if getattr(layer.operation, "table", None) is not None:
-            waiting += [layer.id, *(value.node for value in layer.inputs)]
+            waiting += [layer.id, *(value.node for value in layer.sources)]
     found: set[tuple[Place, Chain]] = set()
     seen: set[int] = set()
     while waiting:
@@ -29,7 +29,7 @@ def output_layers(graph: Graph) -> set[tuple[Place, Chain]]:
         if {"channels", "features"} & layer.operation.arguments.keys():
             found.add((place(layer.span), _chain(layer.call)))
         else:
-            waiting += [value.node for value in layer.inputs]
+            waiting += [value.node for value in layer.sources]
     return found
 
 
