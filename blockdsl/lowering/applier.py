@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 from blockdsl import ops
 from blockdsl.diagnostics import ArchError, already_told
-from blockdsl.ir import Path, Value, module_name
+from blockdsl.ir import Path, module_name
 from blockdsl.lowering.auxiliary import AuxiliaryHeads
 from blockdsl.lowering.blocks import BlockCalls
 from blockdsl.lowering.budget import MAX_ITEMS, Budget
 from blockdsl.lowering.builder import GraphBuilder
+from blockdsl.lowering.bundles import Bundles
 from blockdsl.lowering.calls import deeper, is_tag, no_branch, without_arguments
 from blockdsl.lowering.choices import Chooser
 from blockdsl.lowering.context import Context, Naming, label_path
@@ -33,23 +34,13 @@ from blockdsl.lowering.values import (
     Networks,
     SharedNetwork,
     Tensors,
-    is_known,
     place,
     shown,
 )
-from blockdsl.source import Span
 from blockdsl.syntax import tree as nodes
 
 _REPEATING = "to repeat, write the network first: RELU * 3; SCALE(0.5) scales by a number"
 _JOINS = {nodes.Sum: "SUM", nodes.Concat: "CAT", nodes.Product: "MUL"}
-
-
-class _Branch(NamedTuple):
-    """A branch of a bundle: a network, or tensors that exist already; `span` is where it is written."""
-
-    is_tensor: bool
-    span: Span
-    apply: Callable[[Tensors], Tensors]
 
 
 class Applier:
@@ -66,6 +57,7 @@ class Applier:
         lets: binds names.
         operations: applies operations.
         blocks: applies blocks.
+        bundles: applies bundles.
         auxiliaries: applies auxiliary heads.
         shared: applies shared networks.
         recordings: what calls of blocks added, to be added again by calls that are alike.
@@ -78,6 +70,7 @@ class Applier:
         self.operations = OperationCalls(self.builder, self.evaluator)
         self.recordings = Recordings(self.builder, self.decisions, self.budget)
         self.blocks = BlockCalls(self.builder, self.evaluator, self.recordings, self.body)
+        self.bundles = Bundles(self.evaluator, self.apply, self._applied)
         self.auxiliaries = AuxiliaryHeads(self.builder, self.evaluator, self.apply)
         self.shared = SharedNetworks(self.builder, self.apply, self._named, self.blocks.apply)
 
@@ -186,7 +179,7 @@ class Applier:
         return stream
 
     def _loop(self, expr: nodes.For, stream: Tensors, context: Context) -> Tensors:
-        for inner in self.evaluator.rounds(expr, context):
+        for inner in self.evaluator.loops.rounds(expr, context):
             stream = self.apply(expr.body, stream, inner)
         return stream
 
@@ -215,81 +208,15 @@ class Applier:
         inside = context.but(within=expr.span)
         return self.builder.layer(operation(), tuple(values), expr.span, inside, spans)
 
-    def _bundle(self, bundle: nodes.ListOf, stream: Tensors, context: Context, join: str = "") -> Tensors:
-        """Let tensors flow through the networks of a bundle; what are tensors already join them.
-
-        `join` is the operation in whose brackets the bundle is written, if it is.
-        """
-        branches: list[_Branch] = []
-        context = context.but(linked=False) if context.linked else context
-        for item in bundle.items:
-            if isinstance(item, nodes.For):
-                branches += [self._branch(item.body, inner) for inner in self.evaluator.rounds(item, context)]
-            else:
-                branches.append(self._branch(item, context))
-        return self._through(branches, stream, bundle.span, context, join)
-
-    def _branch(self, expr: nodes.Expr, context: Context) -> _Branch:
-        is_tensor = self._kind(expr, context) is Kind.TENSOR
-        return _Branch(is_tensor, expr.span, lambda stream: self.apply(expr, stream, context))
-
-    def _networks(
-        self, networks: Networks, call: nodes.Call, stream: Tensors, context: Context, path: Path | None
-    ) -> Tensors:
-        """Let tensors flow through a list of networks that a name is bound to."""
-        without_arguments(call, "a list of networks", context)
-        inner = context.but(linked=False, naming=Naming(path) if path else context.naming)
-
-        def branch(value: Evaluated) -> _Branch:
-            return _Branch(
-                isinstance(value, Tensors), call.span,
-                lambda stream: self._applied(value, call, stream, inner, None),
-            )  # fmt: skip
-
-        return self._through(list(map(branch, networks)), stream, call.span, context)
-
-    def _through(
-        self, branches: list[_Branch], stream: Tensors, span: Span, context: Context, join: str = ""
-    ) -> Tensors:
-        """Let tensors flow through the branches of a bundle."""
-        incoming = stream.values
-        networks = [branch for branch in branches if not branch.is_tensor]
-        if not is_known(stream):  # it may be one tensor, or as many as there are networks
-            incoming = UNKNOWN_TENSOR.values
-        if len(incoming) == 1 or not networks:
-            incoming = incoming[:1] * len(networks)
-        if len(incoming) != len(networks):
-            raise context.error(
-                "shape",
-                f"{len(stream.values)} tensors flow into "
-                + (f"{join} with " if join else "a bundle of ")
-                + ("one network" if len(networks) == 1 else f"{len(networks)} networks"),
-                span,
-                help=f"-{join} without networks joins the tensors that flow in"
-                if join
-                else "a bundle has one network for each tensor, or fans one tensor out",
-            )
-        outgoing: list[Value] = []
-        sides: list[Span] = []
-        labels: list[str] = []
-        waiting = iter(incoming)
-        for branch in branches:
-            made = branch.apply(Tensors(()) if branch.is_tensor else Tensors((next(waiting),)))
-            outgoing += made.values
-            alone = len(made.values) == 1 or not made.sides
-            sides += [branch.span] * len(made.values) if alone else made.sides
-            labels += made.labels or [""] * len(made.values)
-        return Tensors(tuple(outgoing), tuple(sides), tuple(labels))
-
     def _label(self, label: nodes.Label, stream: Tensors, context: Context) -> Tensors:
         body = label.body
         while isinstance(body, nodes.Group):
             body = body.body
         path = label_path(label, body, context)
         context.trace.add_label(place(label.span), module_name(path[-1:]))
-        if isinstance(body, nodes.Path) and self._kind(body, context) is Kind.NET:
+        if isinstance(body, nodes.Path) and self._is_part(body, context):
             result = self._path(body, stream, context, path)
-        elif isinstance(body, nodes.Call) and self._kind(body, context) is Kind.NET:
+        elif isinstance(body, nodes.Call) and self._is_part(body, context):
             result = self._named(body, stream, context, path)
         else:
             naming = choosing = Naming(path)
@@ -302,6 +229,12 @@ class Applier:
             self.builder.point(module_name(path), result.values[0])
             result = Tensors(result.values, result.sides, (module_name(path[-1:]),))
         return result
+
+    def _is_part(self, expr: nodes.Path | nodes.Call, context: Context) -> bool:
+        """Whether an expression adds one part to the network, which can have a given name."""
+        kind = self._kind(expr, context)
+        name = expr.name if isinstance(expr, nodes.Call) else expr.steps[0].name
+        return kind is Kind.NET or (kind is Kind.TENSOR and context.scope.find(name) is None)
 
     # --- names
 
@@ -338,7 +271,7 @@ class Applier:
         if isinstance(value, SharedNetwork):
             return self.shared.apply(value, call, stream, context, path)
         if isinstance(value, Networks):
-            return self._networks(value, call, stream, context, path)
+            return self.bundles.apply_list(value, call, stream, context, path)
         if isinstance(value, Tensors):
             without_arguments(call, "a tensor", context)
             return value
@@ -357,6 +290,8 @@ class Applier:
                 "value", f"{call.name} stands at the beginning only", call.span,
                 help="write it as a line of the file: input 3x224x224",
             )  # fmt: skip
+        if operation.is_tensor:
+            stream = self._batch(call, context)
         if not stream.values:
             raise context.error(
                 "value", f"nothing flows into {call.name} here", call.span, help=f"begin with in-{call.name}"
@@ -364,6 +299,16 @@ class Applier:
         if operation.inputs is None:
             call, stream = self._branches(call, stream, context)
         return self.operations.apply(operation, call, stream, context, path)
+
+    def _batch(self, call: nodes.Call, context: Context) -> Tensors:
+        """What tells an operation without an input how large the batch is: the first tensor that flows in."""
+        around = context.scope.find("in")
+        if not isinstance(around, Tensors):
+            raise context.error(
+                "value", f"{call.name} stands in the net or in a block", call.span,
+                help="its layer needs a place in the network",
+            )  # fmt: skip
+        return around.part(0)
 
     def _branches(self, call: nodes.Call, stream: Tensors, context: Context) -> tuple[nodes.Call, Tensors]:
         """`MEAN(A, B, drop=0.15)` is `[A, B]-MEAN(drop=0.15)`."""
@@ -376,7 +321,7 @@ class Applier:
             return call, stream
         rest = tuple(a for a in call.args if a not in networks)
         bundle = nodes.ListOf(call.span, tuple(a.value for a in networks))
-        return nodes.Call(call.span, call.name, rest), self._bundle(bundle, stream, context, call.name)
+        return nodes.Call(call.span, call.name, rest), self.bundles.apply(bundle, stream, context, call.name)
 
     def _closure(
         self,
@@ -410,7 +355,7 @@ _RULES: dict[type, Callable[[Applier, Any, Tensors, Context], Tensors]] = {
     nodes.Product: Applier._product,
     nodes.Sum: Applier._join,
     nodes.Concat: Applier._join,
-    nodes.ListOf: Applier._bundle,
+    nodes.ListOf: lambda applier, *rest: applier.bundles.apply(*rest),
     nodes.For: Applier._loop,
     nodes.If: lambda applier, expr, stream, context: applier.apply(
         applier.evaluator.branch(expr, context), stream, context

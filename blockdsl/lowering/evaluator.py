@@ -15,6 +15,7 @@ from blockdsl.lowering.decisions import Decisions
 from blockdsl.lowering.expression_kinds import kind_of, kinds_of, mixed_join
 from blockdsl.lowering.functions import FunctionCalls
 from blockdsl.lowering.indexing import taken
+from blockdsl.lowering.loops import Loops
 from blockdsl.lowering.operators import BUNDLE, combine, is_same, mixed
 from blockdsl.lowering.unknown_names import (
     index_of_nothing,
@@ -31,12 +32,9 @@ from blockdsl.lowering.values import (
     Kind,
     Networks,
     NoData,
-    Scope,
     Tensors,
-    count_of,
     extent,
     is_known,
-    items_of,
     place,
     shown,
 )
@@ -63,6 +61,7 @@ class ExpressionEvaluator:
     def __init__(self, graph: Graph, decisions: Decisions, budget: Budget, apply: Apply) -> None:
         self.graph, self.decisions, self.budget, self.apply = graph, decisions, budget, apply
         self._closures = 0
+        self.loops = Loops(self.evaluate, self.whole)
         self.functions = FunctionCalls(self.evaluate, budget, self._side_effects)
 
     def kind(self, expr: nodes.Expr, context: Context) -> Kind:
@@ -143,43 +142,6 @@ class ExpressionEvaluator:
         while isinstance(expr, nodes.Group | nodes.If):
             expr = expr.body if isinstance(expr, nodes.Group) else self.branch(expr, context)
         return expr
-
-    def rounds(self, loop: nodes.For, context: Context) -> list[Context]:
-        """One context for each round of a comprehension, its variable bound."""
-        values: Sequence[Evaluated]
-        if loop.last is None:
-            over = self.evaluate(loop.first, context)
-            if not isinstance(over, tuple | Tensors):
-                raise context.error(
-                    "value", f"a loop runs over a..b, a list or a bundle, not {shown(over)}", loop.first.span
-                )
-            values = items_of(over)
-        else:
-            low = self.whole(loop.first, context, "the first value of a loop")
-            high = self.whole(loop.last, context, "the last value of a loop")
-            if high - low >= MAX_ITEMS:
-                raise context.error(
-                    "size", f"the loop has {high - low + 1:,} rounds; {MAX_ITEMS:,} at most", loop.span
-                )
-            values = range(low, high + 1)
-        repeated = context.but(repeated=True)
-        scopes = [Scope(self._variables(loop, value, context), context.scope) for value in values]
-        frames = context.trace.begin_rounds(place(loop.span), scopes, values)
-        return [repeated.but(scope=frame.scope, trace=frame) for frame in frames]
-
-    def _variables(self, loop: nodes.For, value: Evaluated, context: Context) -> dict[str, Evaluated]:
-        """The variables of a loop in one round."""
-        names = loop.variables
-        if len(names) == 1:
-            return {names[0]: value}
-        if not isinstance(value, tuple | Tensors) or count_of(value) != len(names):
-            raise context.error(
-                "value",
-                f"the loop takes each item apart into {', '.join(names)}; here is {shown(value)}",
-                loop.first.span,
-                help=f"each item is a list of {len(names)}, such as [[1, 2], [3, 4]] for two variables",
-            )
-        return dict(zip(names, items_of(value), strict=True))
 
     def no_network(self, expr: nodes.Expr, context: Context, help: str = "") -> ArchError:
         """The error for data where a network should stand."""
@@ -295,7 +257,7 @@ class ExpressionEvaluator:
     def _items(self, item: nodes.Expr, context: Context) -> list[Evaluated]:
         if isinstance(item, nodes.For):
             return context.errors.every(
-                lambda inner: self.evaluate(item.body, inner), self.rounds(item, context)
+                lambda inner: self.evaluate(item.body, inner), self.loops.rounds(item, context)
             )
         return [self.evaluate(item, context)]
 

@@ -88,13 +88,18 @@ def _of_path(expr: nodes.Path, scope: Scope, budget: Budget) -> Kind:
     value = scope.find(step.name)
     if value is not None:
         return kind_of_value(value)
-    return Kind.NET if step.name == AUX or ops.find(step.name) else Kind.DATA
+    return _of_operation(step.name) if step.name == AUX or ops.find(step.name) else Kind.DATA
+
+
+def _of_operation(name: str) -> Kind:
+    operation = ops.find(name)
+    return Kind.TENSOR if operation is not None and operation.is_tensor else Kind.NET
 
 
 def _of_call(expr: nodes.Call, scope: Scope, budget: Budget) -> Kind:
     value = scope.find(expr.name)
     if value is None:
-        return Kind.DATA if expr.name in arithmetic.FUNCTIONS else Kind.NET
+        return Kind.DATA if expr.name in arithmetic.FUNCTIONS else _of_operation(expr.name)
     return Kind.DATA if isinstance(value, Function | Broken) or callable(value) else Kind.NET
 
 

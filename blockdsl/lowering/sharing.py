@@ -11,11 +11,11 @@ from blockdsl.ir import BlockCall, Path, module_name
 from blockdsl.lowering.builder import GraphBuilder
 from blockdsl.lowering.calls import deeper, without_arguments
 from blockdsl.lowering.context import Context, Naming
+from blockdsl.lowering.evaluator import Apply
 from blockdsl.lowering.values import Application, BlockValue, Closure, SharedNetwork, Tensors, is_known
 from blockdsl.source import Span
 from blockdsl.syntax import tree as nodes
 
-Apply = Callable[[nodes.Expr, Tensors, Context], Tensors]
 Use = Callable[[nodes.Call, Tensors, Context, Path], Tensors]
 
 

@@ -156,7 +156,7 @@ def _unexpected_end(source: Source, expected: set[str]) -> ArchError:
 
 
 def _no_such_form(source: Source, token: Token, place: Span) -> ArchError | None:
-    """Forms of other languages: names in brackets, binding an item, an index after a bracket, other slices."""
+    """Forms of other languages: names in brackets, an item that is bound, an index after a bracket."""
     before = source.text[max(0, place.start - 200) : place.start]
     if token in ("[", "(") and _LET.search(before):
         return error(
