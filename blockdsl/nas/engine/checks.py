@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from blockdsl.nas.engine.run_config import RunConfig
 from blockdsl.nas.engine.table import Table
@@ -12,8 +13,11 @@ from blockdsl.nas.space import Space
 from blockdsl.nas.space.feasibility import feasible
 from blockdsl.nas.study.config import StudyConfig
 
+if TYPE_CHECKING:
+    from blockdsl.training import Data
 
-def check(config: StudyConfig, space: Space, run: RunConfig) -> None:
+
+def check(config: StudyConfig, space: Space, run: RunConfig, loaded: Data | None = None) -> None:
     """Refuse at once what cannot work.
 
     Raises:
@@ -32,4 +36,4 @@ def check(config: StudyConfig, space: Space, run: RunConfig) -> None:
         from blockdsl.nas.engine.evaluation import Evaluator
 
         scores = [run.filter.objective] if run.filter else []
-        Evaluator(config, [*measured, *scores]).check(candidate.frozen_program())
+        Evaluator(config, [*measured, *scores], loaded).check(candidate.frozen_program())

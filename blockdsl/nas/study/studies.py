@@ -139,7 +139,11 @@ def _same_measurements(name: str, old: StudyConfig, new: StudyConfig) -> None:
     for field, option in SAME.items():
         before, now = getattr(old, field) or None, getattr(new, field) or None
         if before != now:
-            raise _another(name, f"it was begun {_with(option, before)}, and this is {_with(option, now)}")
+            difference = f"it was begun {_with(option, before)}, and this is {_with(option, now)}"
+            raise _another(name, difference, _LOAD_AGAIN if field == "loaded" else "")
+
+
+_LOAD_AGAIN = "go on in Python, with the same data loaded in the same way; or "
 
 
 def _with(option: str, value: Any) -> str:
@@ -153,10 +157,10 @@ def _with(option: str, value: Any) -> str:
     return f"with {option} {value}"
 
 
-def _another(name: str, difference: str) -> ArchError:
+def _another(name: str, difference: str, instead: str = "") -> ArchError:
     return error(
         "study", f"the study {name} is another one: {difference}",
-        help="give this one a name of its own: --study NAME",
+        help=f"{instead}give this one a name of its own: --study NAME",
     )  # fmt: skip
 
 
