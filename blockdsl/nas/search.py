@@ -13,7 +13,6 @@ from blockdsl.nas.engine.handing import packed
 from blockdsl.nas.engine.run_config import RunConfig
 from blockdsl.nas.engine.runner import run
 from blockdsl.nas.result import StudyResult
-from blockdsl.nas.space import Space
 from blockdsl.nas.study.config import StudyConfig, setting_text
 from blockdsl.nas.study.enqueue import assignment_of
 from blockdsl.nas.study.status import Status
@@ -21,6 +20,7 @@ from blockdsl.nas.study.storage import StudyLocation
 from blockdsl.nas.study.studies import Continued, begin
 from blockdsl.resources import find_source
 from blockdsl.source import Source
+from blockdsl.space import Space
 
 if TYPE_CHECKING:
     from blockdsl.training import Data
@@ -90,8 +90,11 @@ def search(
     >>> text = "input 1x8x8 net CONV({4, 8},3)-GAP-FC(10) search minimize params"
     >>> with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
     ...     result = search(Space(Source("small.arch", text)), trials=2)
-    ...     print(result.name, result.best()[0].scores)
-    small-digits params 90
+    ...     winner = result.best()[0]
+    >>> result.name, winner.scores, winner.candidate.choices
+    ('small-digits', 'params 90', {'conv[1].channels': '4'})
+    >>> winner.architecture
+    <1x8x8 -> 10, 90 parameters, 1,336 MACs>
     """
     space = Space.of(space)
     source = space.source

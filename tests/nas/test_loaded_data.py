@@ -13,7 +13,7 @@ import torch
 import blockdsl
 from blockdsl import ArchError
 from blockdsl.nas.study.records import records
-from blockdsl.training import Data, load
+from blockdsl.training import Data, load, predict
 from blockdsl.training.data import InMemory
 from tests.nas import searching
 
@@ -71,6 +71,11 @@ def test_networks_are_trained_as_on_the_data_set_by_its_name() -> None:
     (best,) = result.best()
     fingerprint = own(Splits).fingerprint()
     assert f" on mine, loaded data {fingerprint}; 2 epochs, seed 0." in best.text
+    data, network = own(Splits), best.architecture
+    module = network.module(weights=best.weights)
+    answers = predict(module, data, network.program.recipe, data.validation, device="cpu")
+    right = answers.argmax(1) == data.validation.labels
+    assert best.trial.value == pytest.approx(right.double().mean().item())
     Path("runs").rename("before")
     named = searching.search(SPACE, 2, sampler="grid")
     assert {tuple(t.params.values()): t.values for t in named.trials} == found

@@ -9,9 +9,9 @@ from blockdsl.nas.engine.run_config import RunConfig
 from blockdsl.nas.engine.table import Table
 from blockdsl.nas.objectives.limits import wanted
 from blockdsl.nas.samplers.by_name import check_sampler
-from blockdsl.nas.space import Space
-from blockdsl.nas.space.feasibility import feasible
 from blockdsl.nas.study.config import StudyConfig
+from blockdsl.space import Space
+from blockdsl.space.feasibility import feasible
 
 if TYPE_CHECKING:
     from blockdsl.training import Data

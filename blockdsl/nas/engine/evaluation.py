@@ -143,7 +143,7 @@ class Evaluator:
             return self.loaded
         key = (shape, recipe.validation, recipe.resize, fold)
         if key not in self._data:
-            self._data[key] = training.load(
+            data = training.load(
                 self.config.data,
                 shape,
                 validation=recipe.validation,
@@ -151,6 +151,7 @@ class Evaluator:
                 share=self.config.share,
                 fold=(fold, folds) if folds > 1 else None,
             )
+            self._data[key] = replace(data, test=None)  # what a search must not look at costs no time
         return self._data[key]
 
     def module(self, program: Program, seed: int) -> nn.Module:

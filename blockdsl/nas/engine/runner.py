@@ -20,12 +20,12 @@ from blockdsl.nas.engine.proposals import RUNNING, Proposals
 from blockdsl.nas.engine.run_config import RunConfig
 from blockdsl.nas.engine.worker import Worker, work
 from blockdsl.nas.optuna_private import trial_id, trial_of
-from blockdsl.nas.space import Space
 from blockdsl.nas.study.config import StudyConfig
 from blockdsl.nas.study.records import MEASURED, Record, count
 from blockdsl.nas.study.status import Status, status
 from blockdsl.nas.study.storage import StudyLocation
 from blockdsl.ops.registry import modules_of_users
+from blockdsl.space import Space
 
 LOOK = 0.5
 """Seconds between looks at the workers."""

@@ -24,12 +24,12 @@ from blockdsl.nas.engine.table import Table
 from blockdsl.nas.objectives import limits
 from blockdsl.nas.optuna_private import intermediate_values, report
 from blockdsl.nas.samplers.by_name import SAMPLERS
-from blockdsl.nas.space import Candidate
 from blockdsl.nas.study.config import StudyConfig
 from blockdsl.nas.study.records import DONE, Record, traceback_text
 from blockdsl.nas.study.storage import StudyLocation
 from blockdsl.nas.study.weights import keep
 from blockdsl.ops.registry import import_operations
+from blockdsl.space import Candidate
 
 if TYPE_CHECKING:
     from blockdsl.nas.engine.measurement import Measurement

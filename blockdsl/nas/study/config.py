@@ -9,10 +9,10 @@ from typing import Any
 
 from blockdsl.diagnostics import error
 from blockdsl.nas.objectives import Objective, objectives_of
-from blockdsl.nas.space import Space
-from blockdsl.nas.space.frozen import setting_expression
 from blockdsl.ops import Sizes
 from blockdsl.source import Source
+from blockdsl.space import Space
+from blockdsl.space.frozen import setting_expression
 from blockdsl.syntax.printer import format_expr
 
 ATTRIBUTE = "blockdsl"

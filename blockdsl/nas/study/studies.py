@@ -20,12 +20,12 @@ from blockdsl.lowering import ChoicePoint
 from blockdsl.nas.distributions import distribution, internal
 from blockdsl.nas.objectives import Objective
 from blockdsl.nas.objectives.limits import broken, excess
-from blockdsl.nas.space import Candidate, Space
-from blockdsl.nas.space.domains import Value
 from blockdsl.nas.study.config import ATTRIBUTE, SAME, StudyConfig
 from blockdsl.nas.study.records import ATTRIBUTE as RECORD
 from blockdsl.nas.study.records import DONE, MEASURED, Record
 from blockdsl.nas.study.storage import JOURNAL, StudyLocation
+from blockdsl.space import Candidate, Space
+from blockdsl.space.domains import Value
 
 
 @dataclass(frozen=True)
