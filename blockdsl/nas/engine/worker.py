@@ -195,7 +195,7 @@ def work(
     run: RunConfig,
     imports: Sequence[str],
     lost: SimpleQueue[Exception],
-    data: bytes | None,
+    data: bytes | None = None,
     **how: Any,
 ) -> None:
     """A worker as a process of its own.
