@@ -23,9 +23,6 @@ if TYPE_CHECKING:
     from blockdsl.nas.result import StudyResult, load_study
     from blockdsl.nas.samplers.sampler import ArchSampler
     from blockdsl.nas.search import search
-    from blockdsl.nas.space import Candidate, Space
-    from blockdsl.nas.space.counting import count
-    from blockdsl.nas.space.draws import survey
     from blockdsl.ops import (
         Ids,
         Image,
@@ -38,6 +35,9 @@ if TYPE_CHECKING:
         Volume,
         operation,
     )
+    from blockdsl.space import Candidate, Space
+    from blockdsl.space.counting import count
+    from blockdsl.space.draws import survey
 
 __all__ = [
     "ArchError",
@@ -77,7 +77,7 @@ _HOMES = {
     "ArchError": "blockdsl.diagnostics",
     "ArchSampler": "blockdsl.nas.samplers.sampler",
     "Architecture": "blockdsl.architecture",
-    "Candidate": "blockdsl.nas.space",
+    "Candidate": "blockdsl.space",
     "Comparison": "blockdsl.comparison",
     "Ids": "blockdsl.ops",
     "Image": "blockdsl.ops",
@@ -85,14 +85,14 @@ _HOMES = {
     "Operation": "blockdsl.ops",
     "Shape": "blockdsl.ops",
     "Signal": "blockdsl.ops",
-    "Space": "blockdsl.nas.space",
+    "Space": "blockdsl.space",
     "StudyResult": "blockdsl.nas.result",
     "Tokens": "blockdsl.ops",
     "Vector": "blockdsl.ops",
     "Volume": "blockdsl.ops",
     "ZooEntry": "blockdsl.catalogue",
     "compare": "blockdsl.comparison",
-    "count": "blockdsl.nas.space.counting",
+    "count": "blockdsl.space.counting",
     "dense": "blockdsl.api",
     "format_text": "blockdsl.api",
     "load": "blockdsl.api",
@@ -103,7 +103,7 @@ _HOMES = {
     "place": "blockdsl.codegen",
     "search": "blockdsl.nas.search",
     "suggest": "blockdsl.nas.distributions",
-    "survey": "blockdsl.nas.space.draws",
+    "survey": "blockdsl.space.draws",
     "zoo": "blockdsl.catalogue",
 }
 

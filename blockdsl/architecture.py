@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from blockdsl.analysis.difference import Difference
-    from blockdsl.nas.space.opened import OpenedSpace
     from blockdsl.render import Picture
+    from blockdsl.space.opened import OpenedSpace
     from blockdsl.training import Data, EnsembleResult, Epoch, Result
     from blockdsl.transfer import Report
 
@@ -326,8 +326,8 @@ class Architecture:
         >>> opened.size, sorted(c.summary.params for c in opened.space.enumerate())
         ('3 assignments', [90, 170, 330])
         """
-        from blockdsl.nas.space.opened import open_network
         from blockdsl.passes.opening import opening_of
+        from blockdsl.space.opened import open_network
 
         if self.settings:
             given = ", ".join(f"{name}={value}" for name, value in self.settings.items())

@@ -51,7 +51,7 @@ def command(
 
     `blockdsl freeze residual --choose width=16 --first -o net.arch`
     """
-    from blockdsl.nas.space import Space
+    from blockdsl.space import Space
 
     space = Space(read(file, expression), input=dims(shape), settings=assignments(settings))
     if output:

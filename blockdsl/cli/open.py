@@ -12,7 +12,7 @@ from blockdsl.cli.streams import say, say_file
 from blockdsl.output import check_outputs, replacing
 
 if TYPE_CHECKING:
-    from blockdsl.nas.space.opened import OpenedSpace
+    from blockdsl.space.opened import OpenedSpace
 
 
 def command(
@@ -49,8 +49,8 @@ def command(
 
     `blockdsl open resnet20 --width 0.5..2 --depth 1..5 --shortcut -o space.arch`
     """
-    from blockdsl.nas.space.opened import open_network
     from blockdsl.passes.opening import opening_of
+    from blockdsl.space.opened import open_network
     from blockdsl.syntax.parser import parse
 
     if not (width or depth or kernel or shortcut):
@@ -73,7 +73,7 @@ def command(
 
 def _tell(tried: OpenedSpace) -> None:
     """What was opened and what was not, on standard error, beside the text."""
-    from blockdsl.nas.space.opened import DRAWS
+    from blockdsl.space.opened import DRAWS
 
     def tell(text: str) -> None:
         say(text, to_stderr=True)

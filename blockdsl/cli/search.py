@@ -98,7 +98,7 @@ def command(
     `blockdsl best residual-digits -o winners/` writes them.
     """
     from blockdsl.nas.search import search
-    from blockdsl.nas.space import Space
+    from blockdsl.space import Space
 
     seconds = _seconds(timeout)
     source = read(file, expression)

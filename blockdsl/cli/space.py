@@ -22,8 +22,8 @@ from blockdsl.cli.streams import say
 from blockdsl.diagnostics import ArchError, error
 
 if TYPE_CHECKING:
-    from blockdsl.nas.space import Candidate, Space
-    from blockdsl.nas.space.draws import Survey
+    from blockdsl.space import Candidate, Space
+    from blockdsl.space.draws import Survey
 
 _DRAWS = 300
 _MOST = 1_000_000
@@ -49,9 +49,9 @@ def command(
 
     `blockdsl space net.arch --sample 5`
     """
-    from blockdsl.nas.space import Space
-    from blockdsl.nas.space.counting import count
-    from blockdsl.nas.space.draws import drawn, survey
+    from blockdsl.space import Space
+    from blockdsl.space.counting import count
+    from blockdsl.space.draws import drawn, survey
 
     space = Space(read(file, expression), input=dims(shape), settings=assignments(settings))
     if enumerate_all:
@@ -66,9 +66,9 @@ def command(
 
 
 def _describe(space: Space, found: Survey) -> None:
-    from blockdsl.nas.space.counting import in_words
-    from blockdsl.nas.space.draws import distinct
-    from blockdsl.nas.space.tree import choice_tree, tree_lines
+    from blockdsl.space.counting import in_words
+    from blockdsl.space.draws import distinct
+    from blockdsl.space.tree import choice_tree, tree_lines
 
     say(f"{space.source.name}: {in_words(space) if found.points else 'no choice is open'}")
     if found.points:
@@ -104,8 +104,8 @@ def _unwritable(space: Space) -> ArchError | None:
 
 
 def _shares(space: Space, found: Survey) -> Iterator[tuple[str, str]]:
-    from blockdsl.nas.space import is_static
-    from blockdsl.nas.space.draws import share, text_of
+    from blockdsl.space import is_static
+    from blockdsl.space.draws import share, text_of
 
     whole = len(found.candidates)
     for require in space.requires:
@@ -121,7 +121,7 @@ def _shares(space: Space, found: Survey) -> Iterator[tuple[str, str]]:
 
 
 def _list(space: Space, candidates: Iterator[Candidate | ArchError]) -> None:
-    from blockdsl.nas.space.choosing import readable
+    from blockdsl.space.choosing import readable
 
     rows = []
     for candidate in candidates:

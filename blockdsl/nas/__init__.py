@@ -1,1 +1,1 @@
-"""Neural architecture search: spaces of networks, searched with Optuna."""
+"""Neural architecture search: spaces searched with Optuna."""

@@ -13,8 +13,8 @@ from optuna.distributions import (
 )
 
 from blockdsl.lowering import ChoicePoint, FloatRange, IntRange, Options
-from blockdsl.nas.space import Candidate, Space
-from blockdsl.nas.space.domains import Domain, Value
+from blockdsl.space import Candidate, Space
+from blockdsl.space.domains import Domain, Value
 
 
 def distribution(domain: Domain) -> BaseDistribution:

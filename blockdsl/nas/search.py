@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from blockdsl.diagnostics import error
 from blockdsl.nas.engine.checks import check
 from blockdsl.nas.engine.filters import Filter
+from blockdsl.nas.engine.handing import packed
 from blockdsl.nas.engine.run_config import RunConfig
 from blockdsl.nas.engine.runner import run
 from blockdsl.nas.result import StudyResult
-from blockdsl.nas.space import Space
 from blockdsl.nas.study.config import StudyConfig, setting_text
 from blockdsl.nas.study.enqueue import assignment_of
 from blockdsl.nas.study.status import Status
@@ -20,11 +20,15 @@ from blockdsl.nas.study.storage import StudyLocation
 from blockdsl.nas.study.studies import Continued, begin
 from blockdsl.resources import find_source
 from blockdsl.source import Source
+from blockdsl.space import Space
+
+if TYPE_CHECKING:
+    from blockdsl.training import Data
 
 
 def search(
     space: Space | str | Path,
-    data: str = "digits",
+    data: str | Data = "digits",
     *,
     trials: int = 100,
     jobs: int = 1,
@@ -55,7 +59,9 @@ def search(
 
     Args:
         space: a `Space`, or the name of a file.
-        data: what the networks are trained on, as for `blockdsl train`.
+        data: what the networks are trained on, as for `blockdsl train`; or what `blockdsl.training.load`
+            returned, for the input of the networks (with `size`, for images of that side). It is copied to
+            each process.
         trials: networks to measure in all, those of earlier calls included.
         jobs: processes, which share the cores.
         study: its name; the file's and the data's by default.
@@ -84,26 +90,32 @@ def search(
     >>> text = "input 1x8x8 net CONV({4, 8},3)-GAP-FC(10) search minimize params"
     >>> with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
     ...     result = search(Space(Source("small.arch", text)), trials=2)
-    ...     print(result.name, result.best()[0].scores)
-    small-digits params 90
+    ...     winner = result.best()[0]
+    >>> result.name, winner.scores, winner.candidate.choices
+    ('small-digits', 'params 90', {'conv[1].channels': '4'})
+    >>> winner.architecture
+    <1x8x8 -> 10, 90 parameters, 1,336 MACs>
     """
     space = Space.of(space)
     source = space.source
     if study is None and not source.stem:
         raise error("study", "the space has no file that names the study", help='name it: study="…"')
     settings = {name: setting_text(name, value) for name, value in space.settings.items()}
+    name, loaded = (data, None) if isinstance(data, str) else (data.name, data)
     config = StudyConfig(
-        source.name, source.text, source.folder, input=space.input, settings=settings, data=data,
-        epochs=epochs, share=share, size=size, seeds=seeds, folds=folds,
+        source.name, source.text, source.folder, input=space.input, settings=settings, data=name,
+        loaded=None if loaded is None else loaded.fingerprint(), epochs=epochs, share=share, size=size,
+        seeds=seeds, folds=folds,
         table=None if table is None else str(Path(table).resolve()), trusted=_several(trust), device=device,
     )  # fmt: skip
     how = RunConfig(
         trials, jobs, sampler, pruner, prune_on, Filter.read(filter) if filter else None, timeout, seed
     )
-    check(config, space, how)
+    check(config, space, how, loaded)
+    handed = None if loaded is None else packed(loaded)
     sources = [file if isinstance(file, Source) else find_source(file) for file in _several(enqueue)]
     first = [assignment_of(space, source) for source in sources]
-    measured_on = data.partition(":")[0] if table is None else Path(table).stem
+    measured_on = name.partition(":")[0] if table is None else Path(table).stem
     location = StudyLocation(
         study or f"{source.stem}-{measured_on}", None if storage is None else str(storage)
     )
@@ -113,7 +125,7 @@ def search(
             on_begin(continued)
         for assignment in first:
             continued.study.enqueue_trial(assignment, skip_if_exists=True)
-        status = run(config, space, location, how, continued.study, on_status or _nothing)
+        status = run(config, space, location, how, continued.study, on_status or _nothing, handed)
     return StudyResult(location, continued.study, status, continued.kept, continued.aside)
 
 

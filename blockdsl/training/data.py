@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from multiprocessing import current_process
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -16,7 +18,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from blockdsl.diagnostics import ArchError, did_you_mean, error
 from blockdsl.formatting import shape_text
-from blockdsl.ops import Shape, Sizes
+from blockdsl.ops import Sizes
 from blockdsl.ops.layouts import read_sizes
 from blockdsl.training.files import read_folder, read_npz, read_torchvision
 
@@ -78,12 +80,12 @@ class Part:
 class Data:
     """A data set made ready for a network: its splits, and what images are brought to.
 
-    `input_shape` is the network's, without the batch axis; of a plain tuple the number of sizes says
-    whether it is an image or a vector. `resize` is the side before crops.
+    `input_shape` is the network's, without the batch axis. It becomes a `Shape`: of a plain tuple the number
+    of sizes says whether it is an image or a vector. `resize` is the side before crops.
     """
 
     name: str
-    input_shape: Shape
+    input_shape: Sizes
     train: Split
     validation: Split
     test: Split | None
@@ -91,7 +93,48 @@ class Data:
     resize: int | None = None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "input_shape", _shape(self.input_shape))
+        try:
+            shape = read_sizes(self.input_shape)
+        except TypeError:
+            shown = shape_text(self.input_shape) or "nothing"
+            raise error("data", f"a network's input is an image or a vector, not {shown}") from None
+        object.__setattr__(self, "input_shape", shape)
+
+    def check_input(self, shape: Sizes) -> None:
+        """Refuse a network whose input has another shape (raises `ArchError`)."""
+        if self.input_shape != shape:
+            sizes = shape_text(self.input_shape), shape_text(shape)
+            raise error("data", f"{self.name} was loaded for {sizes[0]}, the network takes {sizes[1]}")
+
+    def fingerprint(self) -> str:
+        """A short text that tells whether another data set would train and validate in the same way.
+
+        It is computed from the shapes, all labels, and the inputs: all that are in memory, and of files
+        a thousand of each split.
+
+        >>> data = load("digits", (1, 8, 8))
+        >>> data.fingerprint() == load("digits", (1, 8, 8)).fingerprint()
+        True
+        >>> data.fingerprint() == load("digits", (1, 8, 8), share=0.5).fingerprint()
+        False
+        """
+        seen = hashlib.sha256(f"{self.input_shape} {self.resize} {self.classes}".encode())
+        for split in (self.train, self.validation):
+            rows = torch.arange(len(split.labels)) if split.workers == 0 else spread(split, _LOOK)
+            for tensor in (split.labels, *map(split.batch, torch.split(rows, _LOOK))):
+                seen.update(f"{tensor.dtype} {tuple(tensor.shape)}".encode())
+                seen.update(tensor.detach().cpu().contiguous().view(torch.uint8).numpy().tobytes())
+        return seen.hexdigest()[:16]
+
+
+_LOOK = 1_000
+"""Inputs that a fingerprint looks at together, and in all where they are read from files."""
+
+
+def spread(split: Split, most: int) -> Tensor:
+    """Indices of so many of a split's rows, or of all if it has no more, evenly spread."""
+    count = len(split.labels)
+    return torch.linspace(0, count - 1, min(count, most)).round().long()
 
 
 def load(
@@ -148,15 +191,7 @@ def load(
     labels = train.labels
     kept, held_out = _split(labels, validation, name) if fold is None else _fold(labels, *fold, name)
     kept = kept[: math.ceil(len(kept) * share)]
-    return Data(name, _shape(input_shape), Part(train, kept), Part(train, held_out), test, classes, resize)
-
-
-def _shape(sizes: Sizes) -> Shape:
-    try:
-        return read_sizes(sizes)
-    except TypeError:
-        shown = shape_text(sizes) or "nothing"
-        raise error("data", f"a network's input is an image or a vector, not {shown}") from None
+    return Data(name, input_shape, Part(train, kept), Part(train, held_out), test, classes, resize)
 
 
 DATASETS = ("digits", "mnist", "fashion-mnist", "cifar10", "cifar100")
@@ -248,8 +283,10 @@ class _Batches(Dataset[tuple[Tensor, Tensor]]):
 
 
 def batches(split: Split, order: Sequence[Tensor]) -> Iterator[tuple[Tensor, Tensor]]:
-    """The batches (inputs, labels) at each tensor of indices, read ahead where that helps."""
-    loader: DataLoader[Any] = DataLoader(
-        _Batches(split), sampler=order, batch_size=None, num_workers=split.workers
-    )
+    """The batches (inputs, labels) at each tensor of indices, read ahead where that helps.
+
+    The workers of a search do not read ahead: they are daemons, which may not start processes.
+    """
+    workers = 0 if current_process().daemon else split.workers
+    loader: DataLoader[Any] = DataLoader(_Batches(split), sampler=order, batch_size=None, num_workers=workers)
     return iter(loader)

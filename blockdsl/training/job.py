@@ -11,7 +11,6 @@ from torch import nn
 
 from blockdsl.codegen import build
 from blockdsl.diagnostics import error
-from blockdsl.formatting import shape_text
 from blockdsl.ir import Graph
 from blockdsl.lowering import Program
 from blockdsl.recipe import Recipe
@@ -120,9 +119,8 @@ def job(
         data = load(data, shape, validation=validation, resize=resize, share=share)
     elif share != 1:
         raise error("train", "a data set that was loaded has its share already", help="load(…, share=…)")
-    elif data.input_shape != shape:
-        sizes = shape_text(data.input_shape), shape_text(shape)
-        raise error("train", f"{data.name} was loaded for {sizes[0]}, the network takes {sizes[1]}")
+    else:
+        data.check_input(shape)
     check_outputs(graph.only_output("training"), data, graph.layer(graph.outputs[0].value.node).span)
     frozen = layers_until(graph, freeze_until) if freeze_until else ()
     given = {

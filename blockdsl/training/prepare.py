@@ -12,10 +12,10 @@ from torch import Tensor
 
 from blockdsl.diagnostics import error
 from blockdsl.formatting import shape_text
-from blockdsl.ops import Image, Shape, Sizes, Vector
+from blockdsl.ops import Image, Sizes, Vector
 from blockdsl.recipe import Term
 from blockdsl.training.augment import Augment, make_augment
-from blockdsl.training.data import Data, Split
+from blockdsl.training.data import Data, spread
 
 _SAMPLE = 10_000
 _PAD = 4
@@ -41,7 +41,7 @@ class Preparation:
     """
 
     def __init__(self, data: Data, augment: Sequence[Term] = ()) -> None:
-        sample = _float(data.train.batch(_spread(data.train)))
+        sample = _float(data.train.batch(spread(data.train, _SAMPLE)))
         self.flat = isinstance(data.input_shape, Vector)
         self.image = _image_shape(data.input_shape, tuple(sample.shape[1:]), data.name)
         self.resize = data.resize
@@ -86,12 +86,6 @@ def _float(x: Tensor) -> Tensor:
     return x.float() / 255 if x.dtype == torch.uint8 else x
 
 
-def _spread(split: Split) -> Tensor:
-    """Up to 10,000 indices, evenly spread."""
-    count = len(split.labels)
-    return torch.linspace(0, count - 1, min(count, _SAMPLE)).round().long()
-
-
 def _channels(x: Tensor, channels: int) -> Tensor:
     if x.shape[1] == channels:
         return x
@@ -112,7 +106,7 @@ def _statistics(sample: Tensor) -> Statistics:
     return Statistics(values.mean(0).float(), covariance.float())
 
 
-def _image_shape(wanted: Shape, stored: Sizes, name: str) -> tuple[int, int, int] | None:
+def _image_shape(wanted: Sizes, stored: Sizes, name: str) -> tuple[int, int, int] | None:
     """The image (C, H, W) that the network sees before any flattening; None for vectors."""
     shown = shape_text(stored)
     if len(stored) == 1:

@@ -4,8 +4,8 @@ import pytest
 
 import blockdsl
 from blockdsl import ArchError
-from blockdsl.nas.space import Space
 from blockdsl.source import Source
+from blockdsl.space import Space
 
 NET = (
     "input 3x8x8\nparam c = 4\nblock unit(c) = CONV(c,3,p1,bias=no)-RELU\nnet unit(c)*2-GAP-FLATTEN-FC(10)\n"

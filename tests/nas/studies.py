@@ -9,10 +9,10 @@ from optuna.trial import TrialState, create_trial
 
 from blockdsl.diagnostics import ArchError
 from blockdsl.nas.distributions import distribution, external
-from blockdsl.nas.space import Candidate, Space
 from blockdsl.nas.study.config import StudyConfig
 from blockdsl.nas.study.records import ATTRIBUTE, DONE, STATES, Record
 from blockdsl.source import Source
+from blockdsl.space import Candidate, Space
 
 CHAIN = """input 1x8x8
 title "A chain"

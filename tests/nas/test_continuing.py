@@ -10,10 +10,10 @@ from optuna.trial import create_trial
 from blockdsl.diagnostics import ArchError
 from blockdsl.nas.engine.run_config import RunConfig
 from blockdsl.nas.engine.worker import Worker
-from blockdsl.nas.space import Space
 from blockdsl.nas.study.records import DONE, DUPLICATE, MEASURED, Record, records
 from blockdsl.nas.study.studies import Continued, begin, network_of
 from blockdsl.source import Source
+from blockdsl.space import Space
 from tests.nas.searching import HERE, by_outcome, config, search, started
 
 SPACE = """input 1x8x8

@@ -116,6 +116,8 @@ def test_a_winner_is_written_where_its_blocks_are_found(here: Path) -> None:
     (best,) = blockdsl.search("sub/s.arch", trials=2, sampler="grid").best()
     (path,) = best.write("winners")
     assert blockdsl.load(path).summary().params == best.candidate.summary.params == 90
+    assert not best.architecture.diff(blockdsl.load(path))
+    assert best.architecture is best.architecture
     with pytest.raises(ArchError, match="a count is 1 or more, not 0"):
         blockdsl.load_study("s-digits").best(0)
 

@@ -7,8 +7,8 @@ a digit for each layer, parameters, MACs.
 import pytest
 
 from blockdsl.diagnostics import ArchError
-from blockdsl.nas.space import Space
-from blockdsl.nas.space.counting import count
+from blockdsl.space import Space
+from blockdsl.space.counting import count
 
 ROWS = {
     "00000000": (387_882, 7_713_280),

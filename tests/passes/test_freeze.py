@@ -11,16 +11,16 @@ from blockdsl.analysis import run_checks
 from blockdsl.analysis.canonical import canonical_hash
 from blockdsl.diagnostics import ArchError
 from blockdsl.lowering import Program, lower
-from blockdsl.nas.space import Candidate, Space
-from blockdsl.nas.space import frozen as checked
 from blockdsl.passes.freeze import freeze
 from blockdsl.resources import find_source, names
 from blockdsl.source import Source
+from blockdsl.space import Candidate, Space
+from blockdsl.space import frozen as checked
 from blockdsl.syntax.forms import has_choice
 from blockdsl.syntax.parser import parse
 from blockdsl.syntax.printer import format_file
-from tests.nas.random_spaces import random_space
-from tests.nas.spaces import ENDLESS, SPACES, space
+from tests.space.random_spaces import random_space
+from tests.space.spaces import ENDLESS, SPACES, space
 
 
 def holds(space: Space, candidate: Candidate) -> str:

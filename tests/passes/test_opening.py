@@ -8,12 +8,12 @@ import pytest
 from blockdsl.analysis.canonical import canonical_hash
 from blockdsl.diagnostics import ArchError
 from blockdsl.lowering import ChoicePoint, lower
-from blockdsl.nas.space import Space
-from blockdsl.nas.space.counting import count
-from blockdsl.nas.space.opened import OpenedSpace, open_network
 from blockdsl.passes.opening import opening_of
 from blockdsl.resources import find_source, names
 from blockdsl.source import Source
+from blockdsl.space import Space
+from blockdsl.space.counting import count
+from blockdsl.space.opened import OpenedSpace, open_network
 from blockdsl.syntax.parser import parse
 from blockdsl.syntax.printer import format_file
 

@@ -4,6 +4,7 @@ import gc
 import math
 import sys
 import warnings
+from dataclasses import replace
 from importlib.machinery import ModuleSpec
 from types import ModuleType, SimpleNamespace
 
@@ -13,7 +14,7 @@ import torch
 
 from blockdsl.diagnostics import ArchError
 from blockdsl.extras import install_command
-from blockdsl.training.data import load
+from blockdsl.training.data import Data, InMemory, load
 from blockdsl.training.prepare import Preparation
 
 
@@ -73,6 +74,39 @@ def test_a_share_is_taken_of_the_training_images_only():
     assert len(part.train.labels) == -(-len(whole.train.labels) // 4)
     assert rows(part.train) < rows(whole.train)
     assert rows(part.validation) == rows(whole.validation)
+
+
+def test_a_fingerprint_tells_what_is_trained_and_validated_with():
+    data = load("digits", (1, 8, 8), share=0.2)
+    assert data.fingerprint() == load("digits", (1, 8, 8), share=0.2).fingerprint()
+    same = [replace(data, name="numerals"), replace(data, test=data.validation)]
+    images, labels = everything(data.train).clone(), data.train.labels.clone()
+    images[-1, 0, 0, 0] += 1
+    labels[-1] += 1
+    other = [
+        replace(data, train=InMemory(images, data.train.labels)),
+        replace(data, train=InMemory(everything(data.train), labels)),
+        replace(data, train=data.validation, validation=data.train),
+        replace(data, resize=9),
+        replace(data, classes=11),
+        load("digits", (64,), share=0.2),
+    ]
+    assert {one.fingerprint() for one in same} == {data.fingerprint()}
+    assert len({data.fingerprint(), *(one.fingerprint() for one in other)}) == 7
+
+
+def test_a_fingerprint_reads_few_files():
+    class Files:
+        labels, workers = torch.zeros(5_000, dtype=torch.long), 2
+        read = 0
+
+        def batch(self, index):
+            self.read += len(index)
+            return torch.zeros(len(index), 1, 2, 2)
+
+    train, validation = Files(), Files()
+    Data("files", (1, 2, 2), train, validation, None, 1).fingerprint()
+    assert train.read == validation.read == 1_000
 
 
 def test_an_archive_of_colour_images(archive):

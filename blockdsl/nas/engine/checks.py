@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from blockdsl.nas.engine.run_config import RunConfig
 from blockdsl.nas.engine.table import Table
 from blockdsl.nas.objectives.limits import wanted
 from blockdsl.nas.samplers.by_name import check_sampler
-from blockdsl.nas.space import Space
-from blockdsl.nas.space.feasibility import feasible
 from blockdsl.nas.study.config import StudyConfig
+from blockdsl.space import Space
+from blockdsl.space.feasibility import feasible
+
+if TYPE_CHECKING:
+    from blockdsl.training import Data
 
 
-def check(config: StudyConfig, space: Space, run: RunConfig) -> None:
+def check(config: StudyConfig, space: Space, run: RunConfig, loaded: Data | None = None) -> None:
     """Refuse at once what cannot work.
 
     Raises:
@@ -32,4 +36,4 @@ def check(config: StudyConfig, space: Space, run: RunConfig) -> None:
         from blockdsl.nas.engine.evaluation import Evaluator
 
         scores = [run.filter.objective] if run.filter else []
-        Evaluator(config, [*measured, *scores]).check(candidate.frozen_program())
+        Evaluator(config, [*measured, *scores], loaded).check(candidate.frozen_program())

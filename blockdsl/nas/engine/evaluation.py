@@ -44,10 +44,18 @@ Refuses = Callable[[Mapping[str, float]], str]
 
 
 class Evaluator:
-    """Measures programs in one way; keeps the data sets that it loaded."""
+    """Measures programs in one way; keeps the data sets that it loaded.
 
-    def __init__(self, config: StudyConfig, objectives: Sequence[Objective]) -> None:
-        self.config, self.objectives = config, objectives
+    Args:
+        config: the way.
+        objectives: what is measured.
+        loaded: the data set, where it was loaded in Python.
+    """
+
+    def __init__(
+        self, config: StudyConfig, objectives: Sequence[Objective], loaded: Data | None = None
+    ) -> None:
+        self.config, self.objectives, self.loaded = config, objectives, loaded
         self.trains = any(o.kind == "trained" for o in objectives)
         self._data: dict[Any, Data] = {}
 
@@ -123,18 +131,27 @@ class Evaluator:
         return smaller
 
     def data(self, program: Program, fold: int = 0) -> Data:
-        """The data set as this network takes it, with one of the folds to validate on."""
+        """The data set as this network takes it, with one of the folds to validate on.
+
+        Raises:
+            ArchError: it cannot be loaded, or was loaded for networks of another input.
+        """
         recipe, folds = program.recipe, self.config.folds
-        key = (program.graph.only_input("a search"), recipe.validation, recipe.resize, fold)
+        shape = program.graph.only_input("a search")
+        if self.loaded is not None:
+            self.loaded.check_input(shape)
+            return self.loaded
+        key = (shape, recipe.validation, recipe.resize, fold)
         if key not in self._data:
-            self._data[key] = training.load(
+            data = training.load(
                 self.config.data,
-                key[0],
+                shape,
                 validation=recipe.validation,
                 resize=recipe.resize,
                 share=self.config.share,
                 fold=(fold, folds) if folds > 1 else None,
             )
+            self._data[key] = replace(data, test=None)  # what a search must not look at costs no time
         return self._data[key]
 
     def module(self, program: Program, seed: int) -> nn.Module:

@@ -15,9 +15,6 @@ from blockdsl.diagnostics import ArchError
 from blockdsl.lowering import ChoicePoint
 from blockdsl.nas.distributions import external, suggest
 from blockdsl.nas.optuna_private import report, trial_of
-from blockdsl.nas.space import Candidate, Space
-from blockdsl.nas.space.domains import draw
-from blockdsl.nas.space.draws import text_of
 from blockdsl.nas.study.records import (
     ATTRIBUTE,
     DUPLICATE,
@@ -31,6 +28,9 @@ from blockdsl.nas.study.records import (
     known,
     records,
 )
+from blockdsl.space import Candidate, Space
+from blockdsl.space.domains import draw
+from blockdsl.space.draws import text_of
 
 RUNNING = "running"
 """The attribute of a trial that is being measured: its network's identity, and whose process it is."""

@@ -20,12 +20,12 @@ from blockdsl.nas.engine.proposals import RUNNING, Proposals
 from blockdsl.nas.engine.run_config import RunConfig
 from blockdsl.nas.engine.worker import Worker, work
 from blockdsl.nas.optuna_private import trial_id, trial_of
-from blockdsl.nas.space import Space
 from blockdsl.nas.study.config import StudyConfig
 from blockdsl.nas.study.records import MEASURED, Record, count
 from blockdsl.nas.study.status import Status, status
 from blockdsl.nas.study.storage import StudyLocation
 from blockdsl.ops.registry import modules_of_users
+from blockdsl.space import Space
 
 LOOK = 0.5
 """Seconds between looks at the workers."""
@@ -36,7 +36,13 @@ _GUARD = 'a script calls `search` under `if __name__ == "__main__":`, since each
 
 
 def run(
-    config: StudyConfig, space: Space, location: StudyLocation, how: RunConfig, study: Study, show: Show
+    config: StudyConfig,
+    space: Space,
+    location: StudyLocation,
+    how: RunConfig,
+    study: Study,
+    show: Show,
+    data: bytes | None = None,
 ) -> Status:
     """Search until the target is reached, the time is up, or nothing new can be found.
 
@@ -49,12 +55,13 @@ def run(
         how: how it is searched.
         study: the study.
         show: is called with the status, twice a second and at the end.
+        data: the data set that was loaded in Python, as `packed` makes it.
 
     Raises:
         ArchError: a worker dies before it measures anything.
         Exception: whatever a worker ran into that is no fault of a network, a defect of Blockdsl.
     """
-    watch = _Watch(config, space, location, how, study, show)
+    watch = _Watch(config, space, location, how, study, show, data)
     watch.look()
     if config.table is not None:
         watch.worker_here().run(watch.look)
@@ -72,8 +79,9 @@ class _Watch:
         how: RunConfig,
         study: Study,
         show: Show,
+        data: bytes | None,
     ) -> None:
-        self.config, self.space, self.location, self.how = config, space, location, how
+        self.config, self.space, self.location, self.how, self.data = config, space, location, how, data
         self.study, self.show, self.deadline = study, show, how.deadline()
         self.start = time.perf_counter()
         self.before = count(study, *MEASURED)
@@ -131,7 +139,7 @@ class _Watch:
         context = multiprocessing.get_context("spawn")
         process = context.Process(
             target=work,
-            args=(self.config, self.location, self.how, modules_of_users(), self.lost),
+            args=(self.config, self.location, self.how, modules_of_users(), self.lost, self.data),
             kwargs=self._task(left),
             daemon=True,
         )

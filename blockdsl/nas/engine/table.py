@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import Any
 
 from blockdsl.diagnostics import error
-from blockdsl.nas.space import Candidate, Space
 from blockdsl.output import in_words
 from blockdsl.resources import read_text
+from blockdsl.space import Candidate, Space
 
 MAX_BYTES = 200_000_000
 """A larger table is refused."""

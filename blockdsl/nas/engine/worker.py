@@ -17,22 +17,23 @@ from optuna.trial import Trial
 
 from blockdsl.diagnostics import ArchError, exception_text
 from blockdsl.nas.engine import pruning
+from blockdsl.nas.engine.handing import unpacked
 from blockdsl.nas.engine.proposals import Proposals
 from blockdsl.nas.engine.run_config import Deadline, RunConfig
 from blockdsl.nas.engine.table import Table
 from blockdsl.nas.objectives import limits
 from blockdsl.nas.optuna_private import intermediate_values, report
 from blockdsl.nas.samplers.by_name import SAMPLERS
-from blockdsl.nas.space import Candidate
 from blockdsl.nas.study.config import StudyConfig
 from blockdsl.nas.study.records import DONE, Record, traceback_text
 from blockdsl.nas.study.storage import StudyLocation
 from blockdsl.nas.study.weights import keep
 from blockdsl.ops.registry import import_operations
+from blockdsl.space import Candidate
 
 if TYPE_CHECKING:
     from blockdsl.nas.engine.measurement import Measurement
-    from blockdsl.training import Epoch
+    from blockdsl.training import Data, Epoch
 
 INTERRUPTED = 130
 """The exit code of a worker after Ctrl-C."""
@@ -55,6 +56,7 @@ class Worker:
         seed: of this worker's proposals, another one in every process.
         deadline: when to stop.
         left: trials to take up first, which another process left.
+        loaded: the data set, where it was loaded in Python.
     """
 
     def __init__(
@@ -67,6 +69,7 @@ class Worker:
         seed: int,
         deadline: Deadline,
         left: Sequence[int] = (),
+        loaded: Data | None = None,
     ) -> None:
         self.config, self.location, self.run_config, self.deadline = config, location, run, deadline
         self.space = config.space()
@@ -88,7 +91,7 @@ class Worker:
             torch.set_num_threads(min(torch.get_num_threads(), max(1, _cores() // run.jobs)))
             scores = [run.filter.objective] if run.filter else []
             wanted = {o.name: o for o in [*self.wanted, *scores]}
-            self.evaluator = Evaluator(config, list(wanted.values()))
+            self.evaluator = Evaluator(config, list(wanted.values()), loaded)
 
     def run(self, on_trial: Callable[[], object] | None = None) -> bool:
         """Measure; whether the target was reached, or nothing more can be found."""
@@ -192,6 +195,7 @@ def work(
     run: RunConfig,
     imports: Sequence[str],
     lost: SimpleQueue[Exception],
+    data: bytes | None = None,
     **how: Any,
 ) -> None:
     """A worker as a process of its own.
@@ -200,13 +204,15 @@ def work(
         config, location, run: as for `Worker`.
         imports: modules that register operations of the user's.
         lost: where an error goes that ends the search.
+        data: the data set that was loaded in Python, as `packed` makes it.
         **how: the other arguments of `Worker`.
     """
     try:
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         import_operations(imports)
+        loaded = None if data is None else unpacked(data)
         with location.accessible():
-            Worker(config, location, run, **how).run()
+            Worker(config, location, run, loaded=loaded, **how).run()
     except MemoryError:
         raise SystemExit(1) from None  # of this network, perhaps: it is tried once more
     except KeyboardInterrupt:

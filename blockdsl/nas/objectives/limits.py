@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from blockdsl.nas.objectives.objective import CALLED, TRAINED, Objective, called
-from blockdsl.nas.space import Candidate, Space, is_static
-from blockdsl.nas.space.draws import text_of
+from blockdsl.space import Candidate, Space, is_static
+from blockdsl.space.draws import text_of
 from blockdsl.syntax import tree as nodes
 from blockdsl.syntax.forms import name_of
 from blockdsl.syntax.traversal import walk

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from blockdsl.diagnostics import did_you_mean, error
-from blockdsl.nas.space import Space
+from blockdsl.space import Space
 from blockdsl.syntax import tree as nodes
 
 STATIC = frozenset(

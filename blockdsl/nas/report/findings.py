@@ -13,11 +13,11 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
 from blockdsl.nas.objectives import Objective
-from blockdsl.nas.space import Space
 from blockdsl.nas.study.config import StudyConfig
 from blockdsl.nas.study.ranking import front, ranked
 from blockdsl.nas.study.records import DONE, MEASURED, Record, records
 from blockdsl.nas.study.studies import config_of
+from blockdsl.space import Space
 
 
 class Ended(NamedTuple):

@@ -12,14 +12,14 @@ from typing import NamedTuple
 from blockdsl.diagnostics import ArchError
 from blockdsl.formatting import rounded
 from blockdsl.nas.report.findings import Ended, Findings
-from blockdsl.nas.space import Candidate
-from blockdsl.nas.space.choosing import written
 from blockdsl.nas.study.status import value_text
 from blockdsl.nas.study.winners import Winner, winners
 from blockdsl.render.dot import Style, to_dot
 from blockdsl.render.graphviz import drawn
 from blockdsl.render.scene import scene
 from blockdsl.render.view import view
+from blockdsl.space import Candidate
+from blockdsl.space.choosing import written
 
 SHOWN = 3
 """Winners on the page."""

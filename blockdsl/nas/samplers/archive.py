@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from blockdsl.lowering import ChoicePoint, FloatRange, IntRange, Options
 from blockdsl.nas.samplers.features import features
-from blockdsl.nas.space import Assignment, Candidate
-from blockdsl.nas.space.domains import Domain, Value
+from blockdsl.space import Assignment, Candidate
+from blockdsl.space.domains import Domain, Value
 
 Array = NDArray[np.float64]
 Rows = NDArray[np.intp]

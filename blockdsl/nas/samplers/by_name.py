@@ -18,8 +18,8 @@ from optuna.trial import FrozenTrial, TrialState
 from blockdsl.diagnostics import did_you_mean, error
 from blockdsl.nas.objectives import Objective
 from blockdsl.nas.samplers.sampler import ArchSampler
-from blockdsl.nas.space import Space
-from blockdsl.nas.space.counting import count
+from blockdsl.space import Space
+from blockdsl.space.counting import count
 
 Make = Callable[[Space, Sequence[Objective], int], BaseSampler]
 

@@ -9,8 +9,8 @@ from blockdsl.diagnostics import ArchError
 from blockdsl.lowering import ChoicePoint, FloatRange, IntRange
 from blockdsl.nas.samplers.archive import Archive, Entry
 from blockdsl.nas.samplers.sources import CandidateSource
-from blockdsl.nas.space import Assignment
-from blockdsl.nas.space.domains import Value, draw
+from blockdsl.space import Assignment
+from blockdsl.space.domains import Value, draw
 
 
 class Pool:

@@ -30,7 +30,7 @@ from blockdsl.nas.samplers.goals import Goal, Measured
 from blockdsl.nas.samplers.method import Method
 from blockdsl.nas.samplers.proposer import Proposer
 from blockdsl.nas.samplers.sources import CandidateSource, Networks, Parameters
-from blockdsl.nas.space import Space
+from blockdsl.space import Space
 
 METHODS: dict[str, Callable[..., Method]] = {
     "gp": Proposer,

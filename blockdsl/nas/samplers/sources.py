@@ -9,10 +9,10 @@ from typing import Protocol
 from blockdsl.diagnostics import ArchError
 from blockdsl.lowering import ChoicePoint, FloatRange
 from blockdsl.nas.samplers.archive import Entry
-from blockdsl.nas.space import Space
-from blockdsl.nas.space.counting import count
-from blockdsl.nas.space.domains import Domain, Value, size, values
 from blockdsl.source import Source, Span
+from blockdsl.space import Space
+from blockdsl.space.counting import count
+from blockdsl.space.domains import Domain, Value, size, values
 
 Choose = Callable[[ChoicePoint], Value]
 

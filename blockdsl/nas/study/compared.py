@@ -8,12 +8,12 @@ from optuna.trial import FrozenTrial
 
 from blockdsl.analysis.compare import MEASURED, Entry, Published
 from blockdsl.diagnostics import error
-from blockdsl.nas.space import Candidate
 from blockdsl.nas.study.config import StudyConfig
 from blockdsl.nas.study.ranking import ranked
 from blockdsl.nas.study.records import Record
 from blockdsl.nas.study.storage import StudyLocation
 from blockdsl.nas.study.studies import config_of, find, network_of
+from blockdsl.space import Candidate
 
 
 def trials(name: str, storage: str | None = None, count: int | None = None) -> list[Entry]:

@@ -9,11 +9,11 @@ from typing import Any
 
 from blockdsl.diagnostics import error
 from blockdsl.nas.objectives import Objective, objectives_of
-from blockdsl.nas.space import Space
-from blockdsl.nas.space.frozen import setting_expression
 from blockdsl.ops import InputSizes
 from blockdsl.ops.layouts import input_texts, read_input
 from blockdsl.source import Source
+from blockdsl.space import Space
+from blockdsl.space.frozen import setting_expression
 from blockdsl.syntax.printer import format_expr
 
 ATTRIBUTE = "blockdsl"
@@ -33,7 +33,8 @@ class StudyConfig:
     Attributes:
         name, text, folder: the space's file.
         input, settings: what was given in place of the file's.
-        data: the data set.
+        data: the data set's name.
+        loaded: the fingerprint of a data set that was loaded in Python.
         epochs, share, size, seeds, folds: of each training: epochs (None: the file's), share of the
             images, side of the input (None: the network's), repeats, parts of a cross-validation.
         table: a file of measurements in place of training.
@@ -47,6 +48,7 @@ class StudyConfig:
     input: InputSizes | None = None
     settings: Mapping[str, str] | None = None
     data: str = "digits"
+    loaded: str | None = None
     epochs: int | None = None
     share: float = 1.0
     size: int | None = None
@@ -61,6 +63,11 @@ class StudyConfig:
         check_counts(epochs=self.epochs, size=self.size, seeds=self.seeds, folds=self.folds)
         if not 0 < self.share <= 1:
             raise error("search", f"share is above 0 and at most 1, not {self.share}")
+        if self.loaded and (self.share != 1 or self.folds > 1):
+            raise error(
+                "search", "a data set that was loaded has its share already, and its images to validate on",
+                help="load(…, share=…), load(…, fold=(i, k))",
+            )  # fmt: skip
 
     def space(self) -> Space:
         """The space (raises `ArchError`)."""
@@ -80,6 +87,7 @@ class StudyConfig:
         if self.table is not None:
             return f"on {self.data}; read from {Path(self.table).name}"
         where = [f"on {self.data}"]
+        where += [f"loaded data {self.loaded}"] if self.loaded else []
         where += [f"{self.share:.0%} of it"] if self.share < 1 else []
         where += [f"at {self.size}x{self.size}"] if self.size else []
         how = [f"{epochs} epochs" if self.seeds * self.folds == 1 else f"{epochs} epochs in all"]
@@ -115,7 +123,7 @@ def setting_text(name: str, value: Any) -> str:
 
 
 SAME = {
-    "data": "--data", "epochs": "--epochs", "share": "--share", "size": "--size", "seeds": "--seeds",
-    "folds": "--folds", "table": "--table", "input": "--input", "settings": "--set",
+    "data": "--data", "loaded": "loaded data", "epochs": "--epochs", "share": "--share", "size": "--size",
+    "seeds": "--seeds", "folds": "--folds", "table": "--table", "input": "--input", "settings": "--set",
 }  # fmt: skip
-"""What must be the same when a study goes on, with the option that sets it."""
+"""What must be the same when a study goes on, with the option that sets it; only Python has `loaded data`."""

@@ -10,10 +10,10 @@ from blockdsl.analysis.canonical import canonical_hash
 from blockdsl.diagnostics import ArchError, error
 from blockdsl.lowering import lower
 from blockdsl.nas.distributions import external
-from blockdsl.nas.space import Candidate, Space
-from blockdsl.nas.space.choosing import decided
-from blockdsl.nas.space.counting import count
 from blockdsl.source import Source
+from blockdsl.space import Candidate, Space
+from blockdsl.space.choosing import decided
+from blockdsl.space.counting import count
 from blockdsl.syntax.parser import parse
 
 CHOOSE = "# choose "

@@ -19,13 +19,13 @@ from blockdsl.lowering import ChoicePoint
 from blockdsl.nas.distributions import distribution, internal
 from blockdsl.nas.objectives import Objective
 from blockdsl.nas.objectives.limits import broken, excess
-from blockdsl.nas.space import Candidate, Space
-from blockdsl.nas.space.domains import Value
 from blockdsl.nas.study.config import ATTRIBUTE, SAME, StudyConfig
 from blockdsl.nas.study.records import ATTRIBUTE as RECORD
 from blockdsl.nas.study.records import DONE, MEASURED, Record
 from blockdsl.nas.study.storage import JOURNAL, StudyLocation
 from blockdsl.ops.layouts import input_texts
+from blockdsl.space import Candidate, Space
+from blockdsl.space.domains import Value
 
 
 @dataclass(frozen=True)
@@ -139,7 +139,11 @@ def _same_measurements(name: str, old: StudyConfig, new: StudyConfig) -> None:
     for field, option in SAME.items():
         before, now = getattr(old, field) or None, getattr(new, field) or None
         if before != now:
-            raise _another(name, f"it was begun {_with(option, before)}, and this is {_with(option, now)}")
+            difference = f"it was begun {_with(option, before)}, and this is {_with(option, now)}"
+            raise _another(name, difference, _LOAD_AGAIN if field == "loaded" else "")
+
+
+_LOAD_AGAIN = "go on in Python, with the same data loaded in the same way; or "
 
 
 def _with(option: str, value: Any) -> str:
@@ -153,10 +157,10 @@ def _with(option: str, value: Any) -> str:
     return f"with {option} {value}"
 
 
-def _another(name: str, difference: str) -> ArchError:
+def _another(name: str, difference: str, instead: str = "") -> ArchError:
     return error(
         "study", f"the study {name} is another one: {difference}",
-        help="give this one a name of its own: --study NAME",
+        help=f"{instead}give this one a name of its own: --study NAME",
     )  # fmt: skip
 
 

@@ -5,14 +5,16 @@ from __future__ import annotations
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from optuna.study import Study
 from optuna.trial import FrozenTrial
 
+from blockdsl import api
+from blockdsl.architecture import Architecture
 from blockdsl.diagnostics import error
 from blockdsl.nas.objectives import Objective
-from blockdsl.nas.space import Candidate, Space
 from blockdsl.nas.study.config import StudyConfig
 from blockdsl.nas.study.enqueue import CHOOSE
 from blockdsl.nas.study.ranking import front, ranked
@@ -21,6 +23,8 @@ from blockdsl.nas.study.status import values_text
 from blockdsl.nas.study.studies import config_of, network_of
 from blockdsl.nas.study.weights import path_of
 from blockdsl.output import Outputs, check_outputs, make_folder
+from blockdsl.source import Source
+from blockdsl.space import Candidate, Space
 
 
 @dataclass(frozen=True)
@@ -43,6 +47,20 @@ class Winner:
     text: str
     weights: Path | None
 
+    @property
+    def file_name(self) -> str:
+        """What its file is called."""
+        return f"trial{self.trial.number}.arch"
+
+    @cached_property
+    def architecture(self) -> Architecture:
+        """The network as `blockdsl.load` reads it from the file that `write` writes.
+
+        `winner.architecture.module(weights=winner.weights)` has the weights that were measured.
+        """
+        folder = self.candidate.program.file.span.source.folder
+        return api.architecture(Source(self.file_name, self.text, folder))
+
     def write(self, folder: str | Path) -> list[Path]:
         """Write the network's file, and its weights beside it; what the file uses is found from there.
 
@@ -53,7 +71,7 @@ class Winner:
             ArchError: the folder cannot be written.
         """
         out = Path(folder)
-        path = out / f"trial{self.trial.number}.arch"
+        path = out / self.file_name
         beside = path.with_suffix(".safetensors")
         outputs = [path, beside] if self.weights else [path]
         make_folder(out)

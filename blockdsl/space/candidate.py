@@ -12,10 +12,10 @@ from blockdsl.analysis import Summary, summarise
 from blockdsl.analysis.canonical import canonical_hash
 from blockdsl.analysis.checks import figures
 from blockdsl.lowering import ChoicePoint, Program
-from blockdsl.nas.space.choosing import readable
-from blockdsl.nas.space.domains import Value
-from blockdsl.nas.space.frozen import frozen
 from blockdsl.ops import InputSizes
+from blockdsl.space.choosing import readable
+from blockdsl.space.domains import Value
+from blockdsl.space.frozen import frozen
 
 Assignment = dict[str, Value]
 """The value of each choice, by its path."""

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from blockdsl.diagnostics import error
 from blockdsl.formatting import exact
 from blockdsl.lowering import ChoicePoint, FloatRange, Options
-from blockdsl.nas.space.domains import Domain, Value
+from blockdsl.space.domains import Domain, Value
 
 
 def decided(point: ChoicePoint, text: str) -> Value:

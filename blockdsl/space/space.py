@@ -10,12 +10,12 @@ from typing import Any
 from blockdsl.analysis.checks import refuse_several
 from blockdsl.diagnostics import ArchError, did_you_mean, error
 from blockdsl.lowering import ChoicePoint, lower
-from blockdsl.nas.space.candidate import Candidate
-from blockdsl.nas.space.choosing import decided, described
-from blockdsl.nas.space.domains import Domain, Value, draw, first_value, size, value_at
 from blockdsl.ops import InputSizes
 from blockdsl.resources import find_source
 from blockdsl.source import Source
+from blockdsl.space.candidate import Candidate
+from blockdsl.space.choosing import decided, described
+from blockdsl.space.domains import Domain, Value, draw, first_value, size, value_at
 from blockdsl.syntax import tree as nodes
 from blockdsl.syntax.parser import parse
 from blockdsl.syntax.traversal import walk

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from blockdsl.diagnostics import error
-from blockdsl.nas.space.candidate import Candidate
-from blockdsl.nas.space.counting import count
-from blockdsl.nas.space.draws import Survey, survey, text_of
-from blockdsl.nas.space.space import Space
+from blockdsl.space.candidate import Candidate
+from blockdsl.space.counting import count
+from blockdsl.space.draws import Survey, survey, text_of
+from blockdsl.space.space import Space
 from blockdsl.syntax import tree as nodes
 from blockdsl.syntax.forms import name_of
 from blockdsl.syntax.traversal import walk

@@ -1,7 +1,7 @@
 """Spaces that are hard to count and to freeze: every way in which a choice can stand in a file."""
 
-from blockdsl.nas.space import Space
 from blockdsl.source import Source
+from blockdsl.space import Space
 
 _IMAGE = "input 3x16x16\n"
 

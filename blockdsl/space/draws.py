@@ -11,9 +11,9 @@ from pathlib import Path
 
 from blockdsl.diagnostics import ArchError
 from blockdsl.lowering import ChoicePoint
-from blockdsl.nas.space.candidate import Candidate
-from blockdsl.nas.space.domains import Value, draw
-from blockdsl.nas.space.space import Space
+from blockdsl.space.candidate import Candidate
+from blockdsl.space.domains import Value, draw
+from blockdsl.space.space import Space
 from blockdsl.syntax import tree as nodes
 
 

@@ -7,11 +7,11 @@ import torch
 from torch import nn
 
 from blockdsl.codegen import build
-from blockdsl.nas.space import Candidate, Space, Value
-from blockdsl.nas.space.counting import Count, count, pinned
-from blockdsl.nas.space.domains import first_value
 from blockdsl.resources import names
-from tests.nas.spaces_in_torch import (
+from blockdsl.space import Candidate, Space, Value
+from blockdsl.space.counting import Count, count, pinned
+from blockdsl.space.domains import first_value
+from tests.space.spaces_in_torch import (
     OPERATIONS,
     convolution,
     fractal_network,

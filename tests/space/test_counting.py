@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from blockdsl.nas.space.counting import Count, count
-from tests.nas.spaces import ENDLESS, SPACES, space
+from blockdsl.space.counting import Count, count
+from tests.space.spaces import ENDLESS, SPACES, space
 
 SMALL = [name for name in SPACES if name != "blocks handed on"]
 

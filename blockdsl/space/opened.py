@@ -10,13 +10,13 @@ from blockdsl.analysis.canonical import canonical_hash
 from blockdsl.diagnostics import ArchError, error
 from blockdsl.lowering import Program, lower
 from blockdsl.lowering.values import place
-from blockdsl.nas.space.candidate import Candidate
-from blockdsl.nas.space.counting import in_words
-from blockdsl.nas.space.space import Space
 from blockdsl.ops import InputSizes
 from blockdsl.passes.opening import Opened, Opening, open_choices, refuse_space
 from blockdsl.passes.relocate import relocate
 from blockdsl.source import Source
+from blockdsl.space.candidate import Candidate
+from blockdsl.space.counting import in_words
+from blockdsl.space.space import Space
 from blockdsl.syntax.forms import is_choice
 from blockdsl.syntax.parser import parse
 from blockdsl.syntax.printer import format_file

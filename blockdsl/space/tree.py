@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from itertools import groupby
 
 from blockdsl.lowering import ChoicePoint
-from blockdsl.nas.space.choosing import described
+from blockdsl.space.choosing import described
 
 _NUMBERED = re.compile(r"(.*)\[(\d+)\]")
 

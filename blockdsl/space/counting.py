@@ -14,8 +14,8 @@ import networkx as nx
 
 from blockdsl.diagnostics import ArchError
 from blockdsl.lowering import ChoicePoint, FloatRange, Options
-from blockdsl.nas.space.domains import Domain, EndlessError, Value, first_value, size, value_at
-from blockdsl.nas.space.space import Space
+from blockdsl.space.domains import Domain, EndlessError, Value, first_value, size, value_at
+from blockdsl.space.space import Space
 from blockdsl.syntax import tree as nodes
 from blockdsl.syntax.traversal import walk
 
