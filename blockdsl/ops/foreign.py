@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from blockdsl.ops.registry import all_operations
 
 REMARKS = {
-    "conv1d": "CONV(channels,1x5) on an image of one row convolves in one dimension",
-    "conv3d": "there is no convolution of volumes here, only of images",
     "separableconv2d": "DWCONV(kernel)-CONV(channels,1) is a separable convolution",
+    "dropout1d": "DROPOUT(per=channel) drops whole channels",
     "dropout2d": "DROPOUT(per=channel) drops whole channels",
+    "dropout3d": "DROPOUT(per=channel) drops whole channels",
     "spatialdropout2d": "DROPOUT(per=channel) drops whole channels",
     "const": "a number is bound to a name by `let name = 3`; no operation yields a constant tensor",
     "constant": "a number is bound to a name by `let name = 3`; no operation yields a constant tensor",
