@@ -110,6 +110,11 @@ def _torch_can_pad(frame: Frame) -> bool:
     return frame.pad is not None and all(p <= k // 2 for p, k in zip(frame.pad, frame.kernel, strict=True))
 
 
+def _average_fits(frame: Frame, shape: Shape) -> bool:
+    """Whether PyTorch takes it: of volumes its average wants a kernel that fits without the padding."""
+    return len(frame.kernel) < 3 or all(k <= n for k, n in zip(frame.kernel, shape[1:], strict=True))
+
+
 @operation("POOL")
 class MaxPool(_Pooling):
     """Max pooling: (C, H, W) -> (C, H', W'); the stride is the kernel unless given.
@@ -187,10 +192,23 @@ class AvgPool(_Pooling):
     ceil: bool = False
     include_pad: bool = True
 
+    def shape(self, *inputs: Shape) -> Shape:
+        made = super().shape(*inputs)
+        if self.ceil and not _average_fits(self.frame(inputs[0]), inputs[0]):
+            raise OpError(
+                f"AVGPOOL with ceil=yes takes a volume of {shape_text(inputs[0][1:])} with a kernel of "
+                "that size at most",
+                argument="ceil",
+                help="leave out ceil, and pad more after",
+            )
+        return made
+
+    window = Sliding.window
+
     def spec(self, *inputs: Shape) -> ModuleSpec:
         frame = self.frame(inputs[0])
         settings = self._settings(frame) | {"count_include_pad": self.include_pad and self.pad != "same"}
-        if frame.pad is None or not _torch_can_pad(frame):
+        if frame.pad is None or not _torch_can_pad(frame) or not _average_fits(frame, inputs[0]):
             return ModuleSpec("blockdsl.layers.pool:PaddedAvgPool", pads=for_torch(frame.pads), **settings)
         axes = len(frame.kernel)
         return ModuleSpec(

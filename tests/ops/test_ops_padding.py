@@ -118,7 +118,7 @@ def test_same_averages_leave_the_padding_out(case: tuple[Shape, Any, Any, Any], 
 
 
 def test_same_is_what_tensorflow_documents() -> None:
-    """Of 13 positions, a kernel of 6 and a stride of 5 make 3, padded by 1 and 2 (TensorFlow's own example)."""
+    """Of 13 positions, a kernel of 6 and a stride of 5 make 3, padded by 1 and 2 (TensorFlow's example)."""
     assert tensorflow(13, 6, 5, 1) == (3, 1, 2)
     conv = op("CONV", 1, 6, stride=5, pad="same")
     assert conv.shape(Signal(1, 13)) == Signal(1, 3)

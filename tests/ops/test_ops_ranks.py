@@ -80,14 +80,25 @@ def test_pools(case: Any, ceil: bool, include: bool) -> None:
     mean: Any = {1: nn.AvgPool1d, 3: nn.AvgPool3d}[axes]
     norm: Any = {1: nn.LPPool1d, 3: nn.LPPool3d}[axes]
     agree(op("POOL", k, s, pad=symmetric(p), ceil=ceil), most(k, s, p, ceil_mode=ceil), shape)
-    agree(
-        op("AVGPOOL", k, s, pad=symmetric(p), ceil=ceil, include_pad=include),
-        mean(k, s, p, ceil, include),
-        shape,
-    )
-    if all(reach <= n for reach, n in zip(k, shape[1:], strict=True)):
+    unpadded = all(reach <= n for reach, n in zip(k, shape[1:], strict=True))
+    if unpadded or axes == 1:  # PyTorch's AvgPool3d wants a kernel that fits without the padding
+        made = op("AVGPOOL", k, s, pad=symmetric(p), ceil=ceil, include_pad=include)
+        agree(made, mean(k, s, p, ceil, include), shape)
+    if unpadded:
         own = (k[0], s[0]) if axes == 1 else (k, s)
         agree(op("LPPOOL", 2, k, s, ceil=ceil), norm(2, *own, ceil_mode=ceil), shape)
+
+
+@pytest.mark.parametrize("include", [True, False])
+def test_an_average_of_a_volume_that_is_smaller_than_its_kernel(include: bool) -> None:
+    shape = Volume(2, 2, 5, 5)
+    made = op("AVGPOOL", 3, stride=1, pad=1, include_pad=include)
+    x = torch.randn(2, *shape, generator=torch.Generator().manual_seed(0))
+    share = 1 if include else F.avg_pool3d(F.pad(torch.ones_like(x), [1] * 6), 3, 1)
+    expected = F.avg_pool3d(F.pad(x, [1] * 6), 3, 1) / share
+    torch.testing.assert_close(module_of(made, shape)(x), expected)
+    with pytest.raises(OpError, match=r"^AVGPOOL with ceil=yes takes a volume of 2x5x5"):
+        op("AVGPOOL", 3, stride=1, pad=1, ceil=True).shape(shape)
 
 
 CASES: list[tuple[Operation, nn.Module, Shape]] = [
