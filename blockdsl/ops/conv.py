@@ -13,7 +13,7 @@ from blockdsl.ops.core import SAVES_INPUT, Drawn, Operation, OpError, Reads, Win
 from blockdsl.ops.geometry import along, brief, check_layout, divided, enlarging, extent, fit, slide, step
 from blockdsl.ops.layouts import GRIDS, Image, Shape, Sizes
 from blockdsl.ops.registry import operation
-from blockdsl.ops.sliding import Frame, Sliding, for_torch, written
+from blockdsl.ops.sliding import Frame, Sliding, for_torch, pads_text
 from blockdsl.ops.spec import ModuleSpec
 from blockdsl.ops.values import NONE, ONE, Count, Margin, Pad, Size, Table
 
@@ -95,7 +95,7 @@ class Conv(_Convolution):
     """
 
     word = "{kernel} conv, {channels}"
-    aliases = ("conv1d", "conv2d", "conv3d", "convolution", "convolution2d", "lazyconv2d")
+    aliases = ("conv1d", "conv2d", "conv3d", "convolution", "lazyconv")
 
     channels: Count
     kernel: Size
@@ -143,11 +143,11 @@ class Conv(_Convolution):
         check_layout("CONV with a connection table", (Image,), shape)
         frame = self.frame(shape)
         if frame.pad is None and not self._is_same(frame):
-            pads = ",".join(map(str, written(frame.pads)))
+            pads = pads_text(frame.pads)
             raise OpError(
-                f"CONV with a connection table pads as much before as after, not ({pads})",
+                f"CONV with a connection table pads as much before as after, not {pads}",
                 argument="pad",
-                help=f"PAD(({pads})) before it",
+                help=f"PAD({pads}) before it",
             )
 
     def prefers_channels_last(self) -> bool:
@@ -206,7 +206,7 @@ class DepthwiseConv(_Convolution):
     """
 
     word = "{kernel} depthwise conv, {channels}"
-    aliases = ("depthwiseconv", "depthwiseconv1d", "depthwiseconv2d", "depthwiseconvolution")
+    aliases = ("depthwiseconv", "depthwiseconvolution")
 
     kernel: Size
     stride: Size = ONE
@@ -256,16 +256,7 @@ class TransposedConv(_Transposed):
     """
 
     word = "{kernel} transposed conv, {channels}"
-    aliases = (
-        "convtranspose",
-        "convtranspose1d",
-        "convtranspose2d",
-        "convtranspose3d",
-        "conv2dtranspose",
-        "deconv2d",
-        "deconvolution",
-        "transposedconv",
-    )
+    aliases = ("convtranspose", "conv2dtranspose", "deconv", "deconvolution", "transposedconv")
 
     channels: Count
     kernel: Size

@@ -49,15 +49,7 @@ class BatchNorm(Operation):
     word = "BN"
     takes = (*GRIDS, Vector)
     takes_help = {Tokens: "LN for tokens"}
-    aliases = (
-        "batchnorm",
-        "batchnorm1d",
-        "batchnorm2d",
-        "batchnorm3d",
-        "batchnormalization",
-        "batchnormalisation",
-        "syncbatchnorm",
-    )
+    aliases = ("batchnorm", "batchnormalization", "batchnormalisation", "syncbatchnorm")
     saved_for_backward = SAVES_INPUT
     fresh_output = True
     starts_constant = True
@@ -94,7 +86,7 @@ class LayerNorm(Operation):
     """
 
     word = "LN"
-    aliases = ("layernorm", "layernorm2d", "layernormalization", "layernormalisation")
+    aliases = ("layernorm", "layernormalization", "layernormalisation")
     saved_for_backward = SAVES_INPUT
     starts_constant = True
 
@@ -159,13 +151,7 @@ class InstanceNorm(Operation):
     """
 
     takes = GRIDS
-    aliases = (
-        "instancenorm",
-        "instancenorm1d",
-        "instancenorm2d",
-        "instancenorm3d",
-        "instancenormalization",
-    )
+    aliases = ("instancenorm", "instancenormalization")
     depends_on_size = "its statistics span the image"
     saved_for_backward = SAVES_INPUT
     starts_constant = True

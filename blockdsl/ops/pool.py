@@ -11,7 +11,7 @@ from blockdsl.ops.core import SAVES_INPUT, SAVES_NOTHING, Operation, OpError, Sa
 from blockdsl.ops.geometry import along, brief, fit, pointwise, pooled, slide, slide_ceil, step
 from blockdsl.ops.layouts import GRIDS, Image, Shape, Sizes, Tokens, Vector
 from blockdsl.ops.registry import operation
-from blockdsl.ops.sliding import Frame, Sliding, for_torch
+from blockdsl.ops.sliding import Frame, Sliding, for_torch, pads_text
 from blockdsl.ops.spec import ModuleSpec
 from blockdsl.ops.values import NONE, ONE, Pad, Positive, Size, Uniform
 
@@ -37,6 +37,15 @@ class _Pooling(Sliding):
         """The arguments that the specs of PyTorch's pools share; it steps by the kernel unless told."""
         stride = None if frame.stride == frame.kernel else brief(frame.stride)
         return {"kernel_size": brief(frame.kernel), "stride": stride}
+
+    def _padded(self, kind: str, frame: Frame, settings: dict[str, Any], *, by_torch: bool) -> ModuleSpec:
+        """The spec of a pool that pads, as PyTorch does or by itself."""
+        if not by_torch or frame.pad is None:
+            target = f"blockdsl.layers.pool:Padded{kind}Pool"
+            return ModuleSpec(target, pads=for_torch(frame.pads), **settings)
+        axes = len(frame.kernel)
+        settings |= {"padding": brief(frame.pad), "ceil_mode": self.ceil}
+        return ModuleSpec(f"torch.nn:{kind}Pool{axes}d", f"F.{kind.lower()}_pool{axes}d", **settings)
 
     def check(self) -> None:
         if self.ceil and self.pad == "same":
@@ -67,7 +76,7 @@ class _Pooling(Sliding):
         if frame.pad is None:
             if self.ceil:
                 raise OpError(
-                    f"{self.name} with ceil=yes pads as much before as after, not {_pair_text(frame)}",
+                    f"{self.name} with ceil=yes pads as much before as after, not {pads_text(frame.pads)}",
                     argument="pad",
                     help="leave out ceil, and pad more after",
                 )
@@ -76,7 +85,7 @@ class _Pooling(Sliding):
         else:
             what, most = "at most half", tuple(kernel // 2 for kernel in window)
         if any(max(pads) > limit for pads, limit in zip(frame.pads, most, strict=True)):
-            pad = _pair_text(frame) if frame.pad is None else shape_text(frame.pad)
+            pad = pads_text(frame.pads) if frame.pad is None else shape_text(frame.pad)
             wide = "-wide" if len(window) == 1 else ""
             raise OpError(
                 f"{self.name} may pad {what} its {shape_text(window)}{wide} window, not {pad}",
@@ -102,10 +111,6 @@ class _Pooling(Sliding):
                 )
 
 
-def _pair_text(frame: Frame) -> str:
-    return f"({','.join(str(n) for pair in frame.pads for n in pair)})"
-
-
 def _torch_can_pad(frame: Frame) -> bool:
     return frame.pad is not None and all(p <= k // 2 for p, k in zip(frame.pad, frame.kernel, strict=True))
 
@@ -125,16 +130,7 @@ class MaxPool(_Pooling):
     """
 
     word = "{kernel} max pool"
-    aliases = (
-        "maxpool",
-        "maxpool1d",
-        "maxpool2d",
-        "maxpool3d",
-        "maxpooling",
-        "maxpooling1d",
-        "maxpooling2d",
-        "maxpooling3d",
-    )
+    aliases = ("maxpool", "maxpooling")
     takes_one = True
     saved_for_backward = Saved(inputs=True, output=False, extra=8)
 
@@ -150,16 +146,7 @@ class MaxPool(_Pooling):
     def spec(self, *inputs: Shape) -> ModuleSpec:
         frame = self.frame(inputs[0])
         settings = self._settings(frame) | {"dilation": brief(frame.dilation)}
-        if frame.pad is None or not _torch_can_pad(frame):
-            return ModuleSpec("blockdsl.layers.pool:PaddedMaxPool", pads=for_torch(frame.pads), **settings)
-        axes = len(frame.kernel)
-        return ModuleSpec(
-            f"torch.nn:MaxPool{axes}d",
-            f"F.max_pool{axes}d",
-            padding=brief(frame.pad),
-            ceil_mode=self.ceil,
-            **settings,
-        )
+        return self._padded("Max", frame, settings, by_torch=_torch_can_pad(frame))
 
 
 @operation("AVGPOOL")
@@ -171,18 +158,7 @@ class AvgPool(_Pooling):
     """
 
     word = "{kernel} avg pool"
-    aliases = (
-        "avgpool1d",
-        "avgpool2d",
-        "avgpool3d",
-        "avgpooling",
-        "averagepool",
-        "averagepooling",
-        "averagepooling1d",
-        "averagepooling2d",
-        "averagepooling3d",
-        "avgpooling2d",
-    )
+    aliases = ("avgpool", "avgpooling", "averagepool", "averagepooling")
     takes_one = True
     saved_for_backward = SAVES_INPUT
 
@@ -208,16 +184,8 @@ class AvgPool(_Pooling):
     def spec(self, *inputs: Shape) -> ModuleSpec:
         frame = self.frame(inputs[0])
         settings = self._settings(frame) | {"count_include_pad": self.include_pad and self.pad != "same"}
-        if frame.pad is None or not _torch_can_pad(frame) or not _average_fits(frame, inputs[0]):
-            return ModuleSpec("blockdsl.layers.pool:PaddedAvgPool", pads=for_torch(frame.pads), **settings)
-        axes = len(frame.kernel)
-        return ModuleSpec(
-            f"torch.nn:AvgPool{axes}d",
-            f"F.avg_pool{axes}d",
-            padding=brief(frame.pad),
-            ceil_mode=self.ceil,
-            **settings,
-        )
+        by_torch = _torch_can_pad(frame) and _average_fits(frame, inputs[0])
+        return self._padded("Avg", frame, settings, by_torch=by_torch)
 
 
 @operation("LPPOOL")
@@ -229,7 +197,7 @@ class LPPool(_Pooling):
     """
 
     word = "{kernel} LP pool"
-    aliases = ("lppool1d", "lppool2d", "lppool3d")
+    aliases = ("lppool",)
 
     norm: Positive
     kernel: Size
@@ -275,6 +243,12 @@ class Subsample(_Pooling):
         )
 
 
+def _adaptive(pools: str, shape: Shape, size: int | str | Sizes) -> ModuleSpec:
+    axes = len(shape) - 1
+    module, function = f"Adaptive{pools}Pool{axes}d", f"F.adaptive_{pools.lower()}_pool{axes}d"
+    return ModuleSpec(f"torch.nn:{module}", function, output_size=size)
+
+
 class _Global(Operation):
     """What GAP and GMP share: one number for each channel."""
 
@@ -282,6 +256,8 @@ class _Global(Operation):
     takes_help = {Vector: "a vector has no positions to pool over; leave it out"}
     pools: ClassVar[str]
     """`Avg` or `Max`."""
+    over: ClassVar[str]
+    """What pools tokens."""
 
     def shape(self, *inputs: Shape) -> Shape:
         (shape,) = inputs
@@ -292,12 +268,9 @@ class _Global(Operation):
         return None
 
     def spec(self, *inputs: Shape) -> ModuleSpec:
-        axes = len(inputs[0]) - 1
-        return ModuleSpec(
-            f"torch.nn:Adaptive{self.pools}Pool{axes}d",
-            f"F.adaptive_{self.pools.lower()}_pool{axes}d",
-            output_size=1,
-        )
+        if isinstance(inputs[0], Tokens):
+            return ModuleSpec(self.over, dim=1, keepdim=False)
+        return _adaptive(self.pools, inputs[0], 1)
 
 
 @operation("GAP")
@@ -308,25 +281,12 @@ class GlobalAvgPool(_Global):
     """
 
     word = "global avg pool"
-    aliases = (
-        "globalavgpool",
-        "globalavgpool2d",
-        "globalaveragepool",
-        "globalaveragepooling",
-        "globalaveragepooling1d",
-        "globalaveragepooling2d",
-        "globalaveragepooling3d",
-    )
+    aliases = ("globalavgpool", "globalaveragepool", "globalaveragepooling")
     saved_for_backward = SAVES_NOTHING
-    pools = "Avg"
+    pools, over = "Avg", "blockdsl.layers.pool:MeanOver"
 
     def slid(self, *windows: Shape) -> Operation:
         return AvgPool(windows[0][1:], ONE) if isinstance(windows[0], GRIDS) else self
-
-    def spec(self, *inputs: Shape) -> ModuleSpec:
-        if isinstance(inputs[0], Tokens):
-            return ModuleSpec("blockdsl.layers.pool:MeanOver", dim=1, keepdim=False)
-        return super().spec(*inputs)
 
 
 @operation("GMP")
@@ -334,24 +294,12 @@ class GlobalMaxPool(_Global):
     """Global max pooling: (C, H, W) -> (C, 1, 1); layouts as for GAP."""
 
     word = "global max pool"
-    aliases = (
-        "globalmaxpool",
-        "globalmaxpool2d",
-        "globalmaxpooling",
-        "globalmaxpooling1d",
-        "globalmaxpooling2d",
-        "globalmaxpooling3d",
-    )
+    aliases = ("globalmaxpool", "globalmaxpooling")
     saved_for_backward = Saved(inputs=True, output=False, extra=8)
-    pools = "Max"
+    pools, over = "Max", "blockdsl.layers.pool:MaxOver"
 
     def slid(self, *windows: Shape) -> Operation:
         return MaxPool(windows[0][1:], ONE) if isinstance(windows[0], GRIDS) else self
-
-    def spec(self, *inputs: Shape) -> ModuleSpec:
-        if isinstance(inputs[0], Tokens):
-            return ModuleSpec("blockdsl.layers.pool:MaxOver", dim=1, keepdim=False)
-        return super().spec(*inputs)
 
 
 class _Adaptive(Operation):
@@ -378,12 +326,7 @@ class _Adaptive(Operation):
         )
 
     def spec(self, *inputs: Shape) -> ModuleSpec:
-        axes = len(inputs[0]) - 1
-        return ModuleSpec(
-            f"torch.nn:Adaptive{self.pools}Pool{axes}d",
-            f"F.adaptive_{self.pools.lower()}_pool{axes}d",
-            output_size=brief(along(self, "size", inputs[0])),
-        )
+        return _adaptive(self.pools, inputs[0], brief(along(self, "size", inputs[0])))
 
 
 def _widest(size: int, windows: int) -> int:
@@ -403,13 +346,7 @@ class AdaptiveAvgPool(_Adaptive):
     """
 
     word = "adaptive avg pool"
-    aliases = (
-        "adaptiveavgpool",
-        "adaptiveavgpool1d",
-        "adaptiveavgpool2d",
-        "adaptiveavgpool3d",
-        "adaptiveaveragepooling2d",
-    )
+    aliases = ("adaptiveavgpool", "adaptiveaveragepooling")
     saved_for_backward = SAVES_INPUT
     pools = "Avg"
 
@@ -424,13 +361,7 @@ class AdaptiveMaxPool(_Adaptive):
     """
 
     word = "adaptive max pool"
-    aliases = (
-        "adaptivemaxpool",
-        "adaptivemaxpool1d",
-        "adaptivemaxpool2d",
-        "adaptivemaxpool3d",
-        "adaptivemaxpooling2d",
-    )
+    aliases = ("adaptivemaxpool", "adaptivemaxpooling")
     saved_for_backward = Saved(inputs=True, output=False, extra=8)
     pools = "Max"
 

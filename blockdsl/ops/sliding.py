@@ -80,6 +80,11 @@ def written(pads: Pads) -> Sizes:
     return tuple(n for pair in pads for n in pair)
 
 
+def pads_text(pads: Pads) -> str:
+    """Pads as messages show them: `(0,1,2,3)`, before and after along each axis."""
+    return f"({','.join(str(n) for pair in pads for n in pair)})"
+
+
 def for_torch(pads: Pads) -> Sizes:
     """Pads as `torch.nn.functional.pad` takes them: the last axis first."""
     return tuple(n for pair in reversed(pads) for n in pair)

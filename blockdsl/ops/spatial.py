@@ -31,26 +31,7 @@ class Pad(Operation):
     """
 
     takes = GRIDS
-    aliases = (
-        "zeropad1d",
-        "zeropad2d",
-        "zeropad3d",
-        "zeropadding1d",
-        "zeropadding2d",
-        "zeropadding3d",
-        "constantpad1d",
-        "constantpad2d",
-        "constantpad3d",
-        "reflectionpad1d",
-        "reflectionpad2d",
-        "reflectionpad3d",
-        "replicationpad1d",
-        "replicationpad2d",
-        "replicationpad3d",
-        "circularpad1d",
-        "circularpad2d",
-        "circularpad3d",
-    )
+    aliases = ("zeropad", "zeropadding", "constantpad", "reflectionpad", "replicationpad", "circularpad")
     saved_for_backward = SAVES_NOTHING
 
     pad: Edges
@@ -101,7 +82,7 @@ class Crop(Operation):
     """
 
     takes = GRIDS
-    aliases = ("centercrop", "cropping1d", "cropping2d", "cropping3d")
+    aliases = ("centercrop", "cropping")
     depends_on_size = "its place depends on the size of the image"
     saved_for_backward = SAVES_NOTHING
 
@@ -189,14 +170,7 @@ class Upsample(_Resampling):
     """
 
     word = "upsample"
-    aliases = (
-        "upsampling",
-        "upsampling1d",
-        "upsampling2d",
-        "upsampling3d",
-        "upsamplingnearest2d",
-        "upsamplingbilinear2d",
-    )
+    aliases = ("upsampling", "upsamplingnearest", "upsamplingbilinear")
     saved_for_backward = SAVES_NOTHING
 
     factor: Size

@@ -16,10 +16,9 @@ from blockdsl.formatting import shape_text
 from blockdsl.ir import Graph, Layer, Port, Value
 from blockdsl.ops import Operation, OpError, Shape, Sizes, Tokens, Vector
 from blockdsl.ops.core import window_is_known
-from blockdsl.ops.geometry import Pads
 from blockdsl.ops.layouts import GRIDS
 from blockdsl.ops.shape import Flatten, Input
-from blockdsl.ops.sliding import Sliding, strides_of, with_strides
+from blockdsl.ops.sliding import Sliding, pads_text, strides_of, with_strides
 from blockdsl.verifier import verify
 
 _BY_ELEMENT = frozenset({"activation", "dropout", "scale", "join"})
@@ -118,7 +117,7 @@ class _Densifying:
         if before == after:
             return ""
         texts = [
-            f"{_pads_text(pads)} at {shape_text(shape.positions)}"
+            f"{pads_text(pads)} at {shape_text(shape.positions)}"
             for pads, shape in ((before, seen[0]), (after, shapes[0]))
         ]
         return f"pad=same pads by {' and by '.join(texts)}"
@@ -148,10 +147,6 @@ class _Densifying:
         if flat and not (operation.family in _BY_ELEMENT and alike):
             return "it works on a flattened image"
         return ""
-
-
-def _pads_text(pads: Pads) -> str:
-    return f"({','.join(str(n) for pair in pads for n in pair)})"
 
 
 def _with_free_stride(layer: Layer, seen: Sequence[Shape]) -> Operation:
