@@ -11,6 +11,7 @@ from blockdsl.diagnostics import did_you_mean, error
 from blockdsl.formatting import rounded_text
 from blockdsl.frozen import FrozenDict
 from blockdsl.ops import Operation, Shape
+from blockdsl.ops.geometry import spelled
 from blockdsl.ops.shape import Input
 from blockdsl.source import Span
 
@@ -330,7 +331,7 @@ def _as_networkx(graph: Graph) -> nx.MultiDiGraph:
         made._node[layer.id] = FrozenDict(
             layer=layer,
             op=operation.name,
-            args=FrozenDict({name: getattr(operation, name) for name in operation.arguments}),
+            args=FrozenDict(spelled(operation, layer.shape)),
             shape=layer.shapes[0],
             path=path_text(layer.path),
             span=layer.span,

@@ -207,9 +207,8 @@ def _is_square(window: Window, axis: int) -> bool:
 def _read(before: Axis, window: Window, axis: int) -> Axis:
     """What windows on a tensor see."""
     stride, size = window.stride[axis], window.size[axis]
-    reads = (
-        window.reads[axis] if window.reads else _sliding(size, stride, window.start and window.start[axis])
-    )
+    start = window.start[axis] if window.start else None
+    reads = window.reads[axis] if window.reads else _sliding(size, stride, start)
 
     def seen(position: int) -> Span | None:
         read = reads(position)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from math import prod
 
 from blockdsl.ir import Graph, Layer
+from blockdsl.ops import Image
 
 FEW = 8
 """On fewer output positions, laying out the weights takes longer than channels last saves."""
@@ -19,8 +20,8 @@ def prefers_channels_last(graph: Graph) -> bool:
     """Whether channels last makes a network's training step faster: `module.to(memory_format=…)`.
 
     It does (by 1% to 40% on a CPU, float32) where most multiplications are in convolutions that see more
-    than a few positions, dense or depthwise. Groups of several channels (AlexNet) gain nothing from it,
-    linear layers have no layout, and a ResNet-50 on 32x32 images, which soon are 1x1, loses a third.
+    than a few positions of an image, dense or depthwise. Groups of several channels (AlexNet) gain nothing
+    from it, linear layers have no layout, and a ResNet-50 on 32x32 images, which soon are 1x1, loses a third.
     Networks with narrow layers stay as they are, since PyTorch computes them wrongly (see `NARROW`).
     """
     total = helped = 0
@@ -30,7 +31,7 @@ def prefers_channels_last(graph: Graph) -> bool:
         total += macs
         if layer.operation.family == "conv" and _width(graph, layer) < NARROW:
             return False
-        if layer.operation.prefers_channels_last():
+        if layer.operation.prefers_channels_last() and isinstance(layer.shape, Image):
             weights = prod(layer.operation.weights(*shapes)["weight"])
             helped += macs if macs >= FEW * weights else 0
     return 2 * helped > total

@@ -76,3 +76,53 @@ class TableConv2d(nn.Module):
         """As `nn.Conv2d`, with the number of connections."""
         pairs = f"connections={len(self.weight)}"
         return f"{self.in_channels}, {len(self.table)}, kernel_size={self.kernel_size}, {pairs}"
+
+
+class _PaddedConv(nn.Module):
+    """A convolution that pads otherwise before than after.
+
+    `pads` are as `F.pad` takes them, the last axis first: (left, right, top, bottom).
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int | tuple[int, ...],
+        pads: tuple[int, ...],
+        stride: int | tuple[int, ...] = 1,
+        dilation: int | tuple[int, ...] = 1,
+        groups: int = 1,
+        bias: bool = True,
+    ) -> None:
+        super().__init__(
+            in_channels,
+            out_channels,
+            kernel_size,
+            stride=stride,
+            dilation=dilation,
+            groups=groups,
+            bias=bias,
+        )
+        self.pads = pads
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, in_channels, *positions) -> (N, out_channels, *positions)."""
+        convolved: Tensor = super().forward(F.pad(x, self.pads))
+        return convolved
+
+    def extra_repr(self) -> str:
+        """As the convolution, with the pads."""
+        return f"{super().extra_repr()}, pads={self.pads}"
+
+
+class PaddedConv1d(_PaddedConv, nn.Conv1d):
+    """A convolution of signals that pads otherwise before than after."""
+
+
+class PaddedConv2d(_PaddedConv, nn.Conv2d):
+    """A convolution of images that pads otherwise before than after."""
+
+
+class PaddedConv3d(_PaddedConv, nn.Conv3d):
+    """A convolution of volumes that pads otherwise before than after."""

@@ -43,6 +43,14 @@ class Dropout(_Dropping):
         return tuple(x.shape) if self.per == "element" else (x.shape[0], x.shape[1], 1, 1)
 
 
+class ChannelDropout(Dropout):
+    """Dropout of the channels of signals and volumes."""
+
+    def mask_shape(self, x: Tensor) -> tuple[int, ...]:
+        """One number for each channel of (N, C, *positions)."""
+        return (x.shape[0], x.shape[1], *(1,) * (x.dim() - 2))
+
+
 class DropPath(_Dropping):
     """Stochastic depth: drops a branch for each sample or for the mini-batch (Huang et al. 2016).
 

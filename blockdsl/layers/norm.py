@@ -24,11 +24,23 @@ class _FrozenBatchNorm(nn.modules.batchnorm._BatchNorm):
 
 
 class FrozenBatchNorm1d(_FrozenBatchNorm, nn.BatchNorm1d):
-    """Frozen batch normalisation of vectors."""
+    """Frozen batch normalisation of vectors and signals."""
 
 
 class FrozenBatchNorm2d(_FrozenBatchNorm, nn.BatchNorm2d):
     """Frozen batch normalisation of images."""
+
+
+class FrozenBatchNorm3d(_FrozenBatchNorm, nn.BatchNorm3d):
+    """Frozen batch normalisation of volumes."""
+
+
+class LayerNorm1d(nn.LayerNorm):
+    """Layer normalisation over the channels at each position of a signal."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, L) -> the same."""
+        return super().forward(x.transpose(1, 2)).transpose(1, 2)
 
 
 class LayerNorm2d(nn.LayerNorm):
@@ -39,12 +51,36 @@ class LayerNorm2d(nn.LayerNorm):
         return super().forward(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
 
 
+class LayerNorm3d(nn.LayerNorm):
+    """Layer normalisation over the channels at each position of a volume."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, D, H, W) -> the same."""
+        return super().forward(x.permute(0, 2, 3, 4, 1)).permute(0, 4, 1, 2, 3)
+
+
+class RMSNorm1d(nn.RMSNorm):
+    """RMS normalisation over the channels at each position of a signal."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, L) -> the same."""
+        return super().forward(x.transpose(1, 2)).transpose(1, 2)
+
+
 class RMSNorm2d(nn.RMSNorm):
     """RMS normalisation over the channels at each position of an image."""
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W) -> the same."""
         return super().forward(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+
+
+class RMSNorm3d(nn.RMSNorm):
+    """RMS normalisation over the channels at each position of a volume."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, D, H, W) -> the same."""
+        return super().forward(x.permute(0, 2, 3, 4, 1)).permute(0, 4, 1, 2, 3)
 
 
 class LocalResponseNorm2d(nn.LocalResponseNorm):
@@ -87,7 +123,7 @@ class GlobalResponseNorm(nn.Module):
     """Global response normalisation, x + weight * (x * n) + bias (Woo et al. 2023).
 
     n is each channel's L2 norm over the positions over its mean over the channels. `dim` is the axis
-    of the channels: 1 for images (N, C, H, W), 2 for tokens (N, L, D).
+    of the channels: 1 for images (N, C, H, W), signals and volumes, 2 for tokens (N, L, D).
     """
 
     def __init__(self, channels: int, eps: float, dim: int = 1) -> None:
@@ -102,10 +138,11 @@ class GlobalResponseNorm(nn.Module):
         nn.init.zeros_(self.bias)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, C, H, W) or (N, L, D) -> the same."""
-        norm = torch.linalg.vector_norm(x, dim=(2, 3) if self.dim == 1 else (1,), keepdim=True)
+        """(N, C, *positions) or (N, L, D) -> the same."""
+        positions = tuple(axis for axis in range(1, x.dim()) if axis != self.dim)
+        norm = torch.linalg.vector_norm(x, dim=positions, keepdim=True)
         n: Tensor = norm / (norm.mean(self.dim, keepdim=True) + self.eps)
-        size = (-1, 1, 1) if self.dim == 1 else (-1,)
+        size = (-1, *(1 for axis in positions if axis > self.dim))
         return x + self.weight.view(size) * (x * n) + self.bias.view(size)
 
     def extra_repr(self) -> str:

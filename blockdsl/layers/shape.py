@@ -103,3 +103,21 @@ class Crop(nn.Module):
     def extra_repr(self) -> str:
         """Start and size."""
         return f"start={self.start}, size={self.size}"
+
+
+class CropAxes(nn.Module):
+    """A part of a signal or a volume, given by its first position and its size along each axis."""
+
+    def __init__(self, start: tuple[int, ...], size: tuple[int, ...]) -> None:
+        super().__init__()
+        self.start, self.size = start, size
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, *positions) -> (N, C, *size)."""
+        for axis, (first, size) in enumerate(zip(self.start, self.size, strict=True), 2):
+            x = x.narrow(axis, first, size)
+        return x
+
+    def extra_repr(self) -> str:
+        """Start and size."""
+        return f"start={self.start}, size={self.size}"

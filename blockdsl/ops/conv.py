@@ -5,72 +5,69 @@ from __future__ import annotations
 
 from itertools import accumulate
 from math import prod
+from operator import mul
 from typing import Any
 
 from blockdsl.formatting import shape_text
 from blockdsl.ops.core import SAVES_INPUT, Drawn, Operation, OpError, Reads, Window
-from blockdsl.ops.geometry import (
-    brief,
-    dilated_window,
-    divided,
-    enlarging,
-    extent,
-    fit,
-    same_pad,
-    slide,
-    step,
-)
-from blockdsl.ops.layouts import Image, Shape, Sizes
+from blockdsl.ops.geometry import along, brief, check_layout, divided, enlarging, extent, fit, slide, step
+from blockdsl.ops.layouts import GRIDS, Image, Shape, Sizes
 from blockdsl.ops.registry import operation
+from blockdsl.ops.sliding import Frame, Sliding, for_torch, pads_text
 from blockdsl.ops.spec import ModuleSpec
-from blockdsl.ops.values import Count, Margin, Pad, Size, Table
-
-
-def _reach(kernel: Size, dilation: Size) -> Size:
-    return extent(kernel[0], dilation[0]), extent(kernel[1], dilation[1])
+from blockdsl.ops.values import NONE, ONE, Count, Margin, Pad, Size, Table
 
 
 def _drawn(weights: dict[str, Sizes], *, transposed: bool = False) -> Drawn:
     return Drawn.of(weights["weight"], bias="bias" if "bias" in weights else "", transposed=transposed)
 
 
-class _Sliding(Operation):
-    """What CONV and DWCONV share: a kernel that slides over an image."""
+def _check_groups(name: str, channels: int, groups: int) -> None:
+    if channels % groups:
+        raise OpError(
+            f"{name} cannot make {channels} channels in {groups} equal groups",
+            argument="groups",
+            help="both the input's and the output's channels are divided among the groups",
+        )
 
-    takes = (Image,)
+
+class _Convolution(Sliding):
+    """What CONV and DWCONV share."""
+
     saved_for_backward = SAVES_INPUT
     fresh_output = True
     kernel_can_grow = True
-    kernel: Size
     stride: Size
-    pad: Pad
-    dilation: Size
     bias: bool
 
-    def check(self) -> None:
-        if self.pad == "same":
-            same_pad(self.name, self.stride)
+    def _positions(self, shape: Shape) -> Sizes:
+        """The positions of the output along each axis."""
+        size = shape[1:]
+        frame = self.frame(shape)
+        fit(self.name, size, frame.reach, frame.pads)
+        return tuple(map(slide, size, frame.reach, frame.stride, map(sum, frame.pads)))
 
-    def _positions(self, shape: Shape) -> tuple[int, int]:
-        """Rows and columns of the output."""
-        _, rows, columns = shape
-        if isinstance(self.pad, str):
-            return rows, columns
-        (kh, kw), (sh, sw), (ph, pw), (dh, dw) = self.kernel, self.stride, self.pad, self.dilation
-        fit(self.name, (rows, columns), _reach(self.kernel, self.dilation), self.pad)
-        return slide(rows, kh, sh, ph, dh), slide(columns, kw, sw, pw, dw)
+    def _is_same(self, frame: Frame) -> bool:
+        """Whether it is what PyTorch calls `padding="same"`."""
+        return self.pad == "same" and max(frame.stride) == 1
 
-    def _settings(self) -> dict[str, Any]:
-        """The arguments that the specs share."""
-        return {
-            "stride": brief(self.stride),
-            "padding": brief(self.pad),
-            "dilation": brief(self.dilation),
+    def _spec(self, shape: Shape, **arguments: Any) -> ModuleSpec:
+        frame = self.frame(shape)
+        kind = f"Conv{len(frame.kernel)}d"
+        arguments |= {
+            "kernel_size": brief(frame.kernel),
+            "stride": brief(frame.stride),
+            "dilation": brief(frame.dilation),
             "bias": self.bias,
         }
+        if self._is_same(frame):
+            return ModuleSpec(f"torch.nn:{kind}", padding="same", **arguments)
+        if frame.pad is not None:
+            return ModuleSpec(f"torch.nn:{kind}", padding=brief(frame.pad), **arguments)
+        return ModuleSpec(f"blockdsl.layers.conv:Padded{kind}", pads=for_torch(frame.pads), **arguments)
 
-    def dilated(self, rate: tuple[int, int], *inputs: Shape) -> Operation:
-        return dilated_window(self, rate, self.stride)
+    def dilated(self, rate: Sizes, *inputs: Shape) -> Operation:
+        return self.with_dilation(rate, inputs[0])
 
     def drawn(self, *inputs: Shape) -> tuple[Drawn, ...]:
         return (_drawn(self.weights(*inputs)),)
@@ -79,45 +76,38 @@ class _Sliding(Operation):
         """Every weight of a kernel once for each output position."""
         return prod(self.weights(*inputs)["weight"]) * prod(self._positions(inputs[0]))
 
-    def window(self, *inputs: Shape) -> Window:
-        """The dilated kernel, which begins in the padding; that of `pad=same` is the smaller half."""
-        reach = _reach(self.kernel, self.dilation)
-        pad = ((reach[0] - 1) // 2, (reach[1] - 1) // 2) if isinstance(self.pad, str) else self.pad
-        return Window(reach, self.stride, (-pad[0], -pad[1]))
-
 
 @operation("CONV")
-class Conv(_Sliding):
-    """Convolution: (C, H, W) -> (channels, H', W').
+class Conv(_Convolution):
+    """Convolution: (C, H, W) -> (channels, H', W'); of a signal or a volume along its axes.
 
-    `pad=same` keeps rows and columns (stride 1; an even kernel pads one more after than before).
-    `groups` convolves that many equal parts of the channels apart (AlexNet). `table` is a connection
-    table (LeCun et al. 1998, table I): row i lists the input channels, counted from 0, that output
+    One number stands for all axes: `CONV(64,3)` is a 1-D convolution on a signal, a 2-D one on an image, a
+    3-D one on a volume, where a kernel may be `3x1x1`. `pad` is one number, or one for each axis; twice as
+    many are before and after: (top, bottom, left, right) of an image, (before, after) of a signal, where
+    `pad=(2,0)` is causal. `pad=same` pads as TensorFlow does: there are ceil(size / stride) positions, and an
+    odd pad goes after; the numbers come of the declared input.
+
+    `groups` convolves that many equal parts of the channels apart (AlexNet). `table` is, on images, a
+    connection table (LeCun et al. 1998, table I): row i lists the input channels, counted from 0, that output
     channel i sees; each such pair has one kernel plane, each output one bias. Its planes stand in
     `weight` in the order of the table, so a depthwise convolution of the listed inputs, summed over
     each row, computes it with no more MACs than are counted here.
     """
 
     word = "{kernel} conv, {channels}"
-    aliases = ("conv2d", "convolution", "convolution2d", "lazyconv2d")
+    aliases = ("conv1d", "conv2d", "conv3d", "convolution", "lazyconv")
 
     channels: Count
     kernel: Size
-    stride: Size = (1, 1)
-    pad: Pad = (0, 0)
+    stride: Size = ONE
+    pad: Pad = NONE
     groups: Count = 1
-    dilation: Size = (1, 1)
+    dilation: Size = ONE
     bias: bool = True
     table: Table | None = None
 
     def check(self) -> None:
-        super().check()
-        if self.channels % self.groups:
-            raise OpError(
-                f"{self.name} cannot make {self.channels} channels in {self.groups} equal groups",
-                argument="groups",
-                help="both the input's and the output's channels are divided among the groups",
-            )
+        _check_groups(self.name, self.channels, self.groups)
         if self.table is None:
             return
         if self.groups != 1:
@@ -133,8 +123,11 @@ class Conv(_Sliding):
                 raise OpError(f"row {index} of the connection table names an input twice", argument="table")
 
     def shape(self, *inputs: Shape) -> Shape:
-        c = inputs[0].channels
-        divided(self.name, inputs[0], self.groups, "groups")
+        (shape,) = inputs
+        c = shape.channels
+        divided(self.name, shape, self.groups, "groups")
+        if self.table:
+            self._check_table_fits(shape)
         for index, row in enumerate(self.table or ()):
             if min(row) < 0 or max(row) >= c:
                 raise OpError(
@@ -142,25 +135,38 @@ class Conv(_Sliding):
                     argument="table",
                     help=f"the input has {c} channels, counted from 0",
                 )
-        return Image(self.channels, *self._positions(inputs[0]))
+        return type(shape)(self.channels, *self._positions(shape))
 
-    window = _Sliding.window
+    window = Sliding.window
+
+    def _check_table_fits(self, shape: Shape) -> None:
+        check_layout("CONV with a connection table", (Image,), shape)
+        frame = self.frame(shape)
+        if frame.pad is None and not self._is_same(frame):
+            pads = pads_text(frame.pads)
+            raise OpError(
+                f"CONV with a connection table pads as much before as after, not {pads}",
+                argument="pad",
+                help=f"PAD({pads}) before it",
+            )
 
     def prefers_channels_last(self) -> bool:
         return self.groups == 1
 
     def weights(self, *inputs: Shape) -> dict[str, Sizes]:
         if self.table is not None:
-            weight: Sizes = (sum(map(len, self.table)), *self.kernel)
+            weight: Sizes = (sum(map(len, self.table)), *along(self, "kernel", inputs[0]))
         else:
-            weight = (self.channels, inputs[0][0] // self.groups, *self.kernel)
+            weight = (
+                self.channels, inputs[0][0] // self.groups, *along(self, "kernel", inputs[0])
+            )  # fmt: skip
         return {"weight": weight} | ({"bias": (self.channels,)} if self.bias else {})
 
     def drawn(self, *inputs: Shape) -> tuple[Drawn, ...]:
         """With a table, each output has the fan-in of its own row, and all the mean fan-out."""
         if self.table is None:
             return super().drawn(*inputs)
-        plane = prod(self.kernel)
+        plane = prod(along(self, "kernel", inputs[0]))
         fan_out = sum(map(len, self.table)) * plane / inputs[0][0]
         ends = list(accumulate(map(len, self.table)))
         return tuple(
@@ -175,219 +181,199 @@ class Conv(_Sliding):
         )
 
     def spec(self, *inputs: Shape) -> ModuleSpec:
-        if self.table is not None:
-            return ModuleSpec(
-                "blockdsl.layers.conv:TableConv2d",
-                in_channels=inputs[0][0],
-                table=self.table,
-                kernel_size=self.kernel,
-                stride=self.stride,
-                padding=self.pad,
-                dilation=self.dilation,
-                bias=self.bias,
+        if self.table is None:
+            return self._spec(
+                inputs[0], in_channels=inputs[0][0], out_channels=self.channels, groups=self.groups
             )
-        channels = {"in_channels": inputs[0][0], "out_channels": self.channels}
+        frame = self.frame(inputs[0])
         return ModuleSpec(
-            "torch.nn:Conv2d",
-            **channels,
-            kernel_size=brief(self.kernel),
-            groups=self.groups,
-            **self._settings(),
+            "blockdsl.layers.conv:TableConv2d",
+            in_channels=inputs[0][0],
+            table=self.table,
+            kernel_size=frame.kernel,
+            stride=frame.stride,
+            padding="same" if self._is_same(frame) else frame.pad,
+            dilation=frame.dilation,
+            bias=self.bias,
         )
 
 
 @operation("DWCONV")
-class DepthwiseConv(_Sliding):
-    """Depthwise convolution: (C, H, W) -> (C * multiplier, H', W'); one kernel for each channel."""
+class DepthwiseConv(_Convolution):
+    """Depthwise convolution: (C, H, W) -> (C * multiplier, H', W'); one kernel for each channel.
+
+    Of a signal or a volume along its axes; sizes and `pad` as for CONV.
+    """
 
     word = "{kernel} depthwise conv, {channels}"
-    aliases = ("depthwiseconv", "depthwiseconv2d", "depthwiseconvolution")
+    aliases = ("depthwiseconv", "depthwiseconvolution")
 
     kernel: Size
-    stride: Size = (1, 1)
-    pad: Pad = (0, 0)
-    dilation: Size = (1, 1)
+    stride: Size = ONE
+    pad: Pad = NONE
+    dilation: Size = ONE
     multiplier: Count = 1
     bias: bool = True
 
     def shape(self, *inputs: Shape) -> Shape:
-        c = inputs[0].channels
-        return Image(c * self.multiplier, *self._positions(inputs[0]))
+        (shape,) = inputs
+        return type(shape)(shape.channels * self.multiplier, *self._positions(shape))
 
-    window = _Sliding.window
+    window = Sliding.window
 
     def prefers_channels_last(self) -> bool:
         return True
 
     def weights(self, *inputs: Shape) -> dict[str, Sizes]:
         c = inputs[0][0] * self.multiplier
-        return {"weight": (c, 1, *self.kernel)} | ({"bias": (c,)} if self.bias else {})
+        return {"weight": (c, 1, *along(self, "kernel", inputs[0]))} | ({"bias": (c,)} if self.bias else {})
 
     def spec(self, *inputs: Shape) -> ModuleSpec:
         c = inputs[0][0]
-        return ModuleSpec(
-            "torch.nn:Conv2d",
-            in_channels=c,
-            out_channels=c * self.multiplier,
-            kernel_size=brief(self.kernel),
-            groups=c,
-            **self._settings(),
-        )
+        return self._spec(inputs[0], in_channels=c, out_channels=c * self.multiplier, groups=c)
 
 
-@operation("DECONV")
-class TransposedConv(Operation):
-    """Transposed convolution: (C, H, W) -> (channels, H', W'), as `torch.nn.ConvTranspose2d`.
+class _Transposed(Operation):
+    """What DECONV and UP share: every weight of a kernel meets each input position once."""
 
-    H' = (H - 1) * stride - 2 * pad + dilation * (kernel - 1) + output_pad + 1 (Dumoulin & Visin
-    2016, section 4).
-    """
-
-    takes = (Image,)
-    word = "{kernel} transposed conv, {channels}"
-    aliases = (
-        "convtranspose",
-        "convtranspose2d",
-        "conv2dtranspose",
-        "deconv2d",
-        "deconvolution",
-        "transposedconv",
-    )
+    takes = GRIDS
     saved_for_backward = SAVES_INPUT
     fresh_output = True
 
+    def drawn(self, *inputs: Shape) -> tuple[Drawn, ...]:
+        return (_drawn(self.weights(*inputs), transposed=True),)
+
+    def macs(self, *inputs: Shape) -> int:
+        return prod(self.weights(*inputs)["weight"]) * prod(inputs[0][1:])
+
+
+@operation("DECONV")
+class TransposedConv(_Transposed):
+    """Transposed convolution: (C, H, W) -> (channels, H', W'), as `torch.nn.ConvTranspose2d`.
+
+    H' = (H - 1) * stride - 2 * pad + dilation * (kernel - 1) + output_pad + 1 (Dumoulin & Visin
+    2016, section 4). Of a signal or a volume along its axes.
+    """
+
+    word = "{kernel} transposed conv, {channels}"
+    aliases = ("convtranspose", "conv2dtranspose", "deconv", "deconvolution", "transposedconv")
+
     channels: Count
     kernel: Size
-    stride: Size = (1, 1)
-    pad: Margin = (0, 0)
-    output_pad: Margin = (0, 0)
+    stride: Size = ONE
+    pad: Margin = NONE
+    output_pad: Margin = NONE
     groups: Count = 1
-    dilation: Size = (1, 1)
+    dilation: Size = ONE
     bias: bool = True
 
     def check(self) -> None:
-        for extra, stride, dilation in zip(self.output_pad, self.stride, self.dilation, strict=True):
+        _check_groups(self.name, self.channels, self.groups)
+
+    def shape(self, *inputs: Shape) -> Shape:
+        (shape,) = inputs
+        divided(self.name, shape, self.groups, "groups")
+        positions = []
+        for n, kernel, stride, pad, extra, dilation in zip(shape[1:], *self._sizes(shape), strict=True):
             if extra >= max(stride, dilation):
                 raise OpError(
                     f"output_pad of {self.name} must be smaller than its stride or its dilation",
                     argument="output_pad",
                     help=f"at most {max(stride, dilation) - 1} here",
                 )
-        if self.channels % self.groups:
+            positions.append((n - 1) * stride - 2 * pad + extent(kernel, dilation) + extra)
+        if min(positions) < 1:
             raise OpError(
-                f"{self.name} cannot make {self.channels} channels in {self.groups} equal groups",
-                argument="groups",
-                help="both the input's and the output's channels are divided among the groups",
-            )
-
-    def shape(self, *inputs: Shape) -> Shape:
-        _, *size = inputs[0]
-        divided(self.name, inputs[0], self.groups, "groups")
-        reach = _reach(self.kernel, self.dilation)
-        rows, columns = (
-            (size[i] - 1) * self.stride[i] - 2 * self.pad[i] + reach[i] + self.output_pad[i] for i in (0, 1)
-        )
-        if min(rows, columns) < 1:
-            raise OpError(
-                f"{self.name} would leave nothing of its input of {shape_text(size)}",
+                f"{self.name} would leave nothing of its input of {shape_text(shape[1:])}",
                 argument="pad",
                 help="pad less: a transposed convolution takes the pad away from its output",
             )
-        return Image(self.channels, rows, columns)
+        return type(shape)(self.channels, *positions)
+
+    def _sizes(self, shape: Shape) -> tuple[Sizes, ...]:
+        """Kernel, stride, pad, output_pad and dilation along each axis."""
+        return tuple(along(self, a, shape) for a in ("kernel", "stride", "pad", "output_pad", "dilation"))
 
     def weights(self, *inputs: Shape) -> dict[str, Sizes]:
-        weight = (inputs[0][0], self.channels // self.groups, *self.kernel)
+        weight = (inputs[0][0], self.channels // self.groups, *along(self, "kernel", inputs[0]))
         return {"weight": weight} | ({"bias": (self.channels,)} if self.bias else {})
-
-    def drawn(self, *inputs: Shape) -> tuple[Drawn, ...]:
-        return (_drawn(self.weights(*inputs), transposed=True),)
-
-    def macs(self, *inputs: Shape) -> int:
-        """Every weight of a kernel once for each input position."""
-        return prod(self.weights(*inputs)["weight"]) * prod(inputs[0][1:])
 
     def window(self, *inputs: Shape) -> Window:
         """The input positions under the kernel; the step is one over the stride."""
-        reach = _reach(self.kernel, self.dilation)
-        seen = ((reach[0] - 1) // self.stride[0] + 1, (reach[1] - 1) // self.stride[1] + 1)
-        steps = step(1, self.stride[0]), step(1, self.stride[1])
-        return Window(seen, steps, reads=(self._reads(0), self._reads(1)))
-
-    def _reads(self, axis: int) -> Reads:
-        """Along an axis, input i is written to `stride * i + dilation * k - pad` for each k of the kernel."""
-        kernel, stride = self.kernel[axis], self.stride[axis]
-        pad, dilation = self.pad[axis], self.dilation[axis]
-
-        def read(position: int) -> tuple[int, int] | None:
-            # Positions under the kernel repeat after `stride` taps.
-            first = (k for k in range(min(kernel, stride)) if (position + pad - dilation * k) % stride == 0)
-            last = (
-                k
-                for k in range(kernel - 1, max(kernel - stride, 0) - 1, -1)
-                if (position + pad - dilation * k) % stride == 0
-            )
-            low, high = next(last, None), next(first, None)
-            if low is None or high is None:
-                return None
-            return (position + pad - dilation * low) // stride, (position + pad - dilation * high) // stride
-
-        return read
+        kernel, stride, pad, _, dilation = self._sizes(inputs[0])
+        return Window(
+            tuple((extent(k, d) - 1) // s + 1 for k, s, d in zip(kernel, stride, dilation, strict=True)),
+            tuple(step(1, s) for s in stride),
+            reads=tuple(map(_spread, kernel, stride, pad, dilation)),
+        )
 
     def spec(self, *inputs: Shape) -> ModuleSpec:
+        kernel, stride, pad, extra, dilation = map(brief, self._sizes(inputs[0]))
         return ModuleSpec(
-            "torch.nn:ConvTranspose2d",
+            f"torch.nn:ConvTranspose{len(inputs[0]) - 1}d",
             in_channels=inputs[0][0],
             out_channels=self.channels,
-            kernel_size=brief(self.kernel),
-            stride=brief(self.stride),
-            padding=brief(self.pad),
-            output_padding=brief(self.output_pad),
+            kernel_size=kernel,
+            stride=stride,
+            padding=pad,
+            output_padding=extra,
             groups=self.groups,
             bias=self.bias,
-            dilation=brief(self.dilation),
+            dilation=dilation,
         )
 
 
+def _spread(kernel: int, stride: int, pad: int, dilation: int) -> Reads:
+    """Along an axis, input i is written to `stride * i + dilation * k - pad` for each k of the kernel."""
+
+    def read(position: int) -> tuple[int, int] | None:
+        # Positions under the kernel repeat after `stride` taps.
+        first = (k for k in range(min(kernel, stride)) if (position + pad - dilation * k) % stride == 0)
+        last = (
+            k
+            for k in range(kernel - 1, max(kernel - stride, 0) - 1, -1)
+            if (position + pad - dilation * k) % stride == 0
+        )
+        low, high = next(last, None), next(first, None)
+        if low is None or high is None:
+            return None
+        return (position + pad - dilation * low) // stride, (position + pad - dilation * high) // stride
+
+    return read
+
+
 @operation("UP")
-class UpConv(Operation):
+class UpConv(_Transposed):
     """Up-convolution: (C, H, W) -> (channels, H * factor, W * factor) (U-Net, Ronneberger et al. 2015).
 
     A transposed convolution whose kernel and stride are the factor; `channels` are the input's unless
-    given.
+    given. Of a signal or a volume along its axes.
     """
 
-    takes = (Image,)
     word = "{factor} up-conv, {channels}"
-    saved_for_backward = SAVES_INPUT
-    fresh_output = True
 
     factor: Size
     channels: Count | None = None
     bias: bool = True
 
     def shape(self, *inputs: Shape) -> Shape:
-        c, rows, columns = inputs[0]
-        return Image(self.channels or c, rows * self.factor[0], columns * self.factor[1])
+        (shape,) = inputs
+        c, *size = shape
+        return type(shape)(self.channels or c, *map(mul, size, along(self, "factor", shape)))
 
     def weights(self, *inputs: Shape) -> dict[str, Sizes]:
         out = self.channels or inputs[0][0]
-        return {"weight": (inputs[0][0], out, *self.factor)} | ({"bias": (out,)} if self.bias else {})
-
-    def drawn(self, *inputs: Shape) -> tuple[Drawn, ...]:
-        return (_drawn(self.weights(*inputs), transposed=True),)
-
-    def macs(self, *inputs: Shape) -> int:
-        """Every weight of a kernel once for each input position."""
-        return prod(self.weights(*inputs)["weight"]) * prod(inputs[0][1:])
+        weight = (inputs[0][0], out, *along(self, "factor", inputs[0]))
+        return {"weight": weight} | ({"bias": (out,)} if self.bias else {})
 
     def window(self, *inputs: Shape) -> Window:
         """One input position; the step is one over the factor."""
-        return enlarging(self.factor)
+        return enlarging(along(self, "factor", inputs[0]))
 
     def spec(self, *inputs: Shape) -> ModuleSpec:
-        factor = brief(self.factor)
+        factor = brief(along(self, "factor", inputs[0]))
         return ModuleSpec(
-            "torch.nn:ConvTranspose2d",
+            f"torch.nn:ConvTranspose{len(inputs[0]) - 1}d",
             in_channels=inputs[0][0],
             out_channels=self.channels or inputs[0][0],
             kernel_size=factor,

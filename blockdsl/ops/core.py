@@ -16,7 +16,7 @@ from typing import Any, ClassVar, NamedTuple, get_type_hints
 from blockdsl.formatting import exact, shape_text
 from blockdsl.ops.layouts import VALUES, Shape, Sizes
 from blockdsl.ops.spec import ModuleSpec
-from blockdsl.ops.values import SIZES, converter_of
+from blockdsl.ops.values import BY_AXIS, SIZES, converter_of
 from blockdsl.speedups import LateDataclass, finish_dataclass
 
 TAGS = {"s": "stride", "p": "pad", "g": "groups", "d": "dilation"}
@@ -46,7 +46,9 @@ Reads = Callable[[int], tuple[int, int] | None]
 
 
 class Window(NamedTuple):
-    """What one output position sees of its input, each field as (rows, columns).
+    """What one output position sees of its input: each field along each axis, as (rows, columns) of an image.
+
+    `Window()` is the same position of the input, whatever its axes.
 
     Attributes:
         size: extent in input positions, the largest where windows differ.
@@ -57,10 +59,10 @@ class Window(NamedTuple):
             `stride.denominator` positions further it is `stride.numerator` input positions further.
     """
 
-    size: tuple[int, int] = (1, 1)
-    stride: tuple[int | Fraction, int | Fraction] = (1, 1)
-    start: tuple[int, int] | None = None
-    reads: tuple[Reads, Reads] | None = None
+    size: Sizes = (1, 1)
+    stride: tuple[int | Fraction, ...] = (1, 1)
+    start: Sizes | None = None
+    reads: tuple[Reads, ...] | None = None
 
 
 POINTWISE = Window()
@@ -249,7 +251,7 @@ class Operation(LateDataclass):
         """
         return self
 
-    def dilated(self, rate: tuple[int, int], *inputs: Shape) -> Operation:
+    def dilated(self, rate: Sizes, *inputs: Shape) -> Operation:
         """The operation on maps whose neighbours lie `rate` positions apart (raises `OpError`)."""
         if window_is_known(self) and self.window(*inputs) == POINTWISE:
             return self
@@ -264,11 +266,15 @@ class Operation(LateDataclass):
 
     @cached_property
     def _text(self) -> str:
-        shown = [
-            _shown(a, getattr(self, a.name)) if a.required else f"{a.name}={_shown(a, getattr(self, a.name))}"
-            for a in self.arguments.values()
-            if a.required or getattr(self, a.name) != a.default
-        ]
+        shown = []
+        for argument in self.arguments.values():
+            value = getattr(self, argument.name)
+            if argument.required:
+                shown.append(_shown(argument, value))
+            elif value != argument.default and (text := _shown(argument, value)) != _shown(
+                argument, argument.default
+            ):
+                shown.append(f"{argument.name}={text}")
         return f"{self.name}({','.join(shown)})" if shown else self.name
 
 
@@ -276,9 +282,21 @@ def _shown(argument: Argument, value: object) -> str:
     """A value as the language writes it: `3` where one number says it all, `1x7`, `[a,b,c]`, `yes`."""
     if not isinstance(value, tuple):
         return _word(value)
+    if argument.convert in BY_AXIS:
+        return _by_axis(value)
     if value and isinstance(value[0], int) and _says(argument, value[0], value):
         return str(value[0])
     return shape_text(value) if argument.convert in SIZES else _word(value)
+
+
+def _by_axis(value: Sizes) -> str:
+    """`3` for all axes, `1x7` for each, `(0,1,0,1)` before and after where these differ."""
+    if len(set(value)) == 1:
+        return str(value[0])
+    if len(value) > 3:
+        before, after = value[::2], value[1::2]
+        return shape_text(before) if before == after else f"({','.join(map(str, value))})"
+    return shape_text(value)
 
 
 def _word(value: object) -> str:

@@ -10,7 +10,7 @@ from typing import Annotated
 
 from blockdsl.ops.core import SAVES_NOTHING, Operation, OpError, Saved
 from blockdsl.ops.geometry import check_layout, pointwise
-from blockdsl.ops.layouts import Image, Shape
+from blockdsl.ops.layouts import GRIDS, Image, Shape
 from blockdsl.ops.registry import operation
 from blockdsl.ops.spec import ModuleSpec
 from blockdsl.ops.values import Count, NotNegative, Probability, one_of
@@ -33,7 +33,7 @@ class _Dropping(Operation):
 
 @operation("DROPOUT")
 class Dropout(_Dropping):
-    """Drops each element, or each whole channel of an image, with probability p.
+    """Drops each element, or each whole channel of an image, a signal or a volume, with probability p.
 
     Srivastava et al. 2014; per=channel: Tompson et al. 2015. `rescale=test` multiplies by 1 - p in
     evaluation, as the AlexNet paper did, in place of dividing the survivors in training.
@@ -48,15 +48,22 @@ class Dropout(_Dropping):
 
     def shape(self, *inputs: Shape) -> Shape:
         if self.per == "channel":
-            check_layout("DROPOUT(per=channel)", (Image,), inputs[0])
+            check_layout("DROPOUT(per=channel)", GRIDS, inputs[0])
         return inputs[0]
 
     window = pointwise
 
     def spec(self, *inputs: Shape) -> ModuleSpec:
         if self.rescale == "test":
-            return ModuleSpec("blockdsl.layers.dropout:Dropout", p=self.p, per=self.per, rescale=self.rescale)
-        return ModuleSpec("torch.nn:Dropout" if self.per == "element" else "torch.nn:Dropout2d", p=self.p)
+            plain = self.per == "element" or isinstance(inputs[0], Image)
+            return ModuleSpec(
+                f"blockdsl.layers.dropout:{'' if plain else 'Channel'}Dropout",
+                p=self.p,
+                per=self.per,
+                rescale=self.rescale,
+            )
+        axes = "" if self.per == "element" else f"{len(inputs[0]) - 1}d"
+        return ModuleSpec(f"torch.nn:Dropout{axes}", p=self.p)
 
 
 @operation("ALPHADROPOUT")

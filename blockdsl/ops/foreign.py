@@ -5,15 +5,16 @@ Names are those of PyTorch, Keras and Caffe. They are compared without case and 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from blockdsl.ops.registry import all_operations
 
 REMARKS = {
-    "conv1d": "CONV(channels,1x5) on an image of one row convolves in one dimension",
-    "conv3d": "there is no convolution of volumes here, only of images",
     "separableconv2d": "DWCONV(kernel)-CONV(channels,1) is a separable convolution",
+    "dropout1d": "DROPOUT(per=channel) drops whole channels",
     "dropout2d": "DROPOUT(per=channel) drops whole channels",
+    "dropout3d": "DROPOUT(per=channel) drops whole channels",
     "spatialdropout2d": "DROPOUT(per=channel) drops whole channels",
     "const": "a number is bound by `let name = 3`; SHIFT and SCALE take numbers, WEIGHT is trained",
     "constant": "a number is bound by `let name = 3`; SHIFT and SCALE take numbers, WEIGHT is trained",
@@ -127,6 +128,9 @@ _ARGUMENT_REMARKS = {
 }
 
 
+_RANK = re.compile("[123]d$")
+
+
 def _plain(name: str) -> str:
     return name.lower().replace("_", "")
 
@@ -134,11 +138,13 @@ def _plain(name: str) -> str:
 def counterpart(name: str) -> str:
     """The operation that another library calls by a name; nothing if there is none.
 
-    >>> counterpart("BatchNorm2d")
-    'BN'
+    The rank at its end does not matter.
+
+    >>> counterpart("BatchNorm2d"), counterpart("MaxPool1d")
+    ('BN', 'POOL')
     """
-    wanted = _plain(name)
-    found = (ours for ours, operation in all_operations().items() if wanted in operation.aliases)
+    wanted = {_plain(name), _RANK.sub("", _plain(name))}
+    found = (ours for ours, operation in all_operations().items() if not wanted.isdisjoint(operation.aliases))
     return next(found, "")
 
 

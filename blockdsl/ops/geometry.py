@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from fractions import Fraction
 from math import ceil, floor
+from typing import Any
 
 from blockdsl.formatting import listed, shape_text
 from blockdsl.ops.core import POINTWISE, Operation, OpError, Reads, Window
-from blockdsl.ops.layouts import VALUES, Ids, Image, Shape, Signal, Tokens, Vector, Volume
+from blockdsl.ops.layouts import GRIDS, VALUES, Ids, Image, Shape, Signal, Sizes, Tokens, Vector, Volume
+from blockdsl.ops.values import Uniform
 
 _NEARBY = 1000
 """How far from a wrong number of groups a right one is looked for."""
@@ -91,15 +92,89 @@ def conversion(takes: Sequence[type[Shape]], given: type[Shape]) -> str:
     """What makes one of the layouts that are taken of the one that came."""
     if given is Ids:
         return "EMBED(entries,features) before it makes tokens of ids"
-    wanted = next((cls for cls in takes if cls not in (Vector, Ids)), Vector)
+    others = [cls for cls in takes if cls not in (Vector, Ids)]
+    wanted = Image if Image in others else (others or [Vector])[0]
     if wanted not in takes:
         return "ids come from outside: input ids 128"
     return f"{CONVERSIONS[wanted]} before it makes {_WORDS[given][0]} {_ONES[wanted]}"
 
 
-def brief(size: tuple[int, int] | str) -> int | str | tuple[int, int]:
+def brief(size: Sizes | str) -> int | str | Sizes:
     """3 for (3, 3), as one writes a kernel or stride by hand."""
-    return size[0] if not isinstance(size, str) and size[0] == size[1] else size
+    return size[0] if not isinstance(size, str) and len(set(size)) == 1 else size
+
+
+_AXES: dict[int, tuple[type[Shape], str, str]] = {
+    1: (Signal, "one number", "two are (before, after)"),
+    2: (Image, "rows x columns", "four are (top, bottom, left, right)"),
+    3: (Volume, "slices x rows x columns", "six are before and after along each axis"),
+}
+"""By the number of axes: the layout, what a size of one number each is called, and one of two each."""
+
+
+def along(operation: Operation, argument: str, shape: Shape) -> Sizes:
+    """A size of an operation, one number for each axis of its input's positions.
+
+    Raises:
+        OpError: the size has another number of axes.
+    """
+    value: Sizes = getattr(operation, argument)
+    axes = len(shape) - 1
+    if isinstance(value, Uniform):
+        return value.along(axes)
+    if len(value) != axes:
+        raise _wrong_axes(operation, argument, value, axes)
+    return value
+
+
+def spelled(operation: Operation, shape: Shape) -> dict[str, Any]:
+    """The values of the arguments, sizes that are one number for all axes along those of an output."""
+    axes = len(shape) - 1 if isinstance(shape, GRIDS) else 2
+    values = {name: getattr(operation, name) for name in operation.arguments}
+    return {name: v.along(axes) if isinstance(v, Uniform) else v for name, v in values.items()}
+
+
+Pads = tuple[tuple[int, int], ...]
+"""Along each axis, how many positions are added before and after."""
+
+
+def pads_along(operation: Operation, shape: Shape) -> Pads:
+    """The numbers of a `pad` that is not `same`, for each axis before and after (raises `OpError`)."""
+    value: Sizes = operation.pad  # type: ignore[attr-defined]
+    axes = len(shape) - 1
+    if isinstance(value, Uniform):
+        return ((value[0], value[0]),) * axes
+    if len(value) == 2 * axes:
+        return tuple(zip(value[::2], value[1::2], strict=True))
+    if len(value) != axes:
+        raise _wrong_axes(operation, "pad", value, axes, each="pad")
+    return tuple((n, n) for n in value)
+
+
+def same_pads(size: Sizes, kernel: Sizes, stride: Sizes, dilation: Sizes) -> Pads:
+    """TensorFlow's SAME: the pads that make ceil(size / stride) positions; an odd one goes after."""
+    pads = []
+    for n, k, s, d in zip(size, kernel, stride, dilation, strict=True):
+        total = max((-(-n // s) - 1) * s + extent(k, d) - n, 0)
+        pads.append((total // 2, total - total // 2))
+    return tuple(pads)
+
+
+def _wrong_axes(operation: Operation, argument: str, value: Sizes, axes: int, each: str = "") -> OpError:
+    layout, words, edges = _AXES[axes]
+    fitting = value[-axes:] if len(value) > axes else value[:1] * (axes - len(value)) + value
+    number = str(max(value))
+    fix = f"write {words}, {argument}={shape_text(fitting)}, or one number for all axes: {argument}={number}"
+    if axes == 1:
+        fix = f"write one number: {argument}={number}"
+    if each:
+        fix += f"; {edges}"
+    return OpError(
+        f"{argument}={shape_text(value)} of {operation.name} has {len(value)} numbers, but "
+        f"{_WORDS[layout][0]} has {axes} {'axis' if axes == 1 else 'axes'} of positions",
+        argument=argument,
+        help=fix,
+    )
 
 
 def divided(name: str, shape: Shape, into: int, argument: str, what: str = "groups") -> int:
@@ -122,39 +197,33 @@ def extent(kernel: int, dilation: int) -> int:
     return dilation * (kernel - 1) + 1
 
 
-def slide(size: int, kernel: int, stride: int, pad: int, dilation: int = 1) -> int:
-    """Positions of a window along one axis (floor rule; Dumoulin & Visin 2016, relationship 6)."""
-    return (size + 2 * pad - extent(kernel, dilation)) // stride + 1
+def slide(size: int, reach: int, stride: int, pad: int) -> int:
+    """Positions of a window along one axis (floor rule; Dumoulin & Visin 2016, relationship 6).
+
+    `reach` is its extent, dilation counted, `pad` what is added on both sides together.
+    """
+    return (size + pad - reach) // stride + 1
 
 
-def slide_ceil(size: int, kernel: int, stride: int, pad: int, dilation: int = 1) -> int:
-    """Positions when the last window may reach over the edge.
+def slide_ceil(size: int, reach: int, stride: int, pad: int) -> int:
+    """Positions when the last window may reach over the edge; `pad` is the same on both sides.
 
     It must still begin inside the input or its left padding: the clip rule of Caffe and PyTorch.
     """
-    positions = -((extent(kernel, dilation) - size - 2 * pad) // stride) + 1
-    return positions - 1 if (positions - 1) * stride >= size + pad else positions
+    positions = -((reach - size - pad) // stride) + 1
+    return positions - 1 if (positions - 1) * stride >= size + pad // 2 else positions
 
 
-def fit(name: str, size: tuple[int, int], window: tuple[int, int], pad: tuple[int, int] = (0, 0)) -> None:
+def fit(name: str, size: Sizes, window: Sizes, pads: Pads) -> None:
     """Refuse a window (its whole extent, dilation counted) that is larger than the padded input."""
-    padded = (size[0] + 2 * pad[0], size[1] + 2 * pad[1])
-    if window[0] > padded[0] or window[1] > padded[1]:
-        around = f" (padded to {shape_text(padded)})" if any(pad) else ""
+    padded = tuple(n + before + after for n, (before, after) in zip(size, pads, strict=True))
+    if any(reach > room for reach, room in zip(window, padded, strict=True)):
+        around = f" (padded to {shape_text(padded)})" if padded != tuple(size) else ""
+        wide = "-wide" if len(window) == 1 else ""
         raise OpError(
-            f"the {shape_text(window)} window of {name} "
+            f"the {shape_text(window)}{wide} window of {name} "
             f"is larger than its input of {shape_text(size)}{around}",
             help="make the window smaller, pad more, or shrink the image less before it",
-        )
-
-
-def same_pad(name: str, stride: tuple[int, int]) -> None:
-    """Refuse `pad=same` with a stride, as PyTorch does: frameworks disagree on what it would mean."""
-    if stride != (1, 1):
-        raise OpError(
-            f"pad=same of {name} keeps the size, so its stride must be 1, not {shape_text(stride)}",
-            argument="pad",
-            help="give a number, pad=kernel//2, or an uneven pad: PAD([left,right,top,bottom]) before it",
         )
 
 
@@ -164,30 +233,20 @@ def step(over: int, by: int) -> int | Fraction:
     return fraction.numerator if fraction.denominator == 1 else fraction
 
 
-def dilated_window(operation: Operation, rate: tuple[int, int], stride: tuple[int, int]) -> Operation:
-    """A window with a dilation and a pad, over maps whose neighbours lie `rate` positions apart.
-
-    Raises:
-        OpError: the window has a stride.
-    """
-    if stride != (1, 1):
-        raise OpError("it has a stride itself")
-    changes = {}
-    for name in ("dilation", "pad"):
-        if (size := getattr(operation, name)) != "same":
-            changes[name] = size[0] * rate[0], size[1] * rate[1]
-    return replace(operation, **changes)  # type: ignore[type-var]
-
-
 def pointwise(_: Operation, *inputs: Shape) -> Window:
     """The `window` of an operation whose output positions see the same position of each input."""
     return POINTWISE
 
 
-def enlarging(factor: tuple[int, int]) -> Window:
+def enlarging(factor: Sizes) -> Window:
     """The window of an operation that makes `factor` positions out of each one."""
-    stride = step(1, factor[0]), step(1, factor[1])
-    return Window((1, 1), stride, reads=(lambda i: (i // factor[0],) * 2, lambda i: (i // factor[1],) * 2))
+    return Window(
+        (1,) * len(factor), tuple(step(1, by) for by in factor), reads=tuple(map(_repeated, factor))
+    )
+
+
+def _repeated(by: int) -> Reads:
+    return lambda i: (i // by,) * 2
 
 
 def pooled(size: int, windows: int) -> Reads:
@@ -198,12 +257,13 @@ def pooled(size: int, windows: int) -> Reads:
 def resampled(size: int, to: int, mode: str, align: bool) -> Reads:
     """Resampling along one axis, as `torch.nn.functional.interpolate` computes it.
 
-    Position i lies at a point c of the input. The nearest mode reads the position at its left, bilinear
-    the two around it, bicubic the four; a c that is whole is read alone.
+    Position i lies at a point c of the input. The nearest mode reads the position at its left, the linear
+    ones (bilinear of images, trilinear of volumes) the two around it, bicubic the four; a c that is whole is
+    read alone.
     """
     if mode == "nearest":
         return lambda i: (i * size // to,) * 2
-    margin = 0 if mode == "bilinear" else 1
+    margin = 1 if mode == "bicubic" else 0
 
     def read(i: int) -> tuple[int, int]:
         c = (

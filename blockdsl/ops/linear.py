@@ -8,7 +8,7 @@ from math import prod
 from blockdsl.ops.conv import Conv
 from blockdsl.ops.core import SAVES_INPUT, Drawn, Operation, OpError
 from blockdsl.ops.geometry import describe, divided, pointwise
-from blockdsl.ops.layouts import Image, Shape, Sizes, Tokens, Vector
+from blockdsl.ops.layouts import GRIDS, Image, Shape, Sizes, Tokens, Vector
 from blockdsl.ops.registry import operation
 from blockdsl.ops.spec import ModuleSpec
 from blockdsl.ops.values import Count
@@ -49,9 +49,9 @@ class FullyConnected(Operation):
         return prod(inputs[0]) * self.features
 
     def slid(self, *windows: Shape) -> Operation:
-        if not isinstance(windows[0], Image):
+        if not isinstance(windows[0], GRIDS):
             return self
-        return Conv(self.features, (windows[0][1], windows[0][2]), bias=self.bias)
+        return Conv(self.features, windows[0][1:], bias=self.bias)
 
     def spec(self, *inputs: Shape) -> ModuleSpec:
         return ModuleSpec(

@@ -10,8 +10,8 @@ from __future__ import annotations
 from math import prod
 
 from blockdsl.ops.core import SAVES_INPUT, Operation, OpError, Saved, Window
-from blockdsl.ops.geometry import describe, divided, pointwise
-from blockdsl.ops.layouts import Image, Shape, Sizes, Tokens, Vector
+from blockdsl.ops.geometry import check_layout, describe, divided, pointwise
+from blockdsl.ops.layouts import GRIDS, Image, Shape, Sizes, Tokens, Vector
 from blockdsl.ops.registry import operation
 from blockdsl.ops.spec import ModuleSpec
 from blockdsl.ops.values import Count, NotNegative, Probability
@@ -31,25 +31,25 @@ def _affine(shape: Shape, wanted: bool = True) -> dict[str, Sizes]:
     return {"weight": c, "bias": c} if wanted else {}
 
 
+def _over_channels(kind: str, shape: Shape) -> str:
+    """The class that normalises over the channels at each position, wherever the axis of the channels is."""
+    if shape.trailing:
+        return f"blockdsl.layers.norm:{kind}{len(shape) - 1}d"
+    return f"torch.nn:{kind}"
+
+
 @operation("BN")
 class BatchNorm(Operation):
-    """Batch normalisation of each channel (Ioffe & Szegedy 2015), on images and vectors.
+    """Batch normalisation of each channel (Ioffe & Szegedy 2015), of signals, images, volumes and vectors.
 
     `momentum` is the weight of the new statistics (PyTorch's convention; Caffe's and TensorFlow's
     0.99 is 0.01 here). `frozen=yes` uses the running statistics in training too.
     """
 
     word = "BN"
-    takes = (Image, Vector)
+    takes = (*GRIDS, Vector)
     takes_help = {Tokens: "LN for tokens"}
-    aliases = (
-        "batchnorm",
-        "batchnorm1d",
-        "batchnorm2d",
-        "batchnormalization",
-        "batchnormalisation",
-        "syncbatchnorm",
-    )
+    aliases = ("batchnorm", "batchnormalization", "batchnormalisation", "syncbatchnorm")
     saved_for_backward = SAVES_INPUT
     fresh_output = True
     starts_constant = True
@@ -69,7 +69,7 @@ class BatchNorm(Operation):
     def spec(self, *inputs: Shape) -> ModuleSpec:
         frozen = "blockdsl.layers.norm:Frozen" if self.frozen else "torch.nn:"
         return ModuleSpec(
-            f"{frozen}BatchNorm{2 if isinstance(inputs[0], Image) else 1}d",
+            f"{frozen}BatchNorm{max(len(inputs[0]) - 1, 1)}d",
             num_features=inputs[0][0],
             eps=self.eps,
             momentum=self.momentum,
@@ -81,13 +81,12 @@ class BatchNorm(Operation):
 class LayerNorm(Operation):
     """Layer normalisation over the features of a vector or token (Ba et al. 2016).
 
-    On an image over the channels at each position (ConvNeXt, Liu et al. 2022); over channels and
-    positions together it is GN(1).
+    On an image, a signal or a volume over the channels at each position (ConvNeXt, Liu et al. 2022); over
+    channels and positions together it is GN(1).
     """
 
     word = "LN"
-    takes = (Vector, Tokens, Image)
-    aliases = ("layernorm", "layernorm2d", "layernormalization", "layernormalisation")
+    aliases = ("layernorm", "layernormalization", "layernormalisation")
     saved_for_backward = SAVES_INPUT
     starts_constant = True
 
@@ -98,9 +97,11 @@ class LayerNorm(Operation):
         return _affine(inputs[0], self.affine)
 
     def spec(self, *inputs: Shape) -> ModuleSpec:
-        target = "blockdsl.layers.norm:LayerNorm2d" if isinstance(inputs[0], Image) else "torch.nn:LayerNorm"
         return ModuleSpec(
-            target, normalized_shape=inputs[0].channels, eps=self.eps, elementwise_affine=self.affine
+            _over_channels("LayerNorm", inputs[0]),
+            normalized_shape=inputs[0].channels,
+            eps=self.eps,
+            elementwise_affine=self.affine,
         )
 
 
@@ -108,10 +109,10 @@ class LayerNorm(Operation):
 class GroupNorm(Operation):
     """Group normalisation: over the positions and channels of each group (Wu & He 2018).
 
-    On images and vectors.
+    On images, signals, volumes and vectors.
     """
 
-    takes = (Image, Vector)
+    takes = (*GRIDS, Vector)
     takes_help = {Tokens: "LN for tokens"}
     aliases = ("groupnorm", "groupnormalization", "groupnormalisation")
     depends_on_size = "its statistics span the image"
@@ -144,13 +145,13 @@ class GroupNorm(Operation):
 
 @operation("IN")
 class InstanceNorm(Operation):
-    """Instance normalisation: each channel of each image by itself (Ulyanov et al. 2016).
+    """Instance normalisation: each channel of each image, signal or volume by itself (Ulyanov et al. 2016).
 
     Without affine weights unless asked for, and without running statistics, as in PyTorch.
     """
 
-    takes = (Image,)
-    aliases = ("instancenorm", "instancenorm2d", "instancenormalization")
+    takes = GRIDS
+    aliases = ("instancenorm", "instancenormalization")
     depends_on_size = "its statistics span the image"
     saved_for_backward = SAVES_INPUT
     starts_constant = True
@@ -169,7 +170,10 @@ class InstanceNorm(Operation):
 
     def spec(self, *inputs: Shape) -> ModuleSpec:
         return ModuleSpec(
-            "torch.nn:InstanceNorm2d", num_features=inputs[0][0], eps=self.eps, affine=self.affine
+            f"torch.nn:InstanceNorm{len(inputs[0]) - 1}d",
+            num_features=inputs[0][0],
+            eps=self.eps,
+            affine=self.affine,
         )
 
 
@@ -181,11 +185,11 @@ class LocalResponseNorm(Operation):
     alpha is divided by n, as in Caffe and PyTorch; the paper's formula does not divide, so its
     alpha = 1e-4 is written alpha=5e-4 for size=5. `groups` keeps neighbours inside each of so many
     equal parts of the channels (AlexNet's two towers). `within=yes` sums over size x size positions
-    of the same channel in place of channels, n = size^2 (Caffe's WITHIN_CHANNEL).
+    of the same channel of an image in place of channels, n = size^2 (Caffe's WITHIN_CHANNEL).
     """
 
     word = "LRN"
-    takes = (Image,)
+    takes = GRIDS
     aliases = ("localresponsenorm", "localresponsenormalization", "crosschannelnorm")
     saved_for_backward = Saved(inputs=True, output=False, extra=12)
 
@@ -211,6 +215,8 @@ class LocalResponseNorm(Operation):
             )
 
     def shape(self, *inputs: Shape) -> Shape:
+        if self.within:
+            check_layout("LRN(within=yes)", (Image,), inputs[0])
         divided(self.name, inputs[0], self.groups, "groups")
         return inputs[0]
 
@@ -233,7 +239,6 @@ class LocalResponseNorm(Operation):
 class RMSNorm(Operation):
     """Root mean square normalisation, over what LN runs over (Zhang & Sennrich 2019)."""
 
-    takes = (Vector, Tokens, Image)
     aliases = ("rmsnormalization",)
     saved_for_backward = Saved(inputs=True, output=False, extra=4)
     starts_constant = True
@@ -245,9 +250,11 @@ class RMSNorm(Operation):
         return {"weight": (inputs[0].channels,)} if self.affine else {}
 
     def spec(self, *inputs: Shape) -> ModuleSpec:
-        target = "blockdsl.layers.norm:RMSNorm2d" if isinstance(inputs[0], Image) else "torch.nn:RMSNorm"
         return ModuleSpec(
-            target, normalized_shape=inputs[0].channels, eps=self.eps, elementwise_affine=self.affine
+            _over_channels("RMSNorm", inputs[0]),
+            normalized_shape=inputs[0].channels,
+            eps=self.eps,
+            elementwise_affine=self.affine,
         )
 
 
@@ -256,10 +263,10 @@ class GlobalResponseNorm(Operation):
     """Global response normalisation: x + weight * (x * n) + bias (ConvNeXt V2, Woo et al. 2023).
 
     n is each channel's L2 norm over the positions, divided by its mean over the channels (+ eps). On
-    images and on tokens.
+    images, signals and volumes, and on tokens.
     """
 
-    takes = (Image, Tokens)
+    takes = (*GRIDS, Tokens)
     takes_help = {Vector: "put it before the positions are pooled away"}
     depends_on_size = "its statistics span the image"
     saved_for_backward = Saved(inputs=True, output=False, extra=4)

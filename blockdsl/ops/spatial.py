@@ -1,20 +1,22 @@
-"""Rows and columns of an image: padded, cropped, resampled, traded for channels."""
+"""Positions: padded, cropped, resampled; those of an image traded for channels."""
 # ruff: noqa: D102 - what the methods answer stands in the base, blockdsl.ops.core.Operation.
 
 from __future__ import annotations
 
+from operator import mul
 from typing import Annotated, Any
 
 from blockdsl.formatting import shape_text
-from blockdsl.ops.core import SAVES_NOTHING, Operation, OpError, Window
-from blockdsl.ops.geometry import brief, enlarging, resampled, step
-from blockdsl.ops.layouts import Image, Shape
+from blockdsl.ops.core import SAVES_NOTHING, Operation, OpError, Reads, Window
+from blockdsl.ops.geometry import along, brief, enlarging, pads_along, resampled, step
+from blockdsl.ops.layouts import GRIDS, Image, Shape, Signal, Sizes, Volume
 from blockdsl.ops.registry import operation
+from blockdsl.ops.sliding import for_torch
 from blockdsl.ops.spec import ModuleSpec
 from blockdsl.ops.values import Count, Edges, Margin, Size, one_of
 
 PadMode = Annotated[str, one_of("constant", "reflect", "replicate", "circular")]
-SampleMode = Annotated[str, one_of("nearest", "bilinear", "bicubic")]
+SampleMode = Annotated[str, one_of("nearest", "linear", "bilinear", "trilinear", "bicubic")]
 
 
 _PADS = {"constant": "Zero", "reflect": "Reflection", "replicate": "Replication", "circular": "Circular"}
@@ -24,18 +26,12 @@ _PADS = {"constant": "Zero", "reflect": "Reflection", "replicate": "Replication"
 class Pad(Operation):
     """Padding: (C, H, W) -> (C, H + top + bottom, W + left + right).
 
-    `pad` is a margin, or the list [left, right, top, bottom]. `value` is what mode=constant fills in.
+    `pad` is one number, one for each axis, or twice as many: (top, bottom, left, right) of an image, (before,
+    after) of a signal, as for CONV. `value` is what mode=constant fills in.
     """
 
-    takes = (Image,)
-    aliases = (
-        "zeropad2d",
-        "zeropadding2d",
-        "constantpad2d",
-        "reflectionpad2d",
-        "replicationpad2d",
-        "circularpad2d",
-    )
+    takes = GRIDS
+    aliases = ("zeropad", "zeropadding", "constantpad", "reflectionpad", "replicationpad", "circularpad")
     saved_for_backward = SAVES_NOTHING
 
     pad: Edges
@@ -51,71 +47,84 @@ class Pad(Operation):
             )
 
     def shape(self, *inputs: Shape) -> Shape:
-        c, rows, columns = inputs[0]
-        left, right, top, bottom = self.pad
-        across, down = max(left, right), max(top, bottom)
+        (shape,) = inputs
+        c, *size = shape
+        pads = pads_along(self, shape)
         spare = {"reflect": 1, "circular": 0}.get(self.mode)
-        if spare is not None and (across > columns - spare or down > rows - spare):
+        if spare is not None and any(max(pad) > n - spare for pad, n in zip(pads, size, strict=True)):
             raise OpError(
-                f"PAD with mode={self.mode} cannot take {shape_text((down, across))} from {rows}x{columns}",
+                f"PAD with mode={self.mode} cannot take {shape_text(tuple(map(max, pads)))} "
+                f"from {shape_text(size)}",
                 argument="pad",
-                help=f"{shape_text((rows - spare, columns - spare))} at most, or mode=replicate",
+                help=f"{shape_text([n - spare for n in size])} at most, or mode=replicate",
             )
-        return Image(c, rows + top + bottom, columns + left + right)
+        return type(shape)(c, *(n + sum(pad) for n, pad in zip(size, pads, strict=True)))
 
     def window(self, *inputs: Shape) -> Window:
         """One position; what lies beyond the edge counts as outside of the image, whatever fills it."""
-        left, _, top, _ = self.pad
-        return Window(start=(-top, -left))
+        start = tuple(-before for before, _ in pads_along(self, inputs[0]))
+        return Window((1,) * len(start), (1,) * len(start), start)
 
     def spec(self, *inputs: Shape) -> ModuleSpec:
+        pads = pads_along(self, inputs[0])
+        kind, values = _PADS[self.mode], {}
         if self.mode == "constant" and self.value:
-            return ModuleSpec("torch.nn:ConstantPad2d", padding=self.pad, value=self.value)
-        return ModuleSpec(f"torch.nn:{_PADS[self.mode]}Pad2d", padding=self.pad)
+            kind, values = "Constant", {"value": self.value}
+        return ModuleSpec(f"torch.nn:{kind}Pad{len(pads)}d", padding=for_torch(pads), **values)
 
 
 @operation("CROP")
 class Crop(Operation):
-    """A part of the image: (C, H, W) -> (C, rows, columns).
+    """A part of the image: (C, H, W) -> (C, rows, columns); of a signal or a volume along its axes.
 
     From the middle (U-Net; an odd rest leaves one more after than before), or with its first row and
     column at `at`.
     """
 
-    takes = (Image,)
-    aliases = ("centercrop", "cropping2d")
+    takes = GRIDS
+    aliases = ("centercrop", "cropping")
     depends_on_size = "its place depends on the size of the image"
     saved_for_backward = SAVES_NOTHING
 
     size: Size
     at: Margin | None = None
 
-    def start(self, *inputs: Shape) -> tuple[int, int]:
-        """The first row and column that stay."""
-        _, rows, columns = inputs[0]
-        return self.at or ((rows - self.size[0]) // 2, (columns - self.size[1]) // 2)
+    def start(self, *inputs: Shape) -> Sizes:
+        """The first position that stays, along each axis."""
+        (shape,) = inputs
+        if self.at:
+            return along(self, "at", shape)
+        return tuple((n - to) // 2 for n, to in zip(shape[1:], along(self, "size", shape), strict=True))
 
     def shape(self, *inputs: Shape) -> Shape:
-        c, rows, columns = inputs[0]
-        top, left = self.at or (0, 0)
-        if top + self.size[0] > rows or left + self.size[1] > columns:
-            where = f" at {shape_text(self.at)}" if self.at else ""
+        (shape,) = inputs
+        size, given = along(self, "size", shape), shape[1:]
+        at = along(self, "at", shape) if self.at else (0,) * len(given)
+        if any(first + to > n for first, to, n in zip(at, size, given, strict=True)):
+            where = f" at {shape_text(at)}" if self.at else ""
             raise OpError(
-                f"CROP cannot cut {shape_text(self.size)}{where} out of {rows}x{columns}",
+                f"CROP cannot cut {shape_text(size)}{where} out of {shape_text(given)}",
                 argument="size",
-                help=f"{max(rows - top, 0)}x{max(columns - left, 0)} at most",
+                help=f"{shape_text([max(n - first, 0) for first, n in zip(at, given, strict=True)])} at most",
             )
-        return Image(c, *self.size)
+        return type(shape)(shape.channels, *size)
 
     def window(self, *inputs: Shape) -> Window:
-        return Window(start=self.start(*inputs))
+        start = self.start(*inputs)
+        return Window((1,) * len(start), (1,) * len(start), start)
 
     def spec(self, *inputs: Shape) -> ModuleSpec:
-        return ModuleSpec("blockdsl.layers.shape:Crop", start=self.start(*inputs), size=self.size)
+        size = along(self, "size", inputs[0])
+        kind = "Crop" if isinstance(inputs[0], Image) else "CropAxes"
+        return ModuleSpec(f"blockdsl.layers.shape:{kind}", start=self.start(*inputs), size=size)
+
+
+_LINEAR: dict[type[Shape], str] = {Signal: "linear", Image: "bilinear", Volume: "trilinear"}
+"""What PyTorch calls linear interpolation along all axes of a layout."""
 
 
 class _Resampling(Operation):
-    takes = (Image,)
+    takes = GRIDS
     mode: SampleMode
     align: bool
 
@@ -131,27 +140,37 @@ class _Resampling(Operation):
                 help="leave out align, or mode=bilinear",
             )
 
+    def _check_mode(self, shape: Shape) -> None:
+        fitting = _LINEAR[type(shape)]
+        if self.mode in ("nearest", fitting) or (self.mode == "bicubic" and isinstance(shape, Image)):
+            return
+        raise OpError(
+            f"{self.name} with mode={self.mode} does not take a {shape.layout}",
+            argument="mode",
+            help=f"mode={fitting}, or mode=nearest",
+        )
+
     def window(self, *inputs: Shape) -> Window:
-        side = {"nearest": 1, "bilinear": 2, "bicubic": 4}[self.mode]
-        (_, *old), (_, *new) = inputs[0], self.shape(*inputs)
-        if not self.align:
-            strides = step(old[0], new[0]), step(old[1], new[1])
-        else:
-            old_gaps, new_gaps = ([max(n - 1, 1) for n in size] for size in (old, new))
-            strides = step(old_gaps[0], new_gaps[0]), step(old_gaps[1], new_gaps[1])
-        reads = tuple(resampled(old[i], new[i], self.mode, self.align) for i in (0, 1))
-        return Window((side, side), strides, reads=(reads[0], reads[1]))
+        side = {"nearest": 1, "bicubic": 4}.get(self.mode, 2)
+        strides: list[Any] = []
+        reads: list[Reads] = []
+        for old, new in zip(inputs[0][1:], self.shape(*inputs)[1:], strict=True):
+            strides.append(step(max(old - 1, 1), max(new - 1, 1)) if self.align else step(old, new))
+            reads.append(resampled(old, new, self.mode, self.align))
+        return Window((side,) * len(reads), tuple(strides), reads=tuple(reads))
 
 
 @operation("UPSAMPLE")
 class Upsample(_Resampling):
     """Enlarges without weights: (C, H, W) -> (C, H * factor, W * factor).
 
-    `align=yes` lays the corner pixels' centres upon each other (PyTorch's align_corners).
+    Of a signal or a volume along its axes. `mode` is `nearest`; `linear` of signals, `bilinear` or `bicubic`
+    of images, `trilinear` of volumes. `align=yes` lays the corner pixels' centres upon each other (PyTorch's
+    align_corners).
     """
 
     word = "upsample"
-    aliases = ("upsampling", "upsampling2d", "upsamplingnearest2d", "upsamplingbilinear2d")
+    aliases = ("upsampling", "upsamplingnearest", "upsamplingbilinear")
     saved_for_backward = SAVES_NOTHING
 
     factor: Size
@@ -159,20 +178,24 @@ class Upsample(_Resampling):
     align: bool = False
 
     def shape(self, *inputs: Shape) -> Shape:
-        c, rows, columns = inputs[0]
-        return Image(c, rows * self.factor[0], columns * self.factor[1])
+        (shape,) = inputs
+        self._check_mode(shape)
+        c, *size = shape
+        return type(shape)(c, *map(mul, size, along(self, "factor", shape)))
 
     window = _Resampling.window
 
     def spec(self, *inputs: Shape) -> ModuleSpec:
-        return ModuleSpec("torch.nn:Upsample", size=None, scale_factor=brief(self.factor), **self._settings())
+        factor = brief(along(self, "factor", inputs[0]))
+        return ModuleSpec("torch.nn:Upsample", size=None, scale_factor=factor, **self._settings())
 
 
 @operation("RESIZE")
 class Resize(_Resampling):
     """Resamples to a size: (C, H, W) -> (C, rows, columns), smaller or larger, without antialiasing.
 
-    Brings the levels of a pyramid together (PSPNet, HRNet). `align` as for UPSAMPLE.
+    Of a signal or a volume along its axes. Brings the levels of a pyramid together (PSPNet, HRNet). `mode`
+    and `align` as for UPSAMPLE.
     """
 
     aliases = ("interpolate", "resizing")
@@ -184,12 +207,14 @@ class Resize(_Resampling):
     align: bool = False
 
     def shape(self, *inputs: Shape) -> Shape:
-        return Image(inputs[0].channels, *self.size)
+        self._check_mode(inputs[0])
+        return type(inputs[0])(inputs[0].channels, *along(self, "size", inputs[0]))
 
     window = _Resampling.window
 
     def spec(self, *inputs: Shape) -> ModuleSpec:
-        return ModuleSpec("torch.nn:Upsample", size=self.size, scale_factor=None, **self._settings())
+        size = along(self, "size", inputs[0])
+        return ModuleSpec("torch.nn:Upsample", size=size, scale_factor=None, **self._settings())
 
 
 @operation("SPACETODEPTH")

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import inf, isfinite
-from typing import Annotated, Any, get_args, get_origin
+from typing import Annotated, Any, Self, get_args, get_origin
 
 from blockdsl.formatting import listed
 
@@ -98,32 +98,71 @@ def text(value: Any) -> str:
     return value
 
 
-def _pair(value: Any, least: int, what: str) -> tuple[int, int]:
-    values = value if isinstance(value, tuple) else (value, value)
-    if len(values) != 2:
-        raise ValueError(what)
+class Uniform(tuple[int, ...]):
+    """One number for all axes. To an operation on images it is the pair of rows and columns.
+
+    >>> Uniform(3), size(3).along(3), size((1, 7))
+    ((3, 3), (3, 3, 3), (1, 7))
+    """
+
+    __slots__ = ()
+
+    def __new__(cls, number: int) -> Self:
+        """So many along each axis."""
+        return tuple.__new__(cls, (number, number))
+
+    def __getnewargs__(self) -> tuple[int]:
+        return (self[0],)
+
+    def along(self, axes: int) -> tuple[int, ...]:
+        """The number, once for each of so many axes."""
+        return self[:1] * axes
+
+
+ONE, NONE = Uniform(1), Uniform(0)
+"""One, and nothing, along each axis."""
+
+
+def _each(value: Any, least: int, what: str, counts: tuple[int, ...] = (1, 2, 3)) -> tuple[int, ...]:
     try:
-        rows, columns = whole(values[0]), whole(values[1])
+        if not isinstance(value, tuple):
+            found: tuple[int, ...] = Uniform(whole(value))
+        elif len(value) in counts:
+            found = value if isinstance(value, Uniform) else tuple(map(whole, value))
+        else:
+            raise ValueError(what)
     except ValueError:
         raise ValueError(what) from None
-    if min(rows, columns) < least:
+    if min(found) < least:
         raise ValueError(what)
-    return rows, columns
+    return found
 
 
-def size(value: Any) -> tuple[int, int]:
-    """`3`, `1x7` or `(a, b)`, each 1 or more."""
-    return _pair(value, 1, "takes a size: 3, 1x7 or (a, b), each 1 or more")
+def size(value: Any) -> tuple[int, ...]:
+    """`3`, or a number for each axis: `1x7`, `3x1x1` or `(a, b)`; each 1 or more."""
+    return _each(value, 1, "takes a size: 3, 1x7, 3x1x1 or (a, b), each 1 or more")
 
 
-def margin(value: Any) -> tuple[int, int]:
+def margin(value: Any) -> tuple[int, ...]:
     """As a size, but 0 is allowed."""
-    return _pair(value, 0, "takes a margin: 1, 0x3 or (a, b), each 0 or more")
+    return _each(value, 0, "takes a margin: 1, 0x3, 1x0x0 or (a, b), each 0 or more")
 
 
-def pad(value: Any) -> tuple[int, int] | str:
-    """A margin or `same`."""
-    return "same" if value == "same" else _pair(value, 0, "takes a pad: 1, 0x3, (a, b) or same")
+_BEFORE_AND_AFTER = (1, 2, 3, 4, 6)
+"""How many numbers a pad may have: one for each axis, or two."""
+
+
+def pad(value: Any) -> tuple[int, ...] | str:
+    """A margin, twice as many numbers for before and after along each axis, or `same`."""
+    if value == "same":
+        return "same"
+    return _each(value, 0, "takes a pad: 1, 0x3, (top, bottom, left, right) or same", _BEFORE_AND_AFTER)
+
+
+def edges(value: Any) -> tuple[int, ...]:
+    """A margin, or twice as many numbers for before and after along each axis."""
+    what = "takes a margin, 1 or 0x3 (rows x columns), or (top, bottom, left, right), each 0 or more"
+    return _each(value, 0, what, _BEFORE_AND_AFTER)
 
 
 def counts(value: Any) -> tuple[int, ...]:
@@ -138,17 +177,6 @@ def table(value: Any) -> tuple[tuple[int, ...], ...]:
     if not isinstance(value, tuple) or not all(isinstance(row, tuple) and row for row in value):
         raise ValueError("takes a list of lists: row i names the input maps that output map i sees")
     return tuple(tuple(whole(v) for v in row) for row in value)
-
-
-def edges(value: Any) -> tuple[int, int, int, int]:
-    """A margin, or `[left, right, top, bottom]`; always as the four of these."""
-    what = "takes a margin, 1 or 0x3 (rows x columns), or [left, right, top, bottom], each 0 or more"
-    if isinstance(value, tuple) and len(value) == 4:
-        left, right = _pair(value[:2], 0, what)
-        top, bottom = _pair(value[2:], 0, what)
-        return left, right, top, bottom
-    rows, columns = _pair(value, 0, what)
-    return columns, columns, rows, rows
 
 
 def grid(value: Any) -> tuple[int, int, int]:
@@ -198,19 +226,22 @@ Probability = Annotated[float, probability]
 Positive = Annotated[float, positive]
 NotNegative = Annotated[float, not_negative]
 Decay = Annotated[float, decay]
-Size = Annotated[tuple[int, int], size]
-Margin = Annotated[tuple[int, int], margin]
-Pad = Annotated[tuple[int, int] | str, pad]
+Size = Annotated[tuple[int, ...], size]
+Margin = Annotated[tuple[int, ...], margin]
+Pad = Annotated[tuple[int, ...] | str, pad]
 Counts = Annotated[tuple[int, ...], counts]
 Table = Annotated[tuple[tuple[int, ...], ...], table]
 
 Grid = Annotated[tuple[int, int, int], grid]
 Axes = Annotated[tuple[int, ...], axes]
-Edges = Annotated[tuple[int, int, int, int], edges]
+Edges = Annotated[tuple[int, ...], edges]
 Parts = Annotated[int | tuple[int, ...], parts]
 
-SIZES: tuple[Callable[[Any], Any], ...] = (size, margin, pad, grid, axes)
-"""The converters of sizes along axes, written `1x7`."""
+BY_AXIS: tuple[Callable[[Any], Any], ...] = (size, margin, pad, edges)
+"""The converters of a number for each axis, written `1x7`."""
+
+SIZES: tuple[Callable[[Any], Any], ...] = (grid, axes)
+"""The converters of the sizes of a tensor, written `4x8x8`."""
 
 _PLAIN: dict[Any, Callable[[Any], Any]] = {int: whole, float: real, bool: flag, str: text}
 

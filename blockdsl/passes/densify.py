@@ -1,4 +1,4 @@
-"""A classifier of images of one size -> the same network slid over larger images.
+"""A classifier of images (or signals, or volumes) of one size -> the same network slid over larger ones.
 
 Fully connected layers become convolutions whose kernels cover what they saw at the size that the
 network was written for (Sermanet et al. 2013, "OverFeat", section 3.5, figure 5), global pools become
@@ -14,9 +14,11 @@ from math import prod
 from blockdsl.diagnostics import ArchError, Mark, error
 from blockdsl.formatting import shape_text
 from blockdsl.ir import Graph, Layer, Port, Value
-from blockdsl.ops import Image, Operation, OpError, Shape, Signal, Sizes, Tokens, Vector
+from blockdsl.ops import Operation, OpError, Shape, Signal, Sizes, Tokens, Vector
 from blockdsl.ops.core import window_is_known
+from blockdsl.ops.layouts import GRIDS
 from blockdsl.ops.shape import Flatten, Input
+from blockdsl.ops.sliding import Sliding, pads_text, strides_of, with_strides
 from blockdsl.verifier import verify
 
 _BY_ELEMENT = frozenset({"activation", "dropout", "scale", "join"})
@@ -25,6 +27,8 @@ _BY_ELEMENT = frozenset({"activation", "dropout", "scale", "join"})
 
 def densify(graph: Graph, input: Sizes | None = None) -> Graph:
     """The graph for evaluation on images (C, rows, columns), the size that it has unless another is given.
+
+    Signals and volumes are evaluated likewise.
 
     (C, H, W) -> (features,) becomes (C, rows, columns) -> (features, rows', columns'). Layers keep
     their names and the number of their weights; an FC's weight (features, C * H * W) is reshaped to
@@ -44,13 +48,13 @@ class _Densifying:
     def __init__(self, old: Graph, given: Sizes | None) -> None:
         before = old.only_input("dense evaluation")
         sizes = given or before
-        if not isinstance(before, Image) or len(sizes) != len(before) or sizes[0] != before.channels:
+        if not isinstance(before, GRIDS) or len(sizes) != len(before) or sizes[0] != before.channels:
             shown = shape_text(before), shape_text(sizes)
             raise error(
                 "dense", f"a network on {shown[0]} cannot slide over {shown[1]}", old.layer(0).span,
-                help="it takes images, channels x rows x columns, of as many channels",
+                help="it takes images, signals or volumes, of as many channels",
             )  # fmt: skip
-        self.old, self.new, self.size = old, Graph(), Image(sizes)
+        self.old, self.new, self.size = old, Graph(), type(before)(sizes)
         self.made: dict[Value, Value] = {}
         self.windows: dict[Value, Shape] = {}
 
@@ -72,7 +76,7 @@ class _Densifying:
     def _take_over(self, layer: Layer) -> None:
         seen = tuple(self.windows[value] for value in layer.inputs)
         values = [Value(layer.id, port) for port in range(len(layer.shapes))]
-        if isinstance(layer.operation, Flatten) and isinstance(seen[0], Image):
+        if isinstance(layer.operation, Flatten) and isinstance(seen[0], GRIDS):
             self.made[values[0]], self.windows[values[0]] = self.made[layer.inputs[0]], seen[0]
             return
         operation = self._slid(layer, seen)
@@ -83,6 +87,8 @@ class _Densifying:
             shapes = operation.shapes(*(self.new.shape_of(value) for value in inputs))
         except OpError as refusal:
             raise _refused(layer, refusal.message) from None
+        if reason := self._pads_otherwise(operation, seen, inputs):
+            raise _refused(layer, reason)
         if not layer.inputs:
             windows = layer.shapes
         added = self.new.add(
@@ -100,7 +106,21 @@ class _Densifying:
             return operation
         if layer.operation.reads_values and (reason := self._whole(layer, seen)):
             raise _refused(layer, reason)
-        return _with_free_stride(layer)
+        return _with_free_stride(layer, seen)
+
+    def _pads_otherwise(self, operation: Operation, seen: Sequence[Shape], inputs: Sequence[Value]) -> str:
+        """How pads that depend on the size differ from those on one window; nothing where they do not."""
+        if not isinstance(operation, Sliding):
+            return ""
+        shapes = [self.new.shape_of(value) for value in inputs]
+        before, after = operation.pads_by_size(*seen), operation.pads_by_size(*shapes)
+        if before == after:
+            return ""
+        texts = [
+            f"{pads_text(pads)} at {shape_text(shape.positions)}"
+            for pads, shape in ((before, seen[0]), (after, shapes[0]))
+        ]
+        return f"pad=same pads by {' and by '.join(texts)}"
 
     def _whole(self, layer: Layer, seen: Sequence[Shape]) -> str:
         """Why a layer depends on the whole image; nothing where it does not."""
@@ -114,7 +134,7 @@ class _Densifying:
                 f"{operation.name} overrides `shape` and not `window`, so what its outputs see is not known"
             )
         if operation.window(*self.old.input_shapes(layer)) is None or not all(
-            isinstance(shape, Image) for shape in seen
+            isinstance(shape, GRIDS) for shape in seen
         ):
             return "each of its outputs sees the whole image"
         if len({shape[1:] for shape in seen}) > 1:
@@ -129,13 +149,13 @@ class _Densifying:
         return ""
 
 
-def _with_free_stride(layer: Layer) -> Operation:
+def _with_free_stride(layer: Layer, seen: Sequence[Shape]) -> Operation:
     """A window with one position never made a step: it now makes the smallest, whatever its stride."""
-    step = getattr(layer.operation, "step", getattr(layer.operation, "stride", None))
+    step = strides_of(layer.operation, seen[0])
     if step is None:
         return layer.operation
     stride = tuple(1 if size == 1 else by for size, by in zip(layer.shape[1:], step, strict=True))
-    return layer.operation if stride == step else replace(layer.operation, stride=stride)  # type: ignore[type-var]
+    return layer.operation if stride == step else with_strides(layer.operation, stride, seen[0])
 
 
 def refuse_unequal_applications(graph: Graph, what: str) -> None:

@@ -13,8 +13,9 @@ from dataclasses import replace
 
 from blockdsl.diagnostics import ArchError, error
 from blockdsl.ir import Graph, Layer, Value
-from blockdsl.ops import Operation, OpError
-from blockdsl.ops.values import Size
+from blockdsl.ops import OpError
+from blockdsl.ops.sliding import strides_of, with_strides
+from blockdsl.ops.values import ONE
 from blockdsl.passes.densify import refuse_unequal_applications
 from blockdsl.verifier import verify
 
@@ -29,8 +30,9 @@ def refine(graph: Graph, at: Value) -> Graph:
         ArchError: the layer has no stride, or something after it cannot be dilated.
     """
     target = graph.layer(at.node)
-    rate = _step(target.operation)
-    if rate is None or rate == (1, 1):
+    before = graph.input_shapes(target)
+    rate = strides_of(target.operation, before[0]) if before else None
+    if rate is None or max(rate) == 1:
         raise error("dense", f"{target.operation} ({target.name}) has no stride to undo", target.span)
     new = Graph(
         inputs=graph.inputs, outputs=graph.outputs, blocks=dict(graph.blocks), points=dict(graph.points),
@@ -41,7 +43,7 @@ def refine(graph: Graph, at: Value) -> Graph:
         operation = layer.operation
         behind = {operation.reads_values and value.node in after for value in layer.inputs}
         if layer.id == target.id:
-            operation = replace(operation, stride=(1, 1))  # type: ignore[type-var]
+            operation = with_strides(operation, ONE, before[0])
         elif behind == {True}:
             try:
                 operation = operation.dilated(rate, *graph.input_shapes(layer))
@@ -60,12 +62,6 @@ def refine(graph: Graph, at: Value) -> Graph:
     refuse_unequal_applications(new, "be evaluated at a finer step")
     verify(new)
     return new
-
-
-def _step(operation: Operation) -> Size | None:
-    """The stride, of a pool its kernel when none is given."""
-    step: Size | None = getattr(operation, "step", getattr(operation, "stride", None))
-    return step
 
 
 def _refused(layer: Layer, reason: str) -> ArchError:

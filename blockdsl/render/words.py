@@ -10,6 +10,7 @@ from blockdsl.blocktree.tree import BlockNode, LayerNode, role
 from blockdsl.formatting import rounded, rounded_text, shape_text
 from blockdsl.ir import Layer, path_text
 from blockdsl.ops import Operation
+from blockdsl.ops.geometry import spelled
 
 _LONGEST_ARGUMENTS = 36
 
@@ -92,7 +93,7 @@ def follower(layer: Layer) -> str:
     operation = layer.operation
     if not operation.word:
         return rounded_text(str(operation))
-    values = {name: _value(getattr(operation, name)) for name in operation.arguments}
+    values = {name: _value(value) for name, value in spelled(operation, layer.shape).items()}
     return operation.word.format(**values | {"channels": str(layer.shape.channels)})
 
 

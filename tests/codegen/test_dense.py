@@ -269,7 +269,7 @@ REFUSED = [
         "  --> <text>:1:1\n"
         "     1 | input 64\n"
         "       | ^^^^^^^^\n"
-        "  help: it takes images, channels x rows x columns, of as many channels",
+        "  help: it takes images, signals or volumes, of as many channels",
     ),
 ]
 

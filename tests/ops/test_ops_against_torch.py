@@ -114,7 +114,7 @@ def test_deconv_output_pad_is_smaller_than_the_stride_or_the_dilation(s: Any, o:
     made = TransposedConv(1, (5, 5), s, (0, 0), o, 1, d)
     refused = False
     try:
-        made.check()
+        made.shape(Image(1, 2, 2))
     except OpError:
         refused = True
     module = nn.ConvTranspose2d(1, 1, 5, s, 0, o, dilation=d)
@@ -180,7 +180,9 @@ PADS = st.tuples(*[st.integers(0, 6)] * 4)
 
 @given(SIDES, PADS, st.sampled_from(["constant", "reflect", "replicate", "circular"]))
 def test_pad(size: Any, edges: Any, mode: str) -> None:
-    agree(Pad(edges, mode), Call(nn.functional.pad, pad=edges, mode=mode), (3, *size))
+    # PyTorch begins with the last axis.
+    ours = (*edges[2:], *edges[:2])
+    agree(Pad(ours, mode), Call(nn.functional.pad, pad=edges, mode=mode), (3, *size))
 
 
 @given(pairs(1, 6), pairs(1, 3), st.sampled_from(["nearest", "bilinear", "bicubic"]))
@@ -256,5 +258,5 @@ def test_matrix_products(left: Sizes, right: Sizes) -> None:
 
 
 @given(SIDES)
-def test_dropout_by_channel_is_for_images(size: Any) -> None:
+def test_dropout_by_channel(size: Any) -> None:
     agree(Dropout(per="channel"), nn.Dropout2d(), (3, *size))

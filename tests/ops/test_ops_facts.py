@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch.nn.functional import max_pool2d
 
-from blockdsl.ops import Image, OpError, Sizes, find
+from blockdsl.ops import Image, OpError, Signal, Sizes, Volume, find
 from blockdsl.ops.conv import Conv
 from blockdsl.ops.infer import output_shapes
 from blockdsl.ops.layouts import read_sizes
@@ -125,9 +125,62 @@ def refusal(name: str, arguments: dict[str, object], *inputs: Sizes) -> OpError:
             "both the input's and the output's channels are divided among the groups",
         ),
         (
-            "CONV", {"channels": 8, "kernel": 3, "pad": "same", "stride": 2}, [(9, 9, 9)],
-            "pad=same of CONV keeps the size, so its stride must be 1, not 2x2",
-            "give a number, pad=kernel//2, or an uneven pad: PAD([left,right,top,bottom]) before it",
+            "CONV", {"channels": 8, "kernel": (3, 1, 1)}, [(9, 9, 9)],
+            "kernel=3x1x1 of CONV has 3 numbers, but an image has 2 axes of positions",
+            "write rows x columns, kernel=1x1, or one number for all axes: kernel=3",
+        ),
+        (
+            "POOL", {"kernel": 3, "pad": (1, 2, 3)}, [Signal(9, 9)],
+            "pad=1x2x3 of POOL has 3 numbers, but a signal has 1 axis of positions",
+            "write one number: pad=3; two are (before, after)",
+        ),
+        (
+            "CONV", {"channels": 8, "kernel": 3, "stride": (1, 2)}, [Volume(9, 9, 9, 9)],
+            "stride=1x2 of CONV has 2 numbers, but a volume has 3 axes of positions",
+            "write slices x rows x columns, stride=1x1x2, or one number for all axes: stride=2",
+        ),
+        (
+            "CONV", {"channels": 8, "kernel": 12}, [Signal(9, 9)],
+            "the 12-wide window of CONV is larger than its input of 9",
+            "make the window smaller, pad more, or shrink the image less before it",
+        ),
+        (
+            "POOL", {"kernel": 3, "pad": "same", "ceil": True}, [(9, 9, 9)],
+            "pad=same of POOL yields ceil(size / stride) positions already", "leave out ceil",
+        ),
+        (
+            "POOL", {"kernel": 3, "pad": (1, 0, 0, 0), "ceil": True}, [(9, 9, 9)],
+            "POOL with ceil=yes pads as much before as after, not (1,0,0,0)",
+            "leave out ceil, and pad more after",
+        ),
+        (
+            "AVGPOOL", {"kernel": 3, "pad": (3, 0)}, [Signal(9, 9)],
+            "AVGPOOL may pad less than its 3-wide window, not (3,0)",
+            "pad=2 at most, or a window sees only padding",
+        ),
+        (
+            "CONV", {"channels": 1, "kernel": 3, "stride": 2, "pad": "same", "table": ((0, 2),)}, [(3, 8, 8)],
+            "CONV with a connection table pads as much before as after, not (0,1,0,1)",
+            "PAD((0,1,0,1)) before it",
+        ),
+        (
+            "CONV", {"channels": 1, "kernel": 3, "table": ((0, 2),)}, [Signal(3, 8)],
+            "CONV with a connection table takes an image of channels x rows x columns, not a signal of 3x8",
+            "RESHAPE([C,H,W]) before it makes an image of the same numbers",
+        ),
+        (
+            "LRN", {"size": 3, "within": True}, [Signal(3, 8)],
+            "LRN(within=yes) takes an image of channels x rows x columns, not a signal of 3x8",
+            "RESHAPE([C,H,W]) before it makes an image of the same numbers",
+        ),
+        (
+            "UPSAMPLE", {"factor": 2, "mode": "bilinear"}, [Volume(3, 8, 8, 8)],
+            "UPSAMPLE with mode=bilinear does not take a volume", "mode=trilinear, or mode=nearest",
+        ),
+        (
+            "SUBSAMPLE", {}, [Volume(3, 8, 8, 8)],
+            "SUBSAMPLE takes an image of channels x rows x columns, not a volume of 3x8x8x8",
+            "RESHAPE([C,H,W]) before it makes an image of the same numbers",
         ),
         (
             "CONV", {"channels": 1, "kernel": 3, "table": ((0, 3),)}, [(3, 9, 9)],
@@ -136,7 +189,7 @@ def refusal(name: str, arguments: dict[str, object], *inputs: Sizes) -> OpError:
         ),
         (
             "CONV", {"channels": 8, "kernel": 3}, [(512,)],
-            "CONV takes an image of channels x rows x columns, not a vector of 512 features",
+            "CONV takes a signal, an image or a volume, not a vector of 512 features",
             "put it before FLATTEN and FC, or IMAGE(rows x columns) before it makes a vector an image",
         ),
         (
@@ -155,8 +208,11 @@ def refusal(name: str, arguments: dict[str, object], *inputs: Sizes) -> OpError:
             "not a vector of 120 features",
             "FC(84) before it",
         ),
-        ("BN", {}, [(196, 768)], "BN takes an image or a vector, not a sequence of 196x768",
-         "LN for tokens; IMAGE(rows x columns) before it makes tokens an image"),
+        (
+            "BN", {}, [(196, 768)],
+            "BN takes a signal, an image, a volume or a vector, not a sequence of 196x768",
+"LN for tokens; IMAGE(rows x columns) before it makes tokens an image",
+        ),
         (
             "SPLIT", {"parts": (3, 4)}, [(8, 2, 2)],
             "the parts of SPLIT add up to 7, the input has 8 channels",

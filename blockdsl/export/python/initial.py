@@ -49,9 +49,12 @@ def initial_lines(graph: Graph, terms: Sequence[InitTerm], network: nn.Module, l
     """The lines at the end of the network's `__init__`; `network` is the built one, on any device."""
     owners = _owners(graph, terms)
     starts = {path: _start(network.get_submodule(path), *owner) for path, owner in owners.items()}
+    kinds = {path: type(network.get_submodule(path)) for path in starts}
     paths: dict[type[nn.Module], list[str]] = {}
-    for path in starts:
-        paths.setdefault(type(network.get_submodule(path)), []).append(path)
+    for path, cls in kinds.items():
+        # `isinstance` finds the modules of subclasses, too.
+        widest = [base for base in cls.__mro__ if base in kinds.values()][-1]
+        paths.setdefault(widest, []).append(path)
     loops: dict[Start, list[type[nn.Module]]] = {}
     for cls, members in paths.items():
         instances = sum(isinstance(module, cls) for module in network.modules())
