@@ -70,7 +70,9 @@ def _reported(defect: Exception) -> int:
 
 def main() -> None:
     """The `blockdsl` command."""
-    from blockdsl.speedups import collect_rarely
+    from blockdsl.speedups import collect_no_more, collect_rarely
 
     collect_rarely()
-    sys.exit(run(sys.argv[1:]))
+    code = run(sys.argv[1:])
+    collect_no_more()
+    sys.exit(code)

@@ -10,7 +10,6 @@ from typing import Any
 import typer
 from typer.core import TyperCommand, TyperGroup, TyperOption
 
-from blockdsl.tables import fitted
 from blockdsl.visible import visible
 
 UsageError: type[Exception] = typer.BadParameter.__bases__[0]
@@ -117,6 +116,8 @@ def _visible_usage() -> Iterator[None]:
         usage.message = visible(usage.message, keep="\n")  # type: ignore[attr-defined]
         columns = shutil.get_terminal_size().columns
         if columns < FRAMED:
+            from blockdsl.tables import fitted
+
             begin = "Error: "
             text = fitted(begin + usage.format_message(), columns)  # type: ignore[attr-defined]
             usage.format_message = lambda: text.removeprefix(begin)  # type: ignore[attr-defined]
