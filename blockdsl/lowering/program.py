@@ -113,9 +113,9 @@ class Program:
         return "".join(indices)
 
     def _context(self) -> Context:
-        """That of the file's top. What is evaluated ends with the first error."""
+        """That of the net. What is evaluated ends with the first error."""
         naming = Naming()
-        return Context(self.trace.scope, naming, naming, Trace(), Errors(first_only=True))
+        return Context(self.net_trace.scope, naming, naming, Trace(), Errors(first_only=True))
 
 
 def _evaluator(graph: Graph) -> ExpressionEvaluator:

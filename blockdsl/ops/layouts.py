@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar, Self
 
+from blockdsl.formatting import shape_text
+
 Sizes = tuple[int, ...]
 """Numbers along axes that have no layout, as those of a weight."""
 
@@ -225,10 +227,5 @@ def input_texts(sizes: InputSizes) -> list[str]:
     ['image=3x64x64', 'text=ids 77']
     """
     if not isinstance(sizes, Mapping):
-        return [_text(sizes)]
-    return [f"{name}={_text(one)}" for name, one in sizes.items()]
-
-
-def _text(sizes: Sizes) -> str:
-    word = f"{sizes.word} " if isinstance(sizes, Shape) and sizes.word else ""
-    return word + "x".join(map(str, sizes))
+        return [shape_text(sizes)]
+    return [f"{name}={shape_text(one)}" for name, one in sizes.items()]

@@ -127,7 +127,8 @@ class _Densifying:
         operation = layer.operation
         if operation.depends_on_size:
             return operation.depends_on_size
-        if any(isinstance(shape, Tokens | Signal) for shape in layer.shapes):
+        made = {type(shape) for shape in layer.shapes} - {type(shape) for shape in seen}
+        if Tokens in made | {type(shape) for shape in seen} or Signal in made:
             return "it makes one sequence of the whole image"
         if not window_is_known(operation):
             return (

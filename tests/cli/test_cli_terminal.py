@@ -44,7 +44,7 @@ REPLAY = """
 import optuna
 from blockdsl.nas import search
 from blockdsl.nas.study.status import status
-def replay(config, space, location, how, study, show):
+def replay(config, space, location, how, study, show, *more):
     before = optuna.create_study(directions=study.directions)
     show(status(before, how.trials))
     show(status(study, how.trials))

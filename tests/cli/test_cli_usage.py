@@ -43,7 +43,7 @@ def refusal(*arguments: str) -> str:
 
 def test_what_takes_one_value_takes_it_once(empty: Path) -> None:
     single = [(name, o) for name, o in OPTIONS if not o.multiple and not o.is_flag]
-    assert {"--input", "--by", "--from", "--data", "--seed", "-o"} <= {o.opts[0] for _, o in single}
+    assert {"--by", "--from", "--data", "--seed", "-o"} <= {o.opts[0] for _, o in single}
     for command, option in single:
         one, other = option.opts[0], option.opts[-1]
         joined = f"{other}=2" if other.startswith("--") else f"{other}2"

@@ -120,6 +120,15 @@ CASES: dict[str, tuple[dict[str, st.SearchStrategy[Any]], st.SearchStrategy[tupl
     "MEAN": ({"drop": P, "columns": st.sampled_from([None, 4, 5])}, alike(ANY)),
     "MAX": ({}, alike(ANY)),
     "MUL": ({}, st.one_of(alike(ANY), gates())),
+    "MIN": ({"broadcast": BOOL}, alike(ANY)),
+    "SUB": ({"broadcast": BOOL}, st.builds(lambda s: (s, s), ANY)),
+    "DIV": ({"broadcast": BOOL}, st.builds(lambda s: (s, s), ANY)),
+    "SHIFT": ({"by": st.floats(-2, 2)}, one(ANY)),
+    "POW": ({"exponent": st.sampled_from([1, 2, 3])}, one(ANY)),
+    "SLICE": ({"first": st.integers(1, 2), "count": st.just(1)}, one(ANY)),
+    "WEIGHT": ({"dims": st.sampled_from([(5,), (4, 6), (2, 3, 4)])}, one(ANY)),
+    "SIGNAL": ({}, one(st.one_of(IMAGE, TOKENS))),
+    "VOLUME": ({"size": st.just((1, 2, 3))}, st.builds(lambda d: (Tokens(6, d),), COUNT)),
     "CAT": (
         {},
         st.one_of(

@@ -166,12 +166,12 @@ def refusal(name: str, arguments: dict[str, object], *inputs: Sizes) -> OpError:
         (
             "CONV", {"channels": 1, "kernel": 3, "table": ((0, 2),)}, [Signal(3, 8)],
             "CONV with a connection table takes an image of channels x rows x columns, not a signal of 3x8",
-            "RESHAPE([C,H,W]) before it makes an image of the same numbers",
+            "IMAGE(rows x columns) before it makes a signal an image",
         ),
         (
             "LRN", {"size": 3, "within": True}, [Signal(3, 8)],
             "LRN(within=yes) takes an image of channels x rows x columns, not a signal of 3x8",
-            "RESHAPE([C,H,W]) before it makes an image of the same numbers",
+            "IMAGE(rows x columns) before it makes a signal an image",
         ),
         (
             "UPSAMPLE", {"factor": 2, "mode": "bilinear"}, [Volume(3, 8, 8, 8)],
@@ -180,7 +180,7 @@ def refusal(name: str, arguments: dict[str, object], *inputs: Sizes) -> OpError:
         (
             "SUBSAMPLE", {}, [Volume(3, 8, 8, 8)],
             "SUBSAMPLE takes an image of channels x rows x columns, not a volume of 3x8x8x8",
-            "RESHAPE([C,H,W]) before it makes an image of the same numbers",
+            "IMAGE(rows x columns) before it makes a volume an image",
         ),
         (
             "CONV", {"channels": 1, "kernel": 3, "table": ((0, 3),)}, [(3, 9, 9)],

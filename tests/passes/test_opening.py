@@ -202,10 +202,11 @@ def test_what_is_opened_reads_as_if_written() -> None:
             "net (CONV(size[min(2,times)],1) for i in 1..times)-GAP-FC(2)", {"depth": "1..3"},
             "let times = {1..3}\nnet (CONV(size[min(2,times)],1) for i in 1..times)-GAP-FC(2)",
         ),
-        # A number that the net binds is followed from the blocks that see it.
+        # A number that the net binds is followed from the blocks that are given it.
         (
-            "input 3x8x8\nblock b = CONV(n,1)\nnet\n    let n = 8\n    b-b-GAP-FC(2)", {"width": "1,2"},
-            "block b = CONV(n,1)\nnet\n    let n = wide(8)\n    b-b-GAP-FC(2)",
+            "input 3x8x8\nblock b(c) = CONV(c,1)\nnet\n    let n = 8\n    b(n)-b(n)-GAP-FC(2)",
+            {"width": "1,2"},
+            "block b(c) = CONV(c,1)\nnet\n    let n = wide(8)\n    b(n)-b(n)-GAP-FC(2)",
         ),
         # A parameter hides the file's name.
         (
