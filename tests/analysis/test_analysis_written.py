@@ -7,7 +7,7 @@ import pytest
 import blockdsl
 from blockdsl.analysis.table import cells
 from blockdsl.formatting import rounded_text
-from blockdsl.ops import Operation, Shape, Signal, Volume
+from blockdsl.ops import Operation, Shape, Signal, Volume, find
 from blockdsl.resources import names
 from tests.families import split
 from tests.ops.test_ops_conformance import NAMES, examples
@@ -16,6 +16,8 @@ from tests.ops.test_ops_conformance import NAMES, examples
 def written_back(text: str, inputs: tuple[Shape, ...], outputs: int = 1) -> Operation:
     """The operation that a text becomes in a network that feeds it tensors of these shapes."""
     joined = f"-[{', '.join(['FLATTEN'] * outputs)}]-CAT" if outputs > 1 else ""
+    if find(text.partition("(")[0]).is_tensor:
+        return [*blockdsl.parse(f"net {text}", input=(4,)).ir.layers()][1].operation
     given, channels = inputs[0], [shape.channels for shape in inputs]
     if all(shape == given.with_channels(shape.channels) for shape in inputs):
         flow = f"SPLIT([{','.join(map(str, channels))}])-" if len(inputs) > 1 else ""
