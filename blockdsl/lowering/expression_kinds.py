@@ -74,9 +74,24 @@ def mixed_join(expr: nodes.Expr, scope: Scope, budget: Budget) -> tuple[nodes.Ex
 def _network_of_mix(parts: Iterable[nodes.Expr], scope: Scope, budget: Budget) -> nodes.Expr | None:
     """The first network among expressions of which others are tensors."""
     kinds = [(kind_of(part, scope, budget), part) for part in parts]
-    if not any(kind is Kind.TENSOR for kind, _ in kinds):
+    if not any(kind is Kind.TENSOR or _may_be_tensor(part, scope, budget) for kind, part in kinds):
         return None
     return next((part for kind, part in kinds if kind is Kind.NET), None)
+
+
+def _may_be_tensor(expr: nodes.Expr, scope: Scope, budget: Budget) -> bool:
+    """Whether an option of a choice is a tensor."""
+    match bare(expr):
+        case nodes.Choice(options=options):
+            return any(
+                kind_of(option, scope, budget) is Kind.TENSOR or _may_be_tensor(option, scope, budget)
+                for option in options
+            )
+        case nodes.Optional(body=body):
+            return kind_of(body, scope, budget) is Kind.TENSOR
+        case nodes.If(then=then, otherwise=otherwise):
+            return Kind.TENSOR in kinds_of((then, otherwise), scope, budget)
+    return False
 
 
 def _of_path(expr: nodes.Path, scope: Scope, budget: Budget) -> Kind:
