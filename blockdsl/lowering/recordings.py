@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from blockdsl.ir import BlockCall, Graph, Layer, Value, module_name
+from blockdsl.ir import BlockCall, Graph, Layer, Path, Value, module_name
 from blockdsl.lowering.budget import Budget
 from blockdsl.lowering.builder import GraphBuilder
 from blockdsl.lowering.context import Context
@@ -104,6 +104,8 @@ class Recordings:
         copy = _Copy(record, call, stream, len(graph))
         for inner in built.calls[record.start.calls : record.end.calls]:
             built.block(copy.call(inner))
+        for path, module in copy.applications(graph).items():
+            graph.shared[path] = module
         for node in range(record.start.layers, record.end.layers):
             graph.add(copy.layer(graph.layer(node)))
         before, name = len(module_name(record.call.path)), module_name(call.path)
@@ -116,7 +118,7 @@ class _Copy:
     """What stands in one call for what stood in the one recorded."""
 
     def __init__(self, record: Recording, call: BlockCall, stream: Tensors, layers: int) -> None:
-        self.path, self.before = call.path, len(record.call.path)
+        self.path, self.old, self.before = call.path, record.call.path, len(record.call.path)
         self.calls = {id(record.call): call}
         self.first, self.shift = record.start.layers, layers - record.start.layers
         self.flow = dict(zip(record.stream.values, stream.values, strict=True))
@@ -134,6 +136,18 @@ class _Copy:
         path, outer = self.path + call.path[self.before :], self.calls[id(call.outer)]
         moved = self.calls[id(call)] = BlockCall(call.block, call.args, path, call.span, outer)
         return moved
+
+    def applications(self, graph: Graph) -> dict[Path, Path]:
+        """The applications of shared networks inside the call, and the modules that they use.
+
+        A module inside the recorded call is one of this call too; one outside is the same for both.
+        """
+        old, new = graph.path_in_modules(self.old), graph.path_in_modules(self.path)
+        return {
+            self.path + path[self.before :]: new + module[len(old) :] if module[: len(old)] == old else module
+            for path, module in graph.shared.items()
+            if len(path) > self.before and path[: self.before] == self.old
+        }
 
     def layer(self, layer: Layer) -> Layer:
         inputs = tuple([self.value(value) for value in layer.inputs])

@@ -7,7 +7,7 @@ from math import isqrt, prod
 from typing import ClassVar
 
 from blockdsl.formatting import shape_text
-from blockdsl.ops.core import SAVES_NOTHING, Operation, OpError, Window
+from blockdsl.ops.core import POINTWISE, SAVES_NOTHING, Operation, OpError, Window
 from blockdsl.ops.geometry import describe
 from blockdsl.ops.layouts import Image, Shape, Signal, Sizes, Tokens, Vector, Volume
 from blockdsl.ops.registry import operation
@@ -57,7 +57,7 @@ class _Conversion(Operation):
 def _window(conversion: _Conversion, *inputs: Shape) -> Window | None:
     """Pointwise where there are positions; of which of them a vector was flattened is not known."""
     laid = isinstance(inputs[0], Vector) and prod(conversion.laid_out(inputs[0])) > 1
-    return None if laid else Window()
+    return None if laid else POINTWISE
 
 
 def _other_size(shape: Shape, size: Sizes) -> str:

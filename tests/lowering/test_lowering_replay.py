@@ -54,6 +54,7 @@ def _same(copied: Program, unfolded: Program) -> None:
     assert list(copied.graph.layers()) == list(unfolded.graph.layers())
     assert list(copied.graph.blocks.items()) == list(unfolded.graph.blocks.items())
     assert list(copied.graph.points.items()) == list(unfolded.graph.points.items())
+    assert copied.graph.shared == unfolded.graph.shared
     assert copied.graph.auxiliaries == unfolded.graph.auxiliaries
     assert copied.graph.outputs == unfolded.graph.outputs
     assert copied.decisions == unfolded.decisions
@@ -98,6 +99,11 @@ COPIES = {
     "shapes": ("block u() = CONV(in.c,in.h)-CONV(2,1)\nnet RELU-u-UP(9)-u-UP(9)-u", 1),
     "heads": ("block u() = GAP-FC(3)\nnet RELU-AUX(one,u)-RELU-AUX(two,u)-RELU-u", 1),
     "bundles": ("block u() = SPLIT(2)\nblock v() = SUM-CONV(8,1)\nnet RELU-u-v-u-v", 2),
+    "a shared network of the file": ("shared s = CONV(8,1)\nblock u() = RELU-s\nnet u-u-s-u", 2),
+    "a shared network in the block": ("block u() =\n shared s = CONV(8,1)-RELU\n s-s\nnet u-u", 1),
+    "a block in a shared network": (
+        "block v() =\n shared t = CONV(8,1)\n t-t\nblock u() = v-v\nshared s = u-TANH\nnet s-u-s", 1
+    ),
     "nothing added": ("block u() = ID\nnet RELU-u-RELU-u-u", 2),
 }  # fmt: skip
 """What is repeated, and how many of its calls can be copies."""
