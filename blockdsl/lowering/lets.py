@@ -110,7 +110,7 @@ class LetBinder:
                 help=f"let {name} = {value.name} gives it another name",
             )  # fmt: skip
         if not isinstance(value, Closure | BlockValue):
-            fix = "a bundle is shared in brackets of a block: block heads = [A, B], then shared h = heads"
+            fix = "make the bundle a block: block heads = [A, B], then shared h = heads"
             raise context.error(
                 "value", f"`shared` takes a network, not {shown(value)}", let.value.span,
                 help=fix if isinstance(bare(let.value), nodes.ListOf) else f"write let {name} = …",

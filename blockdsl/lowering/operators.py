@@ -53,11 +53,12 @@ def mixed(expr: nodes.Expr, network: nodes.Expr | None, context: Context) -> Arc
     text = "ID" if network is None else " ".join(network.span.text.split())
     joins = nodes.Sum | nodes.Concat | nodes.Product | nodes.If
     fed = "in" if text == "ID" else f"in-({text})" if isinstance(network, joins) else f"in-{text}"
-    what = "ID" if network is None else cut(text)
+    is_choice = isinstance(expr, nodes.Choice | nodes.Optional)
+    chosen = "an option is a tensor, and chosen is" if is_choice else "this joins a tensor with"
     return context.error(
         "value",
-        f"this joins a tensor with the network {what}, which has no input yet",
+        f"{chosen} the network {cut(text)}, which has no input yet",
         expr.span,
-        help=f"write {cut(fed)} if it reads what flows in here; if all of this is a network that is applied "
-        "later, make it a block with the tensor as an argument",
+        help=f"write `{cut(fed)}` if it reads what flows in here; for a network that is applied later, "
+        "write a block that takes the tensor as an argument",
     )
