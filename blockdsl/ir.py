@@ -234,6 +234,11 @@ class Graph:
         self._nx = self._owners = None
         return layer
 
+    def replace_layers(self, layers: dict[int, Layer]) -> None:
+        """Have these layers, by their ids in execution order, in place of those that there are."""
+        self._layers = layers
+        self._nx = self._owners = None
+
     def layer(self, node: int) -> Layer:
         """The layer of a node id."""
         return self._layers[node]

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from blockdsl import ops
-from blockdsl.diagnostics import ArchError, already_told
+from blockdsl.diagnostics import ArchError
 from blockdsl.ir import Path, module_name
 from blockdsl.lowering.auxiliary import AuxiliaryHeads
 from blockdsl.lowering.blocks import BlockCalls
@@ -19,7 +19,9 @@ from blockdsl.lowering.context import Context, Naming, label_path
 from blockdsl.lowering.decisions import Decisions
 from blockdsl.lowering.evaluator import ExpressionEvaluator
 from blockdsl.lowering.expression_kinds import AUX
+from blockdsl.lowering.lazy import LazyBuilds
 from blockdsl.lowering.lets import LetBinder
+from blockdsl.lowering.needs import Needs
 from blockdsl.lowering.operations import OperationCalls
 from blockdsl.lowering.recordings import Recordings
 from blockdsl.lowering.sharing import SharedNetworks
@@ -27,7 +29,6 @@ from blockdsl.lowering.unknown_names import unknown
 from blockdsl.lowering.values import (
     UNKNOWN_TENSOR,
     BlockValue,
-    Broken,
     Closure,
     Evaluated,
     Kind,
@@ -55,6 +56,8 @@ class Applier:
         budget: the steps that were taken.
         evaluator: evaluates what is no network.
         lets: binds names.
+        lazy: builds tensors when they are needed.
+        needs: tells which tensors certainly are.
         operations: applies operations.
         blocks: applies blocks.
         bundles: applies bundles.
@@ -66,10 +69,13 @@ class Applier:
     def __init__(self, choose: Chooser) -> None:
         self.builder, self.decisions, self.budget = GraphBuilder(), Decisions(choose), Budget()
         self.evaluator = ExpressionEvaluator(self.builder.graph, self.decisions, self.budget, self.apply)
-        self.lets = LetBinder(self.evaluator)
+        self.lazy, self.needs = LazyBuilds(self.builder.graph), Needs()
+        self.lets = LetBinder(self.evaluator, self.lazy, self.needs)
         self.operations = OperationCalls(self.builder, self.evaluator)
-        self.recordings = Recordings(self.builder, self.decisions, self.budget)
-        self.blocks = BlockCalls(self.builder, self.evaluator, self.recordings, self.body)
+        self.recordings = Recordings(self.builder, self.decisions, self.budget, self.lazy)
+        self.blocks = BlockCalls(
+            self.builder, self.evaluator, self.recordings, self.lazy, self.needs, self.body
+        )
         self.bundles = Bundles(self.evaluator, self.apply, self._applied)
         self.auxiliaries = AuxiliaryHeads(self.builder, self.evaluator, self.apply)
         self.shared = SharedNetworks(self.builder, self.apply, self._named, self.blocks.apply)
@@ -93,8 +99,10 @@ class Applier:
 
     def body(self, body: nodes.Body, stream: Tensors, context: Context) -> Tensors:
         """Bind the `let`s of a body, then apply its result; `in` is in scope already."""
-        for let in body.lets:
-            self.lets.bind(let, context)
+        if body.lets:
+            needed = self.needs.of_body(body, context.scope)
+            for let in body.lets:
+                self.lets.bind(let, context, needed)
         if self._kind(body.result, context) is Kind.DATA and not self._has_network(body.result, context):
             raise self.evaluator.no_network(body.result, context)
         return self.apply(body.result, stream, context)
@@ -213,7 +221,7 @@ class Applier:
         while isinstance(body, nodes.Group):
             body = body.body
         path = label_path(label, body, context)
-        context.trace.add_label(place(label.span), module_name(path[-1:]))
+        context.trace.add_label(place(label.span), path)
         if isinstance(body, nodes.Path) and self._is_part(body, context):
             result = self._path(body, stream, context, path)
         elif isinstance(body, nodes.Call) and self._is_part(body, context):
@@ -264,6 +272,7 @@ class Applier:
         self, value: Evaluated, call: nodes.Call, stream: Tensors, context: Context, path: Path | None
     ) -> Tensors:
         """Apply a value that `call` names."""
+        value = self.evaluator.needed(value, call, context)
         if isinstance(value, BlockValue):
             return self.blocks.apply(value, call, stream, context, path)
         if isinstance(value, Closure):
@@ -275,8 +284,6 @@ class Applier:
         if isinstance(value, Tensors):
             without_arguments(call, "a tensor", context)
             return value
-        if isinstance(value, Broken):
-            raise already_told()
         raise context.error("value", f"a network stands here, not {shown(value)}", call.span)
 
     def _operation(self, call: nodes.Call, stream: Tensors, context: Context, path: Path | None) -> Tensors:

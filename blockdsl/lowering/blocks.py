@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from blockdsl.frozen import FrozenDict
 from blockdsl.ir import BlockCall, Segment
@@ -10,8 +10,19 @@ from blockdsl.lowering.builder import GraphBuilder
 from blockdsl.lowering.calls import deeper, given_arguments, parameter_values
 from blockdsl.lowering.context import Context, Naming
 from blockdsl.lowering.evaluator import ExpressionEvaluator
+from blockdsl.lowering.lazy import LazyBuilds
+from blockdsl.lowering.needs import Needs
 from blockdsl.lowering.recordings import Recording, Recordings, key_of
-from blockdsl.lowering.values import BlockValue, Scope, Tensors, Trace, argument_text, place
+from blockdsl.lowering.values import (
+    BlockValue,
+    Evaluated,
+    Kind,
+    Scope,
+    Tensors,
+    Trace,
+    argument_text,
+    place,
+)
 from blockdsl.syntax import tree as nodes
 
 
@@ -22,6 +33,8 @@ class BlockCalls:
         builder: gets the instances.
         evaluator: evaluates the arguments.
         recordings: what calls of blocks added, to be added again by calls that are alike.
+        lazy: builds tensors when they are needed.
+        needs: tells which tensors certainly are.
         body: applies the body of a block.
     """
 
@@ -30,9 +43,12 @@ class BlockCalls:
         builder: GraphBuilder,
         evaluator: ExpressionEvaluator,
         recordings: Recordings,
+        lazy: LazyBuilds,
+        needs: Needs,
         body: Callable[[nodes.Body, Tensors, Context], Tensors],
     ) -> None:
         self.builder, self.evaluator, self.recordings, self.body = builder, evaluator, recordings, body
+        self.lazy, self.needs = lazy, needs
 
     def apply(
         self,
@@ -54,7 +70,7 @@ class BlockCalls:
         asked = self.evaluator.decisions.asked
         outside = context.but(choosing=choosing, at=None)
         inside = outside.but(scope=scope, trace=trace)
-        parameter_values(block.params, given, inside, outside, self.evaluator.evaluate)
+        self._bind(value, given, inside, outside)
         texts = FrozenDict({name: argument_text(scope.names[name]) for name in given})
         block_call = BlockCall(block.name, texts, naming.path, call.span, context.call)
         name = self.builder.block(block_call)
@@ -78,3 +94,24 @@ class BlockCalls:
             self.builder.point(name, result.values[0])
             return Tensors(result.values, result.sides)  # a label inside names no output of the net
         return result
+
+    def _bind(
+        self, value: BlockValue, given: Mapping[str, nodes.Arg], inside: Context, outside: Context
+    ) -> None:
+        """Bind the parameters; tensors that the block may not need are built when it needs them."""
+        needed = self.needs.of_body(value.block.body, value.scope) if given else frozenset()
+        late = {id(arg.value) for name, arg in given.items() if self._is_late(name, arg, needed, outside)}
+
+        def evaluate(expr: nodes.Expr, context: Context) -> Evaluated:
+            if id(expr) in late:
+                return self.lazy.bind(lambda within: self.evaluator.evaluate(expr, within), context)
+            return self.evaluator.evaluate(expr, context)
+
+        parameter_values(value.block.params, given, inside, outside, evaluate)
+
+    def _is_late(self, name: str, arg: nodes.Arg, needed: frozenset[str], context: Context) -> bool:
+        return (
+            name not in needed
+            and self.evaluator.kind(arg.value, context) is Kind.TENSOR
+            and not self.needs.has_head(arg.value, context.scope)
+        )

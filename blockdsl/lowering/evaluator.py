@@ -30,6 +30,7 @@ from blockdsl.lowering.values import (
     Data,
     Evaluated,
     Kind,
+    LazyTensors,
     Networks,
     NoData,
     Tensors,
@@ -219,11 +220,26 @@ class ExpressionEvaluator:
         value = context.scope.find(step.name)
         if value is None:
             raise unknown(step.name, step.span, context, help=index_of_nothing(step))
-        if isinstance(value, Broken):
-            raise already_told()
-        value = taken(value, step, self.whole, context)
+        value = taken(self.needed(value, step, context), step, self.whole, context)
         for axis in path.steps[1:]:
             value = self._axis(value, axis, path, context)
+        return value
+
+    def needed(self, value: Evaluated, written: nodes.Step | nodes.Call, context: Context) -> Evaluated:
+        """The value of a name that is needed now.
+
+        Raises:
+            ArchError: it was refused, or it is asked for when the network is complete and does not have it.
+        """
+        if isinstance(value, LazyTensors):
+            built = value.value()
+            if built is None:
+                raise context.error(
+                    "value", f"{written.name} feeds no output, and is not in the network", written.span
+                )
+            value = built
+        if isinstance(value, Broken):
+            raise already_told()
         return value
 
     def _axis(self, value: Evaluated, axis: nodes.Step, path: nodes.Path, context: Context) -> Data:

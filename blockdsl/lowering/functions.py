@@ -19,6 +19,7 @@ from blockdsl.lowering.values import (
     Data,
     Evaluated,
     Function,
+    LazyTensors,
     Scope,
     SharedNetwork,
     Tensors,
@@ -28,7 +29,7 @@ from blockdsl.lowering.values import (
 )
 from blockdsl.syntax import tree as nodes
 
-_NO_NUMBER = (Tensors, Closure, SharedNetwork, Function, BlockValue, Broken, tuple)
+_NO_NUMBER = (Tensors, LazyTensors, Closure, SharedNetwork, Function, BlockValue, Broken, tuple)
 
 
 @dataclass(frozen=True, slots=True)

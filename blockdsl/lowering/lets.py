@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
+from functools import partial
+
 from blockdsl.diagnostics import already_told
 from blockdsl.ir import Segment
 from blockdsl.lowering.calls import free_name
 from blockdsl.lowering.context import Context
 from blockdsl.lowering.evaluator import ExpressionEvaluator
+from blockdsl.lowering.lazy import LazyBuilds
+from blockdsl.lowering.needs import Needs
 from blockdsl.lowering.values import (
     BROKEN,
     UNKNOWN_TENSOR,
@@ -16,6 +21,7 @@ from blockdsl.lowering.values import (
     Evaluated,
     Function,
     Kind,
+    LazyTensors,
     SharedNetwork,
     Tensors,
     count_of,
@@ -32,13 +38,21 @@ class LetBinder:
 
     Args:
         evaluator: evaluates the values.
+        lazy: binds names to tensors that may not be needed.
+        needs: tells which are needed.
     """
 
-    def __init__(self, evaluator: ExpressionEvaluator) -> None:
-        self.evaluator = evaluator
+    def __init__(self, evaluator: ExpressionEvaluator, lazy: LazyBuilds, needs: Needs) -> None:
+        self.evaluator, self.lazy, self.needs = evaluator, lazy, needs
 
-    def bind(self, let: nodes.Let, context: Context) -> None:
-        """Bind the names of a line; those of a line that is refused are bound to what is not judged."""
+    def bind(self, let: nodes.Let, context: Context, needed: Collection[str] | None = None) -> None:
+        """Bind the names of a line; those of a line that is refused are bound to what is not judged.
+
+        Args:
+            let: the line.
+            context: where it stands.
+            needed: the names that are certainly needed; all are where this is None.
+        """
         values: tuple[Evaluated, ...] = (BROKEN,) * len(let.names)
         with context.errors.gathering():
             for index, name in enumerate(let.names):
@@ -50,33 +64,76 @@ class LetBinder:
             elif let.shared:
                 values = (self._shared(let, context),)
             elif len(let.names) == 1:
-                values = (self.evaluator.word_or_value(let.value, context.hinted(let.name)),)
+                values = (self._value(let.value, let.name, context, needed),)
             else:
-                values = self._several(let, context)
-        for name, value in zip(let.names, values, strict=True):
-            labelled = value.labelled(name) if isinstance(value, Tensors) else value
-            context.scope.names[name] = labelled
+                values = self._several(let, context, needed)
+        context.scope.names.update(zip(let.names, values, strict=True))
 
-    def _several(self, let: nodes.Let, context: Context) -> tuple[Evaluated, ...]:
+    def _value(
+        self, expr: nodes.Expr, name: str, context: Context, needed: Collection[str] | None
+    ) -> Evaluated:
+        """The value of one name; of tensors that may not be needed, one that is built later."""
+        if self._is_lazy(expr, (name,), context, needed):
+            return self.lazy.bind(lambda inside: self._now(expr, name, inside), context)
+        return self._now(expr, name, context)
+
+    def _now(self, expr: nodes.Expr, name: str, context: Context) -> Evaluated:
+        value = self.evaluator.word_or_value(expr, context.hinted(name))
+        return value.labelled(name) if isinstance(value, Tensors) else value
+
+    def _is_lazy(
+        self, expr: nodes.Expr, names: Iterable[str], context: Context, needed: Collection[str] | None
+    ) -> bool:
+        return (
+            needed is not None
+            and not any(name in needed for name in names)
+            and self.evaluator.kind(expr, context) is Kind.TENSOR
+            and not self.needs.has_head(expr, context.scope)
+        )
+
+    def _several(
+        self, let: nodes.Let, context: Context, needed: Collection[str] | None
+    ) -> tuple[Evaluated, ...]:
         """The values of `let a, b = …`: the items of a list, or the tensors of a bundle."""
+        if (items := _items(let.value, len(let.names))) is not None:
+            return self._each(items, let.names, context, needed)
+        if self._is_lazy(let.value, let.names, context, needed):
+            whole = self.lazy.bind(lambda inside: self._apart(let, inside), context)
+            return tuple(LazyTensors(partial(_part, whole, at)) for at in range(len(let.names)))
+        return self._apart(let, context)
+
+    def _each(
+        self,
+        items: Iterable[nodes.Expr],
+        names: tuple[str, ...],
+        context: Context,
+        needed: Collection[str] | None,
+    ) -> tuple[Evaluated, ...]:
+        """The values of names that have an item of a list each."""
+
+        def value(item: nodes.Expr, name: str) -> Evaluated:
+            if self._is_lazy(item, (name,), context, needed):
+                return self.lazy.bind(lambda inside: one(item, name, inside), context)
+            return one(item, name, context)
+
+        def one(item: nodes.Expr, name: str, inside: Context) -> Evaluated:
+            made = self._now(item, name, inside)
+            if isinstance(made, Tensors) and is_known(made) and len(made.values) != 1:
+                raise inside.error(
+                    "value",
+                    f"each of the names {', '.join(names)} stands for one tensor, this is {shown(made)}",
+                    item.span,
+                )
+            return made
+
+        return tuple(context.errors.every(lambda pair: value(*pair), zip(items, names, strict=True)))
+
+    def _apart(self, let: nodes.Let, context: Context) -> tuple[Evaluated, ...]:
+        """The items of a list or the tensors of a bundle that is evaluated first."""
         names = let.names
         written, inner = self.evaluator.decided(let.value, context.hinted(names[0]))
-        if (
-            isinstance(written, nodes.ListOf)
-            and len(written.items) == len(names)
-            and not any(isinstance(item, nodes.For) for item in written.items)
-        ):
-            pairs = zip(written.items, names, strict=True)
-            values = context.errors.every(
-                lambda pair: self.evaluator.word_or_value(pair[0], inner.hinted(pair[1])), pairs
-            )
-            for value, item in zip(values, written.items, strict=True):
-                if isinstance(value, Tensors) and is_known(value) and len(value.values) != 1:
-                    raise context.error(
-                        "value", f"each of the names {', '.join(names)} stands for one tensor, "
-                        f"this is {shown(value)}", item.span,
-                    )  # fmt: skip
-            return tuple(values)
+        if (items := _items(written, len(names))) is not None:
+            return self._each(items, names, inner, None)
         value = self.evaluator.word_or_value(written, inner)
         if isinstance(value, Tensors) and not is_known(value):
             return (UNKNOWN_TENSOR,) * len(names)
@@ -93,7 +150,10 @@ class LetBinder:
                 "value", f"`let {', '.join(names)}` binds {len(names)} names, here is {what}", let.value.span,
                 help="bind it to one name, and take its items: let x = …, then x[1], x[2..]",
             )  # fmt: skip
-        return items_of(value)
+        return tuple(
+            item.labelled(name) if isinstance(item, Tensors) else item
+            for item, name in zip(items_of(value), names, strict=True)
+        )
 
     def _shared(self, let: nodes.Let, context: Context) -> SharedNetwork:
         """The value of `shared head = …`."""
@@ -123,3 +183,17 @@ class LetBinder:
                 "name", f"the name {name} is taken here", let.span, help="give the shared network another one"
             )
         return SharedNetwork(name, value, self.evaluator.graph.path_in_modules(path), let.span)
+
+
+def _items(expr: nodes.Expr, count: int) -> tuple[nodes.Expr, ...] | None:
+    """The items of a list that is written out with so many; None for others."""
+    written = bare(expr)
+    if not isinstance(written, nodes.ListOf) or len(written.items) != count:
+        return None
+    return None if any(isinstance(item, nodes.For) for item in written.items) else written.items
+
+
+def _part(whole: LazyTensors, index: int) -> Evaluated | None:
+    """What one of several names stands for."""
+    values = whole.value()
+    return values[index] if isinstance(values, tuple) else values

@@ -18,6 +18,7 @@ from blockdsl.lowering.context import Context, Naming
 from blockdsl.lowering.decisions import Decisions
 from blockdsl.lowering.definitions import define
 from blockdsl.lowering.evaluator import ExpressionEvaluator
+from blockdsl.lowering.liveness import settle
 from blockdsl.lowering.ports import NetInput, input_lines, net_inputs, output_ports
 from blockdsl.lowering.training import recipe_of
 from blockdsl.lowering.values import UNKNOWN_TENSOR, Broken, Data, NoData, Scope, Tensors, Trace, shown
@@ -233,6 +234,8 @@ def _network(
     result = applier.body(net.body, stream, context.but(scope=scope, trace=trace))
     graph = applier.builder.graph
     graph.outputs = output_ports(result, graph.auxiliaries, net.body.result.span)
+    if not context.errors.found:
+        settle(graph, applier.lazy, trace)
     return trace
 
 

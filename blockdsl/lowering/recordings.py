@@ -11,6 +11,7 @@ from blockdsl.lowering.budget import Budget
 from blockdsl.lowering.builder import GraphBuilder
 from blockdsl.lowering.context import Context
 from blockdsl.lowering.decisions import Decisions
+from blockdsl.lowering.lazy import LazyBuilds
 from blockdsl.lowering.values import BlockValue, Broken, Evaluated, NoData, Tensors, Trace, is_known
 from blockdsl.syntax import tree as nodes
 
@@ -19,7 +20,7 @@ Key = tuple[Any, ...]
 
 @dataclass(frozen=True, slots=True)
 class Extent:
-    """How far lowering has come: how many layers, points, calls, steps, questions and heads there are."""
+    """How far lowering has come: how many layers, points, calls, steps, questions, … there are."""
 
     layers: int
     points: int
@@ -27,6 +28,7 @@ class Extent:
     steps: int
     asked: int
     heads: int
+    built: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +43,10 @@ class Recording:
     end: Extent
 
     def depends_on_arguments_alone(self) -> bool:
-        """Whether it was not refused, asked nothing, and made no head."""
-        asked, heads = self.start.asked != self.end.asked, self.start.heads != self.end.heads
-        return not asked and not heads and is_known(self.result)
+        """Whether it was not refused, asked nothing, made no head, and has its layers in their order."""
+        before, after = self.start, self.end
+        alike = (before.asked, before.heads, before.built) == (after.asked, after.heads, after.built)
+        return alike and is_known(self.result)
 
 
 def key_of(
@@ -70,8 +73,8 @@ def key_of(
 class Recordings:
     """Remembers what calls of blocks added, and adds it again."""
 
-    def __init__(self, builder: GraphBuilder, decisions: Decisions, budget: Budget) -> None:
-        self.builder, self.decisions, self.budget = builder, decisions, budget
+    def __init__(self, builder: GraphBuilder, decisions: Decisions, budget: Budget, lazy: LazyBuilds) -> None:
+        self.builder, self.decisions, self.budget, self.lazy = builder, decisions, budget, lazy
         self.records: dict[Key, Recording] = {}
 
     def extent(self) -> Extent:
@@ -79,7 +82,7 @@ class Recordings:
         built, graph = self.builder, self.builder.graph
         return Extent(
             len(graph), len(built.points), len(built.calls), self.budget.steps, self.decisions.asked,
-            len(graph.auxiliaries),
+            len(graph.auxiliaries), self.lazy.built,
         )  # fmt: skip
 
     def keep(self, key: Key, record: Recording) -> None:

@@ -58,7 +58,9 @@ class SharedNetworks:
         graph.shared[path] = value.path
         start, heads = len(graph), len(graph.auxiliaries)
         result = self._result(value.network, call, stream, context, path)
-        if len(graph) == start:  # without layers there is nothing to share
+        added = map(graph.layer, range(start, len(graph)))
+        layers = tuple(layer.id for layer in added if layer.path[: len(path)] == path)
+        if not layers:  # without layers there is nothing to share
             del graph.shared[path]
         if len(graph.auxiliaries) > heads:
             raise context.error(
@@ -66,7 +68,7 @@ class SharedNetworks:
                 help="an auxiliary output exists once: write AUX beside the shared network",
             )  # fmt: skip
         if is_known(stream) and is_known(result):
-            use = Application(path, call.span, stream, range(start, len(graph)))
+            use = Application(path, call.span, stream, layers)
             value.uses.append(use)
             self._compare(value, value.uses[0], use, context)
         if len(result.values) == 1:
@@ -107,11 +109,11 @@ class SharedNetworks:
     def _layers(self, use: Application) -> Iterator[tuple[object, ...]]:
         """What the layers of all applications have in common: names, operations, weights, wiring."""
         graph = self.builder.graph
+        places = {node: place for place, node in enumerate(use.layers)}
         for node in use.layers:
             layer = graph.layer(node)
             shapes = graph.input_shapes(layer)
-            inner = [value for value in layer.inputs if value.node in use.layers]
-            wiring = [(value.node - use.layers.start, value.port) for value in inner]
+            wiring = [(places[v.node], v.port) for v in layer.inputs if v.node in places]
             tensors = layer.operation.weights(*shapes), layer.operation.buffers(*shapes)
             yield layer.path[len(use.path) :], layer.operation, tensors, wiring
 

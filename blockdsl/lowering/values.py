@@ -50,6 +50,21 @@ class Tensors:
         return Tensors(self.values, self.sides, (label,))
 
 
+@dataclass(eq=False, slots=True)
+class LazyTensors:
+    """Tensors that a name is bound to, built when they are first needed. `make` builds them."""
+
+    make: Callable[[], Evaluated | None] | None
+    _value: Evaluated | None = None
+
+    def value(self) -> Evaluated | None:
+        """The tensors; None where the network is complete and nothing in it needed them."""
+        if self._value is None and self.make is not None:
+            make, self.make = self.make, None
+            self._value = make()
+        return self._value
+
+
 @dataclass(frozen=True, slots=True)
 class Closure:
     """A network with the names it sees. Its choices are made once, under `path`, however often it is used.
@@ -90,7 +105,7 @@ class Application:
     path: Path
     span: Span
     stream: Tensors
-    layers: range
+    layers: tuple[int, ...]
 
 
 class Networks(tuple["Evaluated", ...]):
@@ -130,8 +145,8 @@ def is_known(tensors: Tensors) -> bool:
     return UNKNOWN_TENSOR.values[0] not in tensors.values
 
 
-Evaluated = Data | Tensors | Closure | SharedNetwork | Networks | Function | BlockValue | Broken
-NoData = Tensors | Closure | SharedNetwork | Networks | Function | BlockValue
+Evaluated = Data | Tensors | LazyTensors | Closure | SharedNetwork | Networks | Function | BlockValue | Broken
+NoData = Tensors | LazyTensors | Closure | SharedNetwork | Networks | Function | BlockValue
 
 
 @dataclass(eq=False)
@@ -193,16 +208,16 @@ class Trace:
     branches: dict[Place, bool | None] = field(default_factory=dict)
     calls: dict[Place, Trace] = field(default_factory=dict)
     rounds: dict[Place, list[tuple[Trace, Evaluated]]] = field(default_factory=dict)
-    labels: dict[Place, str | None] = field(default_factory=dict)
+    labels: dict[Place, Path | None] = field(default_factory=dict)
     defaults: set[str] = field(default_factory=set)
 
     def add_branch(self, at: Place, chosen: bool | None) -> None:
         """Note which way an `if` went."""
         self.branches[at] = chosen if self.branches.get(at, chosen) == chosen else None
 
-    def add_label(self, at: Place, name: str | None) -> None:
+    def add_label(self, at: Place, path: Path | None) -> None:
         """Note what a label became."""
-        self.labels[at] = name if self.labels.get(at, name) == name else None
+        self.labels[at] = path if self.labels.get(at, path) == path else None
 
     def add_call(self, at: Place, frame: Trace) -> None:
         """Note the frame of a call; with what an earlier call at the same place decided."""
@@ -220,8 +235,8 @@ class Trace:
         made = Trace(later.scope, {**self.choices, **later.choices}, dict(self.branches))
         made.calls, made.rounds = dict(self.calls), dict(self.rounds)
         made.labels, made.defaults = dict(self.labels), self.defaults | later.defaults
-        for at, name in later.labels.items():
-            made.add_label(at, name)
+        for at, path in later.labels.items():
+            made.add_label(at, path)
         for at, chosen in later.branches.items():
             made.add_branch(at, chosen)
         for at, frame in later.calls.items():
@@ -236,7 +251,7 @@ class Trace:
 
 
 _KINDS = {
-    Tensors: Kind.TENSOR,
+    **dict.fromkeys((Tensors, LazyTensors), Kind.TENSOR),
     **dict.fromkeys((Closure, SharedNetwork, Networks, BlockValue), Kind.NET),
 }
 
@@ -305,6 +320,8 @@ def _shown(value: Evaluated, number: Callable[[float], str]) -> str:
         return value.block.name
     if isinstance(value, SharedNetwork):
         return value.name
+    if isinstance(value, LazyTensors):
+        return "a tensor"
     if isinstance(value, Tensors):
         return "a tensor" if len(value.values) == 1 else f"a bundle of {len(value.values)} tensors"
     if isinstance(value, str):

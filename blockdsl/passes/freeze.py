@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from blockdsl.ir import Graph
+from blockdsl.ir import Graph, module_name
 from blockdsl.lowering import Program
 from blockdsl.lowering.budget import Budget
 from blockdsl.lowering.expression_kinds import kind_of
@@ -248,7 +248,8 @@ class _FrameRewriter(Rewriter):
         made = self.rewrite_children(expr)
         if self.trace not in self.freezer.single:
             return made
-        return replace(made, name=self.trace.labels.get(place(expr.span)) or expr.name)
+        path = self.trace.labels.get(place(expr.span))
+        return replace(made, name=module_name(path[-1:]) if path else expr.name)
 
     # --- chains, lists and repetitions
 
