@@ -8,8 +8,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from blockdsl.analysis import Summary, run_checks, summarise
-from blockdsl.diagnostics import error
+from blockdsl.analysis import Summary, run_checks, summarise, warnings_of
+from blockdsl.diagnostics import Diagnostic, error
 from blockdsl.formatting import ports_text
 from blockdsl.ir import Graph
 from blockdsl.lowering import Program, lower
@@ -74,7 +74,7 @@ class Architecture:
 
     @property
     def outputs(self) -> dict[str, Shape]:
-        """Shapes of the outputs by their names, without the batch axis; one without a name is `y`."""
+        """Shapes of the outputs by their names, as `inputs`; one without a name is `y`."""
         return self.ir.shapes_of(self.ir.outputs)
 
     @property
@@ -113,6 +113,15 @@ class Architecture:
         if (self.settings or self.given_input) and _stands_alone(self.program.file):
             return run_checks(lower(self.program.file))
         return run_checks(self.program, self.summary())
+
+    def warnings(self) -> tuple[Diagnostic, ...]:
+        """What is probably not meant: names that nothing uses, `32x32x3` as an input, SOFTMAX twice.
+
+        >>> import blockdsl
+        >>> blockdsl.parse("input 3x8x8 net let a = in-CONV(8,3) GAP-FC(10)").warnings()[0].message
+        'the name a is never used'
+        """
+        return warnings_of(self.program)
 
     @collecting_later()
     def module(

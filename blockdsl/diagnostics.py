@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from difflib import get_close_matches
 from textwrap import wrap
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from blockdsl.source import Span
 from blockdsl.visible import visible
@@ -26,7 +26,7 @@ class Mark:
 
 @dataclass(frozen=True)
 class Diagnostic:
-    """One error: its kind and message, the marked places, the block calls that led there, the fix.
+    """One error or warning: its kind and message, the marked places, the calls that led there, the fix.
 
     The first mark names the place; further marks show the other sides.
     """
@@ -36,6 +36,7 @@ class Diagnostic:
     marks: tuple[Mark, ...] = ()
     calls: tuple[str, ...] = ()
     help: str = ""
+    severity: Literal["error", "warning"] = "error"
 
     def __str__(self) -> str:
         return self.text()
@@ -43,7 +44,7 @@ class Diagnostic:
     def text(self, width: int | None = None) -> str:
         """The whole message; its lines fit a terminal of `width` columns."""
         parts = [
-            _fitted(f"error[{self.kind}]: {_bounded(self.message)}", width),
+            _fitted(f"{self.severity}[{self.kind}]: {_bounded(self.message)}", width),
             *_excerpt(self.marks, width),
         ]
         if self.calls:

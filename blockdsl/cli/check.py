@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from enum import StrEnum
 from typing import Annotated
 
 import typer
 
-from blockdsl.cli.display import show_error
+from blockdsl.cli.display import show_diagnostics, show_error
 from blockdsl.cli.options import ExpressionOption, InputOption, SetOption, assignments, dims, sources
 from blockdsl.cli.streams import say
 from blockdsl.diagnostics import ArchError
+
+
+class Warnings(StrEnum):
+    """What is done with warnings."""
+
+    SHOW = "show"
+    ERROR = "error"
+    IGNORE = "ignore"
 
 
 def command(
@@ -20,10 +30,16 @@ def command(
     expression: ExpressionOption = None,
     shape: InputOption = None,
     settings: SetOption = None,
+    warnings: Annotated[
+        Warnings,
+        typer.Option("--warnings", "-W", help="Show warnings, take them for errors, or ignore them."),
+    ] = Warnings.SHOW,
 ) -> None:
     """Check files: syntax, names, shapes, and their `check` lines. Exit code 1 if anything is wrong.
 
-    `blockdsl check *.arch`
+    It warns of what is probably not meant, such as a name that nothing uses.
+
+    `blockdsl check *.arch -W error`
     """
     from blockdsl.api import architecture
 
@@ -32,12 +48,17 @@ def command(
         try:
             network = architecture(source(), input=dims(shape), settings=assignments(settings))
             count = network.check()
+            found = network.warnings() if warnings is not Warnings.IGNORE else ()
+            if found and warnings is Warnings.ERROR:
+                raise ArchError(*(replace(one, severity="error") for one in found))
         except ArchError as wrong:
             show_error(wrong)
             failed = True
         else:
             name = network.program.file.span.source.name
+            show_diagnostics(found)
             checks = f"{count} check{'' if count == 1 else 's'}"
-            say(f"{name}: right ({checks}, {network.summary().params:,} parameters)")
+            warned = f", {len(found)} warning{'' if len(found) == 1 else 's'}" if found else ""
+            say(f"{name}: right ({checks}, {network.summary().params:,} parameters{warned})")
     if failed:
         raise typer.Exit(1)

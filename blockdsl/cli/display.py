@@ -13,7 +13,7 @@ from blockdsl.visible import visible
 
 if TYPE_CHECKING:
     from blockdsl.analysis import Summary
-    from blockdsl.diagnostics import ArchError
+    from blockdsl.diagnostics import ArchError, Diagnostic
     from blockdsl.tables import Column, Kind, Line
 
 
@@ -71,6 +71,13 @@ def show_error(wrong: ArchError, *, to_stderr: bool = True) -> None:
     """Print what is wrong, so that it fits if standard error, or standard output, is a terminal."""
     width = width_of(sys.stderr if to_stderr else sys.stdout)
     say(wrong.text(width), to_stderr=to_stderr, whole=True)
+
+
+def show_diagnostics(found: Sequence[Diagnostic]) -> None:
+    """Print warnings to standard error."""
+    width = width_of(sys.stderr)
+    if found:
+        say("\n\n".join(one.text(width) for one in found), to_stderr=True, whole=True)
 
 
 @contextmanager

@@ -2,5 +2,9 @@
 
 from blockdsl.lowering.choices import ChoicePoint, Chooser, FloatRange, IntRange, Options
 from blockdsl.lowering.program import Meta, Program, lower
+from blockdsl.lowering.unresolved import refuse_unresolved
 
-__all__ = ["ChoicePoint", "Chooser", "FloatRange", "IntRange", "Meta", "Options", "Program", "lower"]
+__all__ = [
+    "ChoicePoint", "Chooser", "FloatRange", "IntRange", "Meta", "Options", "Program", "lower",
+    "refuse_unresolved",
+]  # fmt: skip

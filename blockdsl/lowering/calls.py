@@ -107,14 +107,15 @@ def no_branch(call: nodes.Call, arg: nodes.Arg, value: Evaluated, context: Conte
     """The error for `MEAN(0.1)`: what stands in a join's brackets without a name is a network."""
     operation = ops.find(call.name)
     arguments = operation.arguments.values() if operation else ()
-    name = next((argument.name for argument in arguments if _takes(argument, value)), "")
+    name = next((argument.name for argument in arguments if takes(argument, value)), "")
     return context.error(
         "argument", f"{call.name} joins networks, not {shown(value)}", arg.span,
         help=f"what else it takes stands by its name: {name}={arg.span.text}" if name else "",
     )  # fmt: skip
 
 
-def _takes(argument: Argument, value: Evaluated) -> bool:
+def takes(argument: Argument, value: Evaluated) -> bool:
+    """Whether an argument may have a value."""
     try:
         argument.convert(value)
     except ValueError:

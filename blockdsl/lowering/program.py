@@ -21,6 +21,7 @@ from blockdsl.lowering.evaluator import ExpressionEvaluator
 from blockdsl.lowering.liveness import settle
 from blockdsl.lowering.ports import NetInput, input_lines, net_inputs, output_ports
 from blockdsl.lowering.training import recipe_of
+from blockdsl.lowering.unresolved import tell_unresolved
 from blockdsl.lowering.values import UNKNOWN_TENSOR, Broken, Data, NoData, Scope, Tensors, Trace, shown
 from blockdsl.ops.layouts import InputSizes
 from blockdsl.ops.shape import Input as InputOp
@@ -138,6 +139,7 @@ def lower(
     choose: Chooser = refuse,
     applier: Applier | None = None,
     errors: Errors | None = None,
+    names: bool = True,
 ) -> Program:
     """Lower a syntax tree to a verified graph.
 
@@ -148,6 +150,7 @@ def lower(
         choose: decides the choices; by default a file with open choices is refused.
         applier: a fresh one that goes another way about it than the usual one, with a chooser of its own.
         errors: where the file's errors are gathered.
+        names: whether names are looked up also in what is not evaluated; `refuse_unresolved` does it.
 
     Raises:
         ArchError: anything is wrong with the file, the input or the settings.
@@ -163,6 +166,8 @@ def lower(
         if not errors.found:
             raise
         errors.add(last)
+    if names:
+        tell_unresolved(file, errors)
     errors.raise_found()
     verify(made.graph)
     return made

@@ -9,7 +9,7 @@ from typing import Any
 
 from blockdsl.analysis.checks import refuse_several
 from blockdsl.diagnostics import ArchError, did_you_mean, error
-from blockdsl.lowering import ChoicePoint, lower
+from blockdsl.lowering import ChoicePoint, lower, refuse_unresolved
 from blockdsl.ops import InputSizes
 from blockdsl.resources import find_source
 from blockdsl.source import Source
@@ -37,6 +37,7 @@ class Space:
     ) -> None:
         self.source = source
         self.file = parse(source)
+        refuse_unresolved(self.file)
         self.input = input
         self.settings = dict(settings or {})
         sections = [s for s in self.file.statements if isinstance(s, nodes.Search)]
@@ -73,7 +74,7 @@ class Space:
         Raises:
             ArchError: these choices do not go together; the message has the option's place.
         """
-        program = lower(self.file, input=self.input, settings=self.settings, choose=choose)
+        program = lower(self.file, input=self.input, settings=self.settings, choose=choose, names=False)
         return Candidate(program, self.input, self.settings)
 
     def bind(self, assignment: Mapping[str, Value]) -> Candidate:

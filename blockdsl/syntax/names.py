@@ -10,9 +10,10 @@ them. The variables of a loop are seen in the loop's body.
 from __future__ import annotations
 
 from collections import ChainMap
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeGuard
+from typing import NamedTuple, TypeGuard
 
 from blockdsl import ops
 from blockdsl.ops import Operation
@@ -61,10 +62,26 @@ class Definition:
         return self.of_file and isinstance(self.node, nodes.Block)
 
 
+class Unresolved(NamedTuple):
+    """A name that leads to no definition and no operation, in a network, a block or a `let`.
+
+    It may be a built-in function, or one of the words or tags that an operation takes.
+
+    Attributes:
+        use: the `Path` that begins with it, or the `Call` of it.
+        in_sight: the names that are bound there.
+        argument: the argument that it is, alone or as an option, and the call of that.
+    """
+
+    use: nodes.Path | nodes.Call
+    in_sight: Collection[str]
+    argument: tuple[nodes.Call, nodes.Arg] | None
+
+
 class Names:
     """The names of a file and of the files that it uses.
 
-    What cannot be found is passed over: it is lowering that refuses it.
+    What cannot be found is `unresolved`: it is lowering that refuses it.
 
     >>> from blockdsl.source import Source
     >>> from blockdsl.syntax.parser import parse
@@ -83,12 +100,14 @@ class Names:
         file: the file.
         uses: the names of the files that it uses, in the order of its `use` lines.
         defined: what is bound at its top, by name; blocks and functions of used files included.
+        unresolved: the names that lead nowhere.
     """
 
     def __init__(self, file: nodes.File, _meanings: dict[int, Definition] | None = None) -> None:
         self.file = file
         self.uses: list[Names] = []
         self.defined: dict[str, Definition] = {}
+        self.unresolved: list[Unresolved] = []
         self._meanings = {} if _meanings is None else _meanings
         self._included: list[nodes.Expr] = []
         """Kept, since what a name means is noted by the `id` of its node."""
@@ -103,7 +122,7 @@ class Names:
                 known[key]._resolve(known)
             self.uses.append(known[key])
             self.defined |= {n: d for n, d in known[key].defined.items() if d.is_exported}
-        _Resolver(self._meanings, self.defined).file(self.file)
+        _Resolver(self._meanings, self.defined, self.unresolved).file(self.file)
 
     def meaning(self, use: nodes.Node) -> Definition | type[Operation] | None:
         """What the name means that a `Path` begins with, or that a `Call` calls.
@@ -121,7 +140,7 @@ class Names:
     def include(self, expr: nodes.Expr) -> None:
         """Resolve an expression from elsewhere, such as a setting that was given, as at the file's top."""
         self._included.append(expr)
-        _Resolver(self._meanings, self.defined).uses(expr)
+        _Resolver(self._meanings, self.defined, []).uses(expr)
 
     def used(self) -> list[Names]:
         """Those of all used files, each once, before those that use them."""
@@ -146,11 +165,28 @@ def _is_function(statement: nodes.Node) -> TypeGuard[nodes.Let]:
     return isinstance(statement, nodes.Let) and statement.params is not None
 
 
+def _options(value: nodes.Expr) -> Iterator[nodes.Expr]:
+    """What a value may be: of a choice its options, of an `if` its sides."""
+    waiting = [value]
+    while waiting:
+        match waiting.pop():
+            case nodes.Group(body=body):
+                waiting.append(body)
+            case nodes.Choice(options=options):
+                waiting += options
+            case nodes.If(then=then, otherwise=otherwise):
+                waiting += (then, otherwise)
+            case other:
+                yield other
+
+
 class _Resolver:
     """Goes through a file and notes the definition of each use of a name, by the `id` of its node."""
 
-    def __init__(self, meanings: dict[int, Definition], names: dict[str, Definition]) -> None:
-        self.meanings = meanings
+    def __init__(
+        self, meanings: dict[int, Definition], names: dict[str, Definition], unresolved: list[Unresolved]
+    ) -> None:
+        self.meanings, self.unresolved = meanings, unresolved
         self.top: _Scope = ChainMap(names)
 
     def file(self, file: nodes.File) -> None:
@@ -177,6 +213,7 @@ class _Resolver:
                 self._block(function)
             else:
                 self._let(function, self.top)
+        self.unresolved = []  # conditions and settings have words of their own
         for statement in others:
             if not _is_function(statement):
                 self._uses(statement, self.top)
@@ -222,12 +259,18 @@ class _Resolver:
     def _uses(self, node: nodes.Node, scope: _Scope) -> None:
         """Note the names that are used in a node in which nothing is defined but variables of loops."""
         waiting = [(node, scope)]
+        arguments: dict[int, tuple[nodes.Call, nodes.Arg]] = {}
         while waiting:
             node, scope = waiting.pop()
             if isinstance(node, nodes.Path | nodes.Call):
                 name = node.name if isinstance(node, nodes.Call) else node.steps[0].name
                 if (definition := scope.get(name)) is not None:
                     self.meanings[id(node)] = definition
+                elif ops.find(name) is None:
+                    self.unresolved.append(Unresolved(node, scope, arguments.get(id(node))))
+            if isinstance(node, nodes.Call):
+                for arg in node.args:
+                    arguments.update({id(value): (node, arg) for value in _options(arg.value)})
             if isinstance(node, nodes.For):
                 inside = scope.new_child({name: Definition(node, node, name) for name in node.variables})
                 waiting.append((node.body, inside))

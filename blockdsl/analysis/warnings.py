@@ -1,0 +1,198 @@
+"""What a file may not mean: names that nothing uses, an input written the other way round, SOFTMAX twice."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from blockdsl.diagnostics import Diagnostic, Mark
+from blockdsl.formatting import shape_text
+from blockdsl.lowering import Program
+from blockdsl.ops.layouts import Image
+from blockdsl.recipe.terms import CrossEntropy
+from blockdsl.source import Span
+from blockdsl.syntax import tree as nodes
+from blockdsl.syntax.names import Names
+from blockdsl.syntax.traversal import walk
+
+
+def warnings_of(program: Program) -> tuple[Diagnostic, ...]:
+    """What `check` warns of, in the order of the places; nothing of it is wrong for certain.
+
+    Names that begin with `_` may be unused, and so may all that a used file has.
+    """
+    found = [*_unused(program.file), *_suspicious(program)]
+    return tuple(sorted(found, key=lambda one: one.marks[0].span.start))
+
+
+def _warning(kind: str, message: str, place: Span, help: str = "") -> Diagnostic:
+    return Diagnostic(kind, message, (Mark(place),), help=help, severity="warning")
+
+
+# --- names that nothing uses
+
+
+@dataclass(frozen=True, eq=False)
+class _Binding:
+    """A name that a file binds.
+
+    Attributes:
+        name: the name.
+        words: the name, and what it names.
+        node: the node that binds it.
+        place: where.
+        within: whether it is a parameter, or is bound in a body: another body cannot use it.
+        help: what its being unused means.
+    """
+
+    name: str
+    words: str
+    node: nodes.Node
+    place: Span
+    within: bool = False
+    help: str = ""
+
+
+_Users = dict[_Binding, set[nodes.Node | None]]
+"""By binding, the `let`s and blocks that use it; None stands for the rest of the file."""
+
+
+def _unused(file: nodes.File) -> Iterator[Diagnostic]:
+    names = Names(file)
+    users = _users(file, names)
+    reached = _reached(users)
+    for binding, by in users.items():
+        if binding in reached or binding.name.startswith("_"):
+            continue
+        others = sorted({node.name for node in by if isinstance(node, nodes.Let | nodes.Block)})
+        how = f"used only by {' and '.join(others)}, which nothing uses" if others else "never used"
+        yield _warning("unused", f"{binding.words} is {how}", binding.place, binding.help)
+    meant = {id(found.node) for node in walk(file) if (found := names.definition(node))}
+    lines = [statement for statement in file.statements if isinstance(statement, nodes.Use)]
+    for line, used_names in zip(lines, names.uses, strict=True):
+        if not any(id(one.node) in meant for one in used_names.defined.values()):
+            yield _warning("unused", f"nothing of {line.path.value} is used", line.path.span)
+
+
+def _bindings(file: nodes.File) -> Iterator[_Binding]:
+    """The names that a file binds, but the variables of loops."""
+    for statement in file.statements:
+        match statement:
+            case nodes.Param(name=name):
+                yield _Binding(name, f"the param {name}", statement, _head(statement, name))
+            case nodes.Block(name=name, params=params, body=body):
+                yield _Binding(name, f"the block {name}", statement, _head(statement, name))
+                yield from _params(params, name)
+                yield from _lets(body.lets, within=True)
+            case nodes.Let():
+                yield from _lets([statement], within=False)
+            case nodes.Net(body=body):
+                yield from _lets(body.lets, within=True)
+            case nodes.Input(name=str() as name):
+                help = "it stays an argument of the module"
+                yield _Binding(name, f"the input {name}", statement, _head(statement, name), help=help)
+
+
+def _lets(lets: Iterable[nodes.Let], *, within: bool) -> Iterator[_Binding]:
+    for let in lets:
+        function = "the name" if let.params is None else "the function"
+        what = "the shared network" if let.shared else function
+        for name in let.names:
+            yield _Binding(name, f"{what} {name}", let, _head(let, name), within)
+        yield from _params(let.params or (), let.name)
+
+
+def _params(params: Iterable[nodes.Param], owner: str) -> Iterator[_Binding]:
+    for param in params:
+        yield _Binding(
+            param.name, f"the parameter {param.name} of {owner}", param, _head(param, param.name), within=True
+        )
+
+
+def _head(node: nodes.Node, name: str) -> Span:
+    """The place of a name that a node binds: the first time that it is written there."""
+    found = re.search(rf"\b{re.escape(name)}\b", node.span.text)
+    start = node.span.start + (found.start() if found else 0)
+    return Span(node.span.source, start, start + len(name))
+
+
+def _users(file: nodes.File, names: Names) -> _Users:
+    users: _Users = {binding: set() for binding in _bindings(file)}
+    bound = {(id(binding.node), binding.name): binding for binding in users}
+    for part, around, let in _parts(file):
+        for node in walk(part):
+            definition = names.definition(node)
+            if definition is None:
+                continue
+            if isinstance(definition.node, nodes.Net):  # `in` of the net is all inputs
+                for binding in users:
+                    if isinstance(binding.node, nodes.Input):
+                        users[binding].add(None)
+            elif used := bound.get((id(definition.node), definition.name)):
+                user = let if used.within else around
+                if user is not used.node:
+                    users[used].add(None if isinstance(used.node, nodes.Param) and used.within else user)
+    words = [n for s in file.statements if isinstance(s, nodes.Check | nodes.Search) for n in walk(s)]
+    seen = {word.steps[0].name for word in words if isinstance(word, nodes.Path)}
+    lets = [let for s in file.statements if isinstance(s, nodes.Net) for let in s.body.lets]
+    for binding in users:  # conditions see the names of the net
+        if binding.name in seen and any(binding.node is let for let in lets):
+            users[binding].add(None)
+    return users
+
+
+def _parts(file: nodes.File) -> Iterator[tuple[nodes.Node, nodes.Node | None, nodes.Node | None]]:
+    """The file in parts, each with the block or the `let` at the top, and the `let` in a body, it is in."""
+    for statement in file.statements:
+        match statement:
+            case nodes.Block(params=params, body=body):
+                for part in (*params, body.result, *body.lets):
+                    yield part, statement, part if isinstance(part, nodes.Let) else None
+            case nodes.Net(body=body):
+                for part in (body.result, *body.lets):
+                    yield part, None, part if isinstance(part, nodes.Let) else None
+            case _:
+                yield statement, statement if isinstance(statement, nodes.Let) else None, None
+
+
+def _reached(users: _Users) -> set[_Binding]:
+    """What is used by something that is used itself."""
+    reached: set[_Binding] = set()
+    nodes_reached: set[int] = set()
+    while True:
+        new = {
+            binding
+            for binding, by in users.items()
+            if binding not in reached and any(one is None or id(one) in nodes_reached for one in by)
+        }
+        if not new:
+            return reached
+        reached |= new
+        nodes_reached |= {id(binding.node) for binding in new}
+
+
+# --- what is probably not meant
+
+
+def _suspicious(program: Program) -> Iterator[Diagnostic]:
+    graph = program.graph
+    for port in graph.inputs:
+        layer = graph.layer(port.value.node)
+        shape = layer.shape
+        if isinstance(shape, Image) and shape[2] in (1, 3, 4) and min(shape[:2]) > 4:
+            fixed = shape_text((shape[2], *shape[:2]))
+            yield _warning(
+                "suspicious", f"the input has {shape[0]} channels and is {shape[2]} wide", layer.span,
+                f"sizes are channels x height x width: {fixed}",
+            )  # fmt: skip
+    if not any(isinstance(statement, nodes.Train) for statement in program.file.statements):
+        return
+    if isinstance(program.recipe.loss, CrossEntropy):
+        for value in dict.fromkeys(graph.results()):
+            layer = graph.layer(value.node)
+            if layer.operation.name == "SOFTMAX":
+                yield _warning(
+                    "suspicious", "cross_entropy applies SOFTMAX itself, so that it is applied twice",
+                    layer.span, "end the network before it; the accuracy is the same without",
+                )  # fmt: skip
