@@ -77,7 +77,7 @@ class SharedNetwork:
     """
 
     name: str
-    network: Closure | BlockValue
+    network: Closure
     path: Path
     span: Span
     uses: list[Application] = field(default_factory=list)

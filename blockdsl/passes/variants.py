@@ -171,14 +171,15 @@ class Variants:
         text = _text(frozen)
         if text not in known:
             replaces = not known and self._definition_open(definition) and self._is_own(definition)
-            name = definition.name if replaces else self._new_name(definition.name)
+            name = definition.name if replaces else self.new_name(definition.name)
             known[text] = _renamed(frozen, name)
         return known[text].name
 
     def _is_own(self, definition: Definition) -> bool:
         return definition.span.source is self.program.file.span.source
 
-    def _new_name(self, name: str) -> str:
+    def new_name(self, name: str) -> str:
+        """A name like `name` that the file does not use."""
         found = next(n for i in range(2, 10**6) if (n := f"{name}_{i}") not in self.taken)
         self.taken.add(found)
         return found
