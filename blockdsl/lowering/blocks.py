@@ -47,10 +47,10 @@ class BlockCalls:
         block = value.block
         naming = Naming(path or context.naming.next(call.name))
         same = context.choosing is context.naming
-        choosing = naming if same else Naming(context.choosing.next(call.name))
+        choosing = Naming(naming.path if same else context.choosing.next(call.name))
         given = given_arguments(block.params, call, context)
         scope = Scope({"in": stream}, value.scope)
-        trace = Trace(scope)
+        trace = Trace(scope, block)
         asked = self.evaluator.decisions.asked
         outside = context.but(choosing=choosing, at=None)
         inside = outside.but(scope=scope, trace=trace)
@@ -58,7 +58,9 @@ class BlockCalls:
         texts = FrozenDict({name: argument_text(scope.names[name]) for name in given})
         block_call = BlockCall(block.name, texts, naming.path, call.span, context.call)
         name = self.builder.block(block_call)
-        alike = same and asked == self.evaluator.decisions.asked
+        if same and not choosing.taken:  # no argument has a choice's name
+            choosing = naming
+        alike = asked == self.evaluator.decisions.asked
         key = key_of(value, scope.names, given, self.builder.graph, context) if alike else None
         if record := self.recordings.find(key):
             trace = record.trace

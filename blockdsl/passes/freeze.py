@@ -19,7 +19,7 @@ from blockdsl.lowering.expression_kinds import kind_of
 from blockdsl.lowering.values import Kind, Place, Trace, place
 from blockdsl.ops import InputSizes
 from blockdsl.passes.rounds import Bind, variables
-from blockdsl.passes.trees import chain, grouped, inline, literal, path, substitute
+from blockdsl.passes.trees import chain, grouped, indexed, inline, literal, path, substitute
 from blockdsl.passes.variants import Definition, Variants
 from blockdsl.source import Source, Span
 from blockdsl.syntax import tree as nodes
@@ -250,8 +250,16 @@ class _FrameRewriter(Rewriter):
             return path(call.span, "ID")
         return self.rewrite_children(call)
 
-    def rewrite_path(self, expr: nodes.Path) -> nodes.Path:
-        """As `rewrite_call`, for a name without arguments."""
+    def rewrite_path(self, expr: nodes.Path) -> nodes.Path | nodes.ListOf:
+        """As `rewrite_call`, for a name without arguments; a list of networks may be written out."""
+        frames = [frame for frame, _ in self.trace.rounds.get(place(expr.span), ())]
+        if blocks := [self.variants.item(expr, frame) for frame in frames]:
+            if not any(blocks):
+                return self.rewrite_children(expr)
+            items = [
+                path(expr.span, name) if name else indexed(expr, at) for at, name in enumerate(blocks, 1)
+            ]
+            return nodes.ListOf(expr.span, tuple(items))
         if called := self.variants.called(expr, self.trace):
             return path(expr.span, called[0])
         if self.variants.never_called(expr, self.trace):

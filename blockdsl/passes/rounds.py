@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from blockdsl.lowering.values import BlockValue, Evaluated, NoData, Scope, Tensors, items_of
 from blockdsl.passes.trees import Expressions, indexed, literal, path
+from blockdsl.source import Span
 from blockdsl.syntax import tree as nodes
 from blockdsl.syntax.forms import bare
-from blockdsl.syntax.traversal import walk
 
 Bind = Callable[[nodes.Expr], nodes.Path]
 """Binds an expression to a name of its own by a `let`, and yields the name."""
@@ -31,29 +32,27 @@ def variables(
         bind: gives a name to what items can be taken of only by name.
     """
 
-    def item(of: nodes.Expr, at: int, *, once: bool) -> nodes.Expr:
+    def item(of: nodes.Expr, at: int, *, is_tensor: bool) -> nodes.Expr:
         of = bare(of)
         if isinstance(of, nodes.ListOf) and not any(isinstance(part, nodes.For) for part in of.items):
-            part = bare(of.items[at]) if at < len(of.items) else None
-            if part is not None and (not once or isinstance(part, nodes.Path)):
+            part: nodes.Expr | None = bare(of.items[at]) if at < len(of.items) else None
+            if part is not None and (not is_tensor or isinstance(part, nodes.Path)):
                 return part
         return indexed(of if isinstance(of, nodes.Path) else bind(of), at + 1)
 
+    def expression(name: str, number: int, one: Evaluated) -> Callable[[Span], Any]:
+        if _is_data(one):
+            return lambda span: literal(span, one)
+        if isinstance(one, BlockValue) and scope.find(one.block.name) == one:
+            return lambda span: path(span, one.block.name)
+        found = item(over, index, is_tensor=isinstance(one, Tensors) and not apart)
+        found = item(found, number, is_tensor=isinstance(one, Tensors)) if apart else found
+        return lambda _: found
+
     apart = len(loop.variables) > 1 and isinstance(value, tuple | Tensors)
     values = items_of(value) if apart else (value,)  # type: ignore[arg-type]
-    taken: Expressions = {}
-    for number, (name, one) in enumerate(zip(loop.variables, values, strict=True)):
-        if _is_data(one):
-            taken[name] = lambda span, one=one: literal(span, one)
-        elif isinstance(one, BlockValue) and scope.find(one.block.name) == one:
-            taken[name] = lambda span, one=one: path(span, one.block.name)
-        else:
-            uses = [n for n in walk(loop.body) if isinstance(n, nodes.Path) and n.steps[0].name == name]
-            once = isinstance(one, Tensors) and len(uses) > 1
-            found = item(over, index, once=once and not apart)
-            found = item(found, number, once=once) if apart else found
-            taken[name] = lambda _, found=found: found
-    return taken
+    named = zip(loop.variables, values, strict=True)
+    return {name: expression(name, number, one) for number, (name, one) in enumerate(named)}
 
 
 def _is_data(value: Evaluated) -> bool:

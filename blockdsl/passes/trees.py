@@ -115,7 +115,7 @@ class _Substitution(Rewriter):
             return nodes.Path(path.span, (*value.steps, *sizes))
         raise self._refused(path)
 
-    def _item(self, value: Any, index: nodes.Expr, path: nodes.Path) -> Any:
+    def _item(self, value: Any, index: nodes.Expr | nodes.Slice, path: nodes.Path) -> Any:
         if isinstance(value, nodes.Path) and len(value.steps) == 1:
             step = value.steps[0]
             return nodes.Path(path.span, (replace(step, indices=(*step.indices, index)),))
