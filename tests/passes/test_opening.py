@@ -309,8 +309,8 @@ net SUB(left-tower, right-tower)-FC(1)"""
     [
         (
             SHARED, {"width": "1,2", "kernel": "3,5"},
-            "let k = {3, 5}\n# the tower\nshared tower = CONV(wide(8),k,pad=k//2)-RELU-POOL(2)-CONV(wide(16),5)-RELU-GAP"
-            "-FC(wide(4))\nnet SUB(left-tower, right-tower)-FC(1)",
+            "let k = {3, 5}\n# the tower\nshared tower = CONV(wide(8),k,pad=k//2)-RELU-POOL(2)"
+            "-CONV(wide(16),5)-RELU-GAP-FC(wide(4))\nnet SUB(left-tower, right-tower)-FC(1)",
         ),
         (  # what a shared network ends in is an output
             "input 3x16x16\nshared head = CONV(8,3,p1)-RELU-CONV(2,1)\n"
