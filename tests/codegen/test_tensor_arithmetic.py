@@ -73,3 +73,10 @@ def three(shared: bool) -> Graph:
 
 def test_which_layers_read_one_trained_tensor_is_part_of_the_identity() -> None:
     assert canonical_hash(three(True)) != canonical_hash(three(False))
+
+
+@pytest.mark.parametrize("join", ["SUM", "MEAN", "MAX", "MIN", "MUL", "CAT"])
+def test_a_join_of_one_tensor_is_that_tensor(join: str) -> None:
+    x = torch.randn(2, 3, 4, 4)
+    module = blockdsl.parse(f"input 3x4x4\nnet TANH-[ID]-{join}-ABS").module()
+    torch.testing.assert_close(module(x), x.tanh().abs())

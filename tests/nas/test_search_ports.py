@@ -36,7 +36,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def values(text: str, goal: str) -> list[float]:
     shutil.rmtree("runs", ignore_errors=True)
     study = searching.search(f"{text}search\n    {goal}\n", 2, measured={"trusted": ("own:both",)})
-    done = [record for record in records(study).values() if record.outcome == "done"]
+    done = [record for _, record in records(study).values() if record.outcome == "done"]
     return [record.measured[goal.split()[1]] for record in done]
 
 
