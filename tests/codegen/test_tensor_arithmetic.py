@@ -1,8 +1,10 @@
 """Tensor arithmetic and trained tensors in networks, against plain PyTorch, with gradients."""
 
+import pytest
 import torch
 from torch import Tensor
 
+import blockdsl
 from blockdsl.analysis.canonical import canonical_hash
 from blockdsl.analysis.receptive import receptive_fields
 from blockdsl.analysis.summary import summarise
