@@ -21,9 +21,8 @@ class Sum(nn.Module):
         start = 0 if self.into is None else self.into
         others = inputs[:start] + inputs[start + 1 :]
         x = inputs[start]
-        x = x + others[0] if self.into is None else x.add_(others[0])
-        for other in others[1:]:
-            x = x + other
+        for index, other in enumerate(others):
+            x = x + other if index > 0 or self.into is None else x.add_(other)
         return x
 
     def extra_repr(self) -> str:

@@ -78,7 +78,7 @@ class Applier:
         )
         self.bundles = Bundles(self.evaluator, self.apply, self._applied)
         self.auxiliaries = AuxiliaryHeads(self.builder, self.evaluator, self.apply)
-        self.shared = SharedNetworks(self.builder, self.apply, self._named, self.blocks.apply)
+        self.shared = SharedNetworks(self.builder, self.apply, self._named, self._path)
 
     def apply(self, expr: nodes.Expr, stream: Tensors, context: Context) -> Tensors:
         """Let tensors flow through a network, or take the tensors that an expression already is.
@@ -299,12 +299,12 @@ class Applier:
             )  # fmt: skip
         if operation.is_tensor:
             stream = self._batch(call, context)
+        if operation.inputs is None:
+            call, stream = self._branches(call, stream, context)
         if not stream.values:
             raise context.error(
                 "value", f"nothing flows into {call.name} here", call.span, help=f"begin with in-{call.name}"
             )
-        if operation.inputs is None:
-            call, stream = self._branches(call, stream, context)
         return self.operations.apply(operation, call, stream, context, path)
 
     def _batch(self, call: nodes.Call, context: Context) -> Tensors:

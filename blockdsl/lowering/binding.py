@@ -14,7 +14,7 @@ from blockdsl.ops.infer import check_arguments
 from blockdsl.source import Span
 from blockdsl.syntax import tree as nodes
 
-TAG = re.compile(r"([a-z])([0-9]{1,18}(?:x[0-9]{1,18})?)")
+TAG = re.compile(r"([a-z])([0-9]{1,18}(?:x[0-9]{1,18}){0,2})")
 
 
 class _Checked(Protocol):

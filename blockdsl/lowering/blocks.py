@@ -63,18 +63,20 @@ class BlockCalls:
         block = value.block
         naming = Naming(path or context.naming.next(call.name))
         same = context.choosing is context.naming
-        choosing = naming if same else Naming(context.choosing.next(call.name))
+        choosing = Naming(naming.path if same else context.choosing.next(call.name))
         given = given_arguments(block.params, call, context)
         scope = Scope({"in": stream}, value.scope)
-        trace = Trace(scope)
+        trace = Trace(scope, block)
         asked = self.evaluator.decisions.asked
         outside = context.but(choosing=choosing, at=None)
         inside = outside.but(scope=scope, trace=trace)
-        self._bind(value, given, inside, outside)
+        late = self._bind(value, given, inside, outside)
         texts = FrozenDict({name: argument_text(scope.names[name]) for name in given})
         block_call = BlockCall(block.name, texts, naming.path, call.span, context.call)
         name = self.builder.block(block_call)
-        alike = same and asked == self.evaluator.decisions.asked
+        if same and not choosing.taken and not late:  # no argument has a choice's name
+            choosing = naming
+        alike = asked == self.evaluator.decisions.asked
         key = key_of(value, scope.names, given, self.builder.graph, context) if alike else None
         if record := self.recordings.find(key):
             trace = record.trace
@@ -97,8 +99,8 @@ class BlockCalls:
 
     def _bind(
         self, value: BlockValue, given: Mapping[str, nodes.Arg], inside: Context, outside: Context
-    ) -> None:
-        """Bind the parameters; tensors that the block may not need are built when it needs them."""
+    ) -> bool:
+        """Bind the parameters; whether some are tensors that are built when the block needs them."""
         needed = self.needs.of_body(value.block.body, value.scope) if given else frozenset()
         late = {id(arg.value) for name, arg in given.items() if self._is_late(name, arg, needed, outside)}
 
@@ -108,6 +110,7 @@ class BlockCalls:
             return self.evaluator.evaluate(expr, context)
 
         parameter_values(value.block.params, given, inside, outside, evaluate)
+        return bool(late)
 
     def _is_late(self, name: str, arg: nodes.Arg, needed: frozenset[str], context: Context) -> bool:
         return (

@@ -9,7 +9,16 @@ from blockdsl.ir import Path, Value
 from blockdsl.lowering.calls import without_arguments
 from blockdsl.lowering.context import Context, Naming
 from blockdsl.lowering.evaluator import Apply, ExpressionEvaluator
-from blockdsl.lowering.values import UNKNOWN_TENSOR, Evaluated, Kind, Networks, Tensors, is_known
+from blockdsl.lowering.values import (
+    UNKNOWN_TENSOR,
+    Evaluated,
+    Kind,
+    Networks,
+    Tensors,
+    Trace,
+    is_known,
+    place,
+)
 from blockdsl.source import Span
 from blockdsl.syntax import tree as nodes
 
@@ -63,13 +72,15 @@ class Bundles:
         without_arguments(call, "a list of networks", context)
         inner = context.but(linked=False, naming=Naming(path) if path else context.naming)
 
-        def branch(value: Evaluated) -> _Branch:
+        frames = inner.trace.begin_rounds(place(call.span), [context.scope] * len(networks), networks)
+
+        def branch(value: Evaluated, frame: Trace) -> _Branch:
             return _Branch(
                 isinstance(value, Tensors), call.span,
-                lambda stream: self.value(value, call, stream, inner, None),
+                lambda stream: self.value(value, call, stream, inner.but(trace=frame), None),
             )  # fmt: skip
 
-        return self._through(list(map(branch, networks)), stream, call.span, context)
+        return self._through(list(map(branch, networks, frames)), stream, call.span, context)
 
     def _through(
         self, branches: list[_Branch], stream: Tensors, span: Span, context: Context, join: str = ""

@@ -115,7 +115,13 @@ def _of_operation(name: str) -> Kind:
 def _of_call(expr: nodes.Call, scope: Scope, budget: Budget) -> Kind:
     value = scope.find(expr.name)
     if value is None:
-        return Kind.DATA if expr.name in arithmetic.FUNCTIONS else _of_operation(expr.name)
+        if expr.name in arithmetic.FUNCTIONS:
+            return Kind.DATA
+        operation = ops.find(expr.name)
+        if operation is not None and operation.inputs is None:  # a join of tensors is one
+            kinds = kinds_of([arg.value for arg in expr.args if arg.name is None], scope, budget)
+            return Kind.TENSOR if kinds >= {Kind.TENSOR} and Kind.NET not in kinds else Kind.NET
+        return _of_operation(expr.name)
     return Kind.DATA if isinstance(value, Function | Broken) or callable(value) else Kind.NET
 
 

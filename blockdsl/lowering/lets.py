@@ -169,14 +169,17 @@ class LetBinder:
                 "value", f"{value.name} is shared already", let.value.span, value.span,
                 help=f"let {name} = {value.name} gives it another name",
             )  # fmt: skip
-        if not isinstance(value, Closure | BlockValue):
+        if isinstance(value, BlockValue):  # what is open in the block is chosen once
+            at = context.choosing.first_or_next(name)
+            value = Closure(bare(let.value), context.scope, at, context.trace, context.repeated)
+        if not isinstance(value, Closure):
             fix = "make the bundle a block: block heads = [A, B], then shared h = heads"
             raise context.error(
                 "value", f"`shared` takes a network, not {shown(value)}", let.value.span,
                 help=fix if isinstance(bare(let.value), nodes.ListOf) else f"write let {name} = …",
             )  # fmt: skip
         path = context.naming.claim(name)
-        if isinstance(value, Closure) and value.path == (*context.naming.path, Segment(name)):
+        if value.path == (*context.naming.path, Segment(name)):
             path = value.path  # claimed for its choices
         if path is None:
             raise context.error(

@@ -12,11 +12,9 @@ from blockdsl.lowering.builder import GraphBuilder
 from blockdsl.lowering.calls import deeper, without_arguments
 from blockdsl.lowering.context import Context, Naming
 from blockdsl.lowering.evaluator import Apply
-from blockdsl.lowering.values import Application, BlockValue, Closure, SharedNetwork, Tensors, is_known
+from blockdsl.lowering.values import Application, Closure, SharedNetwork, Tensors, is_known
 from blockdsl.source import Span
 from blockdsl.syntax import tree as nodes
-
-Use = Callable[[nodes.Call, Tensors, Context, Path], Tensors]
 
 
 class SharedNetworks:
@@ -25,18 +23,18 @@ class SharedNetworks:
     Args:
         builder: gets the layers.
         apply: lets tensors flow through a network.
-        named: applies a block, an operation or a bound network by its name, as a part with a given path.
-        block: applies a block, likewise.
+        call: applies a block or an operation that is called, as a part with a given path.
+        name: applies what a name is bound to, or an item of it, likewise.
     """
 
     def __init__(
         self,
         builder: GraphBuilder,
         apply: Apply,
-        named: Use,
-        block: Callable[[BlockValue, nodes.Call, Tensors, Context, Path], Tensors],
+        call: Callable[[nodes.Call, Tensors, Context, Path], Tensors],
+        name: Callable[[nodes.Path, Tensors, Context, Path], Tensors],
     ) -> None:
-        self.builder, self.apply_network, self.named, self.block = builder, apply, named, block
+        self.builder, self.apply_network, self.apply_call, self.apply_name = builder, apply, call, name
 
     def apply(
         self,
@@ -77,23 +75,21 @@ class SharedNetworks:
 
     def _result(
         self,
-        network: Closure | BlockValue,
+        network: Closure,
         call: nodes.Call,
         stream: Tensors,
         context: Context,
         path: Path,
     ) -> Tensors:
-        if isinstance(network, BlockValue):
-            return self.block(network, call, stream, context, path)
         inner = context.but(
             scope=network.scope, choosing=Naming(network.path), at=network.path, hint="",
             depth=context.depth + 1, trace=network.trace, linked=False,
         )  # fmt: skip
         expr = network.expr
-        if isinstance(expr, nodes.Path) and expr.is_name:
-            expr = nodes.Call(expr.span, expr.steps[0].name, ())
         if isinstance(expr, nodes.Call):
-            return self.named(expr, stream, inner, path)
+            return self.apply_call(expr, stream, inner, path)
+        if isinstance(expr, nodes.Path):
+            return self.apply_name(expr, stream, inner, path)
         block = BlockCall(call.name, FrozenDict(), path, call.span, context.call)
         self.builder.block(block)
         return self.apply_network(

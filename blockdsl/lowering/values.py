@@ -92,7 +92,7 @@ class SharedNetwork:
     """
 
     name: str
-    network: Closure | BlockValue
+    network: Closure
     path: Path
     span: Span
     uses: list[Application] = field(default_factory=list)
@@ -192,10 +192,10 @@ def place(span: Span) -> Place:
 class Trace:
     """What was decided in one frame: a block's body, one round of a repetition, or the file itself.
 
-    `scope` holds the names it sees, `choices` the values decided, `branches` which way an `if` went,
-    `calls` the frames of the blocks and functions called, `rounds` those of repetitions and loops with
-    the loop's value, `labels` what the labels of this frame became, `defaults` the parameters that the
-    call left out.
+    `scope` holds the names it sees, `block` is the one whose body it is, `choices` the values decided,
+    `branches` which way an `if` went, `calls` the frames of the blocks and functions called, `rounds` those
+    of repetitions and loops with the loop's value, and of the items of a list that is applied, `labels` what
+    the labels of this frame became, `defaults` the parameters that the call left out.
 
     A network that a name is bound to may be applied several times in one frame, to different tensors. Its
     choices are made once. In a block that it calls an `if` may go both ways, and a label may become several
@@ -203,6 +203,7 @@ class Trace:
     """
 
     scope: Scope = field(default_factory=Scope)
+    block: nodes.Block | None = None
 
     choices: dict[Place, int | float] = field(default_factory=dict)
     branches: dict[Place, bool | None] = field(default_factory=dict)
@@ -232,7 +233,7 @@ class Trace:
 
     def _joined(self, later: Trace) -> Trace:
         """A frame with what two of the same place decided."""
-        made = Trace(later.scope, {**self.choices, **later.choices}, dict(self.branches))
+        made = Trace(later.scope, later.block, {**self.choices, **later.choices}, dict(self.branches))
         made.calls, made.rounds = dict(self.calls), dict(self.rounds)
         made.labels, made.defaults = dict(self.labels), self.defaults | later.defaults
         for at, path in later.labels.items():

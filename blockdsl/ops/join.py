@@ -6,7 +6,7 @@ from __future__ import annotations
 from blockdsl.formatting import shape_text
 from blockdsl.ops.core import SAVES_INPUT, SAVES_NOTHING, Operation, OpError, Window
 from blockdsl.ops.geometry import conversion, pointwise
-from blockdsl.ops.layouts import Image, Shape, Tokens, Vector
+from blockdsl.ops.layouts import GRIDS, Image, Shape, Tokens, Vector
 from blockdsl.ops.registry import operation
 from blockdsl.ops.spec import ModuleSpec
 from blockdsl.ops.values import Count, Probability
@@ -293,6 +293,9 @@ class Cat(Operation):
 
 def _align(left: Shape, right: Shape) -> str:
     if type(left) is not type(right):
+        kinds = {type(left), type(right)}
+        if Vector in kinds and kinds <= {Vector, *GRIDS}:
+            return "-FLATTEN makes a vector of the other: GAP-FLATTEN leaves one number a channel"
         return "concatenation joins images with images, tokens with tokens, vectors with vectors"
     if isinstance(left, Tokens):
         return "the sides need the same number of tokens"

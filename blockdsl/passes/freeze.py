@@ -11,13 +11,15 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, TypeVar
 
+from blockdsl.diagnostics import error
 from blockdsl.ir import Graph, module_name
 from blockdsl.lowering import Program
 from blockdsl.lowering.budget import Budget
 from blockdsl.lowering.expression_kinds import kind_of
-from blockdsl.lowering.values import Kind, Trace, place
+from blockdsl.lowering.values import Kind, Place, Trace, place
 from blockdsl.ops import InputSizes
-from blockdsl.passes.trees import chain, grouped, inline, literal, path, substitute
+from blockdsl.passes.rounds import Bind, variables
+from blockdsl.passes.trees import chain, grouped, indexed, inline, literal, path, substitute
 from blockdsl.passes.variants import Definition, Variants
 from blockdsl.source import Source, Span
 from blockdsl.syntax import tree as nodes
@@ -92,6 +94,9 @@ class _Freezer:
         self.variants = Variants(program, self.names, self.definition)
         self.single: set[Trace] = set()
         """Rounds that are written out one by one, where labels need names of their own."""
+        self.bound: dict[str, nodes.Expr] = {}
+        """What a loop that is written out runs over, by the name that it gets in the open body or file."""
+        self.bound_names: dict[tuple[Place, str], str] = {}
 
     def file(self, settings: Mapping[str, nodes.Expr]) -> nodes.File:
         trace = self.program.trace
@@ -112,21 +117,45 @@ class _Freezer:
                 case nodes.Train(settings=lines):
                     frozen = tuple(replace(s, value=self._terms(s.value, trace)) for s in lines)
                     statement = replace(statement, settings=frozen)
-                case nodes.Let(value=value) if self.variants.names_open(value, trace):
+                case nodes.Let() if not self._stays(statement, trace):
                     continue
                 case _:
                     statement = _FrameRewriter(self, trace).rewrite(statement)
+            kept += [replace(let, span=statement.span) for let in self._newly_bound(statement.span)]
             kept.append(statement)
         return replace(self.program.file, statements=self.variants.woven_into(kept), comments=())
 
     def body(self, body: nodes.Body, trace: Trace) -> nodes.Body:
         """A body with its choices bound."""
-        lets = tuple(
-            replace(let, value=bare(self.expr(let.value, trace)))
-            for let in body.lets
-            if not self.variants.names_open(let.value, trace) and not self.variants.is_open_function(let)
-        )
-        return replace(body, lets=lets, result=bare(self.expr(body.result, trace)))
+        outer, self.bound = self.bound, {}
+        lets: list[nodes.Let] = []
+        for let in body.lets:
+            if self._stays(let, trace):
+                frozen = replace(let, value=bare(self.expr(let.value, trace)))
+                lets += [*self._newly_bound(let.span), frozen]
+        result = bare(self.expr(body.result, trace))
+        lets += self._newly_bound(result.span)
+        self.bound = outer
+        return replace(body, lets=tuple(lets), result=result)
+
+    def _stays(self, let: nodes.Let, trace: Trace) -> bool:
+        """Whether a `let` stays: what it names is no open block and no open function."""
+        names_open = not let.shared and self.variants.names_open(let.value, trace)
+        return not names_open and not self.variants.is_open_function(let)
+
+    def bind(self, expr: nodes.Expr, name: str) -> nodes.Path:
+        """Bind an expression to a name in the open body or file, one like `name`."""
+        key = place(expr.span), format_expr(expr)
+        if key not in self.bound_names:
+            self.bound_names[key] = self.variants.new_name(name)
+        self.bound[self.bound_names[key]] = expr
+        return path(expr.span, self.bound_names[key])
+
+    def _newly_bound(self, span: Span) -> list[nodes.Let]:
+        """The `let`s that the expression at a place needs above it."""
+        made = [nodes.Let(span, (name,), None, expr) for name, expr in self.bound.items()]
+        self.bound = {}
+        return made
 
     def definition(self, definition: Definition, trace: Trace) -> Definition:
         """A block or a function with its choices bound as one call decided them."""
@@ -221,8 +250,16 @@ class _FrameRewriter(Rewriter):
             return path(call.span, "ID")
         return self.rewrite_children(call)
 
-    def rewrite_path(self, expr: nodes.Path) -> nodes.Path:
-        """As `rewrite_call`, for a name without arguments."""
+    def rewrite_path(self, expr: nodes.Path) -> nodes.Path | nodes.ListOf:
+        """As `rewrite_call`, for a name without arguments; a list of networks may be written out."""
+        frames = [frame for frame, _ in self.trace.rounds.get(place(expr.span), ())]
+        if blocks := [self.variants.item(expr, frame) for frame in frames]:
+            if not any(blocks):
+                return self.rewrite_children(expr)
+            items = [
+                path(expr.span, name) if name else indexed(expr, at) for at, name in enumerate(blocks, 1)
+            ]
+            return nodes.ListOf(expr.span, tuple(items))
         if called := self.variants.called(expr, self.trace):
             return path(expr.span, called[0])
         if self.variants.never_called(expr, self.trace):
@@ -301,13 +338,25 @@ class _FrameRewriter(Rewriter):
                 self.freezer.single.add(frame)
             part = self.freezer.expr(body, frame)
             if isinstance(expr, nodes.For):
-                values = value if len(expr.variables) > 1 and isinstance(value, tuple) else (value,)
-                for name, one in zip(expr.variables, values, strict=True):
-                    part = substitute(part, name, one)
+                over = bare(self.rewrite(expr.first))
+                part = substitute(part, variables(expr, over, start, value, frame.scope, self._bind(expr)))
             times = literal(expr.span, end - start)
             part = grouped(part)
             written.append(part if end - start == 1 else nodes.Product(expr.span, (part, times)))
         return written
+
+    def _bind(self, loop: nodes.For) -> Bind:
+        def bind(over: nodes.Expr) -> nodes.Path:
+            for node in walk(loop.first):
+                definition = self.freezer.names.definition(node)
+                if definition and definition.is_variable and definition.node not in walk(loop.first):
+                    raise error(
+                        "freeze", "cannot write out the rounds of this loop: what it runs over differs with "
+                        f"{definition.name}", loop.span, help="make the inner loop a block",
+                    )  # fmt: skip
+            return self.freezer.bind(over, loop.variables[0])
+
+        return bind
 
     def _kept(self, expr: nodes.Product | nodes.For, body: nodes.Expr, frame: Trace) -> nodes.Expr:
         frozen = self.freezer.expr(body, frame)

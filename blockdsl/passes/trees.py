@@ -55,6 +55,22 @@ def literal(span: Span, value: Evaluated) -> Any:
     return nodes.ListOf(span, tuple(bare(literal(span, item)) for item in value))
 
 
+Expressions = dict[str, Callable[[Span], Any]]
+"""By name, what yields the expression that stands for it at a place."""
+
+
+def indexed(of: nodes.Path, at: int) -> nodes.Path:
+    """An item of what a path names, counted from 1: `x[2]`; of a slice the item that it begins with."""
+    *before, step = of.steps
+    *outer, last = step.indices or (None,)
+    first = last.first if isinstance(last, nodes.Slice) else None
+    if isinstance(first, nodes.Number):
+        indices = (*outer, nodes.Number(of.span, first.value + at - 1))
+    else:
+        indices = (*step.indices, nodes.Number(of.span, at))
+    return nodes.Path(of.span, (*before, nodes.Step(of.span, step.name, indices)))
+
+
 def inline(node: Any, values: Mapping[str, Any]) -> Any:
     """The node with names replaced by expressions.
 
@@ -66,13 +82,13 @@ def inline(node: Any, values: Mapping[str, Any]) -> Any:
     return _Substitution(expressions, "the call that yields").rewrite(node)
 
 
-def substitute(node: Any, name: str, value: Evaluated) -> Any:
-    """The node with a name replaced by its value.
+def substitute(node: Any, values: Expressions) -> Any:
+    """The node with the variables of a loop replaced by what they stand for in one round.
 
     Raises:
-        ArchError: an item of the value is taken whose index is no plain number.
+        ArchError: an item of a value is taken whose index is no plain number.
     """
-    return _Substitution({name: lambda span: literal(span, value)}, "the rounds that take").rewrite(node)
+    return _Substitution(values, "the rounds that take").rewrite(node)
 
 
 class _Substitution(Rewriter):
@@ -85,24 +101,43 @@ class _Substitution(Rewriter):
         self.values, self.what = values, what
 
     def rewrite_path(self, path: nodes.Path) -> Any:
-        """The value of a name, or its item."""
-        step = path.steps[0]
+        """The value of a name, or its item, or a size of it."""
+        path = self.rewrite_children(path)
+        step, *sizes = path.steps
         if step.name not in self.values:
-            return self.rewrite_children(path)
-        value = self.values[step.name](path.span)
-        if name_of(path):
+            return path
+        value = bare(self.values[step.name](path.span))
+        for index in step.indices:
+            value = self._item(value, index, path)
+        if not sizes:
             return grouped(value)
-        items = value.items if isinstance(value, nodes.ListOf) and len(path.steps) == 1 else ()
-        is_plain = not any(isinstance(item, nodes.For) for item in items)
-        index = step.indices[0] if len(step.indices) == 1 else None
-        if is_plain and isinstance(index, nodes.Number) and 1 <= index.value <= len(items):
-            return grouped(items[int(index.value) - 1])
+        if isinstance(value, nodes.Path) and len(value.steps) == 1:
+            return nodes.Path(path.span, (*value.steps, *sizes))
         raise self._refused(path)
+
+    def _item(self, value: Any, index: nodes.Expr | nodes.Slice, path: nodes.Path) -> Any:
+        if isinstance(value, nodes.Path) and len(value.steps) == 1:
+            step = value.steps[0]
+            return nodes.Path(path.span, (replace(step, indices=(*step.indices, index)),))
+        items = value.items if isinstance(value, nodes.ListOf) else ()
+        is_plain = not any(isinstance(item, nodes.For) for item in items)
+        if is_plain and isinstance(index, nodes.Number) and 1 <= index.value <= len(items):
+            return bare(items[int(index.value) - 1])
+        raise self._refused(path)
+
+    def rewrite_call(self, call: nodes.Call) -> nodes.Call:
+        """A call of what a name stands for: of another name."""
+        made = self.rewrite_children(call)
+        if call.name not in self.values:
+            return made
+        if name := name_of(self.values[call.name](call.span)):
+            return replace(made, name=name)
+        raise self._refused(call)
 
     def rewrite_for(self, loop: nodes.For) -> nodes.For:
         """A loop, whose variable is a name of its own in the body."""
         inner = {name: value for name, value in self.values.items() if name not in loop.variables}
-        if any(name_of(n) in loop.variables for value in inner.values() for n in walk(value(loop.span))):
+        if any(_begins_with(n) in loop.variables for value in inner.values() for n in walk(value(loop.span))):
             raise self._refused(loop)
         body = _Substitution(inner, self.what).rewrite(loop.body)
         first, last = self.rewrite(loop.first), loop.last and self.rewrite(loop.last)
@@ -111,3 +146,8 @@ class _Substitution(Rewriter):
 
     def _refused(self, node: nodes.Node) -> ArchError:
         return error("freeze", f"cannot write out {self.what} {node.span.text}", node.span)
+
+
+def _begins_with(node: nodes.Node) -> str:
+    """The name that a path begins with, or a call calls."""
+    return node.steps[0].name if isinstance(node, nodes.Path) else name_of(node)

@@ -46,7 +46,10 @@ class Variants:
     # --- what names stand for
 
     def _callee(self, use: nodes.Node, trace: Trace) -> Definition | None:
-        """The block or function that a name stands for in a frame."""
+        """The block or function that a name, or an item of it, stands for in a frame."""
+        if isinstance(use, nodes.Path) and len(use.steps) == 1 and use.steps[0].indices:
+            frame = trace.calls.get(place(use.span))
+            return frame.block if frame else None
         definition = self.names.definition(use)
         if definition is None or definition.is_stream or not name_of(use):
             return None
@@ -89,12 +92,28 @@ class Variants:
                 parts = (node.body,) if isinstance(node, nodes.For) else node.parts
                 if any(self.is_open(part, frame) for frame, _ in trace.rounds[at] for part in parts):
                     return True
+            if isinstance(node, nodes.Path) and any(
+                self._item_open(node, f) for f, _ in trace.rounds.get(at, ())
+            ):
+                return True
             if callee := self._callee(node, trace):
                 if self._definition_open(callee):
                     return True
                 if at in trace.calls and self._frame_open(callee, trace.calls[at]):
                     return True
         return False
+
+    def _item_open(self, use: nodes.Path, frame: Trace) -> bool:
+        """Whether an open block is an item of the list that a name is bound to."""
+        called = frame.calls.get(place(use.span))
+        return called is not None and called.block is not None and self._frame_open(called.block, called)
+
+    def item(self, use: nodes.Path, frame: Trace) -> str:
+        """The name of the block that an item of a list is, as it was decided; nothing for other items."""
+        called = frame.calls.get(place(use.span))
+        if called is None or called.block is None or not self._frame_open(called.block, called):
+            return ""
+        return self._variant(called.block, called, set())
 
     def names_open(self, expr: nodes.Expr, trace: Trace) -> bool:
         """Whether an expression is nothing but the name of an open block."""
@@ -171,14 +190,15 @@ class Variants:
         text = _text(frozen)
         if text not in known:
             replaces = not known and self._definition_open(definition) and self._is_own(definition)
-            name = definition.name if replaces else self._new_name(definition.name)
+            name = definition.name if replaces else self.new_name(definition.name)
             known[text] = _renamed(frozen, name)
         return known[text].name
 
     def _is_own(self, definition: Definition) -> bool:
         return definition.span.source is self.program.file.span.source
 
-    def _new_name(self, name: str) -> str:
+    def new_name(self, name: str) -> str:
+        """A name like `name` that the file does not use."""
         found = next(n for i in range(2, 10**6) if (n := f"{name}_{i}") not in self.taken)
         self.taken.add(found)
         return found

@@ -90,7 +90,11 @@ def open_network(source: Source, opening: Opening, *, input: InputSizes | None =
     if best is None:
         raise error("open", f"{source.name} opened so does not hold the network itself")
     if len(best.refused) == DRAWS:
-        raise best.refused[0]
+        raise error(
+            "open", f"{source.name} opened so is a network only as it was; drawn:\n{best.refused[0]}",
+            help="a width that must be that of the input, or of what is added to it, cannot be scaled: open "
+            "something else, or write the choices by hand",
+        )  # fmt: skip
     return best
 
 
@@ -98,7 +102,10 @@ def _tried(program: Program, opening: Opening, input: InputSizes | None) -> Open
     """The space, unless the network itself is not in it."""
     opened = open_choices(program, opening, input=input)
     space = Space(Source(program.file.span.source.name, opened.text, program.file.span.source.folder))
-    start = _start(space, opened)
+    try:
+        start = _start(space, opened)
+    except ArchError:  # its widths are no multiples
+        return None
     if canonical_hash(start.program.graph) != canonical_hash(program.graph):
         return None
     refused = []

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from blockdsl.diagnostics import error
 from blockdsl.formatting import shape_text
-from blockdsl.ops import Image, Sizes, Vector
+from blockdsl.ops import Image, Signal, Sizes, Vector, Volume
 from blockdsl.recipe import Term
 from blockdsl.training.augment import Augment, make_augment
 from blockdsl.training.data import Data, spread
@@ -98,7 +98,7 @@ def _centre(x: Tensor, size: tuple[int, ...]) -> Tensor:
 
 
 def _statistics(sample: Tensor) -> Statistics:
-    """Statistics of images (N, C, H, W) or vectors (N, F); of a vector's features only the variances."""
+    """Statistics of channels (N, C, …) or vectors (N, F); of a vector's features only the variances."""
     values = sample.movedim(1, -1).flatten(0, -2).double()
     if sample.ndim == 2:
         return Statistics(values.mean(0).float(), torch.diag(values.var(0, correction=0)).float())
@@ -107,11 +107,13 @@ def _statistics(sample: Tensor) -> Statistics:
 
 
 def _image_shape(wanted: Sizes, stored: Sizes, name: str) -> tuple[int, int, int] | None:
-    """The image (C, H, W) that the network sees before any flattening; None for vectors."""
+    """The image (C, H, W) that the network sees before any flattening; None for what is no image."""
     shown = shape_text(stored)
     if len(stored) == 1:
         if wanted != stored:
             raise error("data", f"{name} has vectors of {shown}, the network takes {shape_text(wanted)}")
+        return None
+    if isinstance(wanted, Signal | Volume) and wanted == stored:
         return None
     if isinstance(wanted, Image):
         if wanted[0] != stored[0] and 1 not in (wanted[0], stored[0]):

@@ -1,8 +1,10 @@
 """Tensor arithmetic and trained tensors in networks, against plain PyTorch, with gradients."""
 
+import pytest
 import torch
 from torch import Tensor
 
+import blockdsl
 from blockdsl.analysis.canonical import canonical_hash
 from blockdsl.analysis.receptive import receptive_fields
 from blockdsl.analysis.summary import summarise
@@ -73,3 +75,10 @@ def three(shared: bool) -> Graph:
 
 def test_which_layers_read_one_trained_tensor_is_part_of_the_identity() -> None:
     assert canonical_hash(three(True)) != canonical_hash(three(False))
+
+
+@pytest.mark.parametrize("join", ["SUM", "MEAN", "MAX", "MIN", "MUL", "CAT"])
+def test_a_join_of_one_tensor_is_that_tensor(join: str) -> None:
+    x = torch.randn(2, 3, 4, 4)
+    module = blockdsl.parse(f"input 3x4x4\nnet TANH-[ID]-{join}-ABS").module()
+    torch.testing.assert_close(module(x), x.tanh().abs())

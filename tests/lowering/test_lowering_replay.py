@@ -102,7 +102,7 @@ COPIES = {
     "a shared network of the file": ("shared s = CONV(8,1)\nblock u() = RELU-s\nnet u-u-s-u", 2),
     "a shared network in the block": ("block u() =\n shared s = CONV(8,1)-RELU\n s-s\nnet u-u", 1),
     "a block in a shared network": (
-        "block v() =\n shared t = CONV(8,1)\n t-t\nblock u() = v-v\nshared s = u-TANH\nnet s-u-s", 1
+        "block v() =\n shared t = CONV(8,1)\n t-t\nblock u() = v-v\nshared s = u-TANH\nnet s-u-s", 3
     ),
     "nothing added": ("block u() = ID\nnet RELU-u-RELU-u-u", 2),
 }  # fmt: skip

@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+import blockdsl
 from blockdsl import training
 from blockdsl.codegen import build
 from blockdsl.diagnostics import ArchError
@@ -87,9 +88,9 @@ class Watched(nn.Module):
 def test_latency_is_of_one_sample_in_inference_with_the_threads_as_they_are(threads: int) -> None:
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
-    module = Watched()
+    module, graph = Watched(), blockdsl.parse("input 3x4x5\nnet RELU").program.graph
     try:
-        assert latency(module, (3, 4, 5), "cpu") >= 5
+        assert latency(module, graph, "cpu") >= 5
         assert torch.get_num_threads() == threads
     finally:
         torch.set_num_threads(before)

@@ -1,5 +1,6 @@
 """Networks opened to spaces: what is in them, what stays, and what is refused."""
 
+import random
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from blockdsl.space.counting import count
 from blockdsl.space.opened import OpenedSpace, open_network
 from blockdsl.syntax.parser import parse
 from blockdsl.syntax.printer import format_file
+from tests.random_nets import random_net
 
 
 def opened(
@@ -293,3 +295,93 @@ def test_an_opened_space_freezes_to_the_network_again() -> None:
     tried = opened("resnet20", width="0.5..2", depth="1..5", shortcut=True)
     frozen = Space(Source("f.arch", tried.start.text(), tried.space.source.folder))
     assert canonical_hash(frozen.first().program.graph) == zoo("resnet20")
+
+
+SHARED = """input left  = 1x16x16
+input right = 1x16x16
+# the tower
+shared tower = CONV(8,3,p1)-RELU-POOL(2)-CONV(16,5)-RELU-GAP-FC(4)
+net SUB(left-tower, right-tower)-FC(1)"""
+
+
+@pytest.mark.parametrize(
+    ("lines", "options", "net"),
+    [
+        (
+            SHARED, {"width": "1,2", "kernel": "3,5"},
+            "let k = {3, 5}\n# the tower\nshared tower = CONV(wide(8),k,pad=k//2)-RELU-POOL(2)"
+            "-CONV(wide(16),5)-RELU-GAP-FC(wide(4))\nnet SUB(left-tower, right-tower)-FC(1)",
+        ),
+        (  # what a shared network ends in is an output
+            "input 3x16x16\nshared head = CONV(8,3,p1)-RELU-CONV(2,1)\n"
+            "net\n let a = in-CONV(4,1)\n let b = a-POOL(2)\n [a-head, b-head]", {"width": "1,2"},
+            "shared head = CONV(wide(8),3,p1)-RELU-CONV(2,1)\nnet let a = in-CONV(wide(4),1)\n"
+            "let b = a-POOL(2)\n[a-head, b-head]",
+        ),
+        (
+            "input 3x16x16\nshared head = GAP-FC(2)\nblock two(c) = [CONV(c,1), CONV(2*c,1)]\n"
+            "net\n let a, b = in-two(4)\n [a-head, b-GAP-FC(3)]", {"width": "1,2"},
+            "shared head = GAP-FC(2)\nblock two(c) = [CONV(c,1), CONV(2*c,1)]\n"
+            "net let a, b = in-two(wide(4)) [a-head, b-GAP-FC(3)]",
+        ),
+        (
+            "input 3x16x16\nnet\n let x = in-CONV(8,1)-SPLIT(2)\n"
+            " CAT(x[1], [t-CONV(4,3,p1) for t in x])-GAP-FC(2)",
+            {"width": "1,2", "kernel": "3,5"},
+            "net let x = in-CONV(wide(8),1)-SPLIT(2)\nCAT(x[1], [t-CONV(wide(4),3,p1) for t in x])-GAP-FC(2)",
+        ),
+        (
+            "input 3x16x16\nblock s(c) = CONV(c,3,p1)\nblock p(c) = POOL(3,s1,p1)-CONV(c,1)\n"
+            "let g = [[s, 1], [p, 2]]\nblock node(x, c) = SUM([x[i]-op(c) for op, i in g])\n"
+            "net node([in, in-RELU], 4)-GAP-FC(2)", {"width": "1,2", "kernel": "3,5"},
+            "block s(c) = let k = {3, 5}\nCONV(c,k,pad=k//2)\nblock p(c) = POOL(3,s1,p1)-CONV(c,1)\n"
+            "let g = [[s, 1], [p, 2]]\nblock node(x, c) = SUM([x[i]-op(c) for op, i in g])\n"
+            "net node([in, in-RELU], wide(4))-GAP-FC(2)",
+        ),
+        (
+            "input 3x16x16\nblock u(c, n) = (CONV(c,1)-RELU)*n\n"
+            "net (u(c, n) for c, n in [[4, 1], [8, 2]])-GAP",
+            {"depth": "1..3"},
+            "block u(c, n) = (CONV(c,1)-RELU)*n\nnet (u(c, n) for c, n in [[4, {1..3}], [8, {1..3}]])-GAP",
+        ),
+        (
+            "input 3x16x16\nblock f(c) =\n let z = in-CONV(c,1)-BN\n (in + z)-RELU\nnet f(3)-CONV(4,1)-f(4)",
+            {"shortcut": True},
+            "block f(c) = let z = in-CONV(c,1)-BN\n{in + z, z}-RELU\nnet f(3)-CONV(4,1)-f(4)",
+        ),
+        (
+            "input signal 1x64\nnet CONV(8,3,p1)-RELU-GAP-FC(2)", {"width": "1,2", "kernel": "3,5"},
+            "net let k = {3, 5} CONV(wide(8),k,pad=k//2)-RELU-GAP-FC(2)",
+        ),
+        (
+            "input volume 1x4x8x8\nnet\n let a = in-CONV(8,3,pad=same)\n a-GAP-FC(2)",
+            {"width": "1,2", "kernel": "3,5"}, "net let a = in-CONV(wide(8),{3, 5},pad=same) a-GAP-FC(2)",
+        ),
+    ],
+)  # fmt: skip
+def test_bundles_shared_networks_and_layouts(lines: str, options: dict[str, str], net: str) -> None:
+    assert text(lines, **options).split()[-len(net.split()) :] == net.split()
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"width": "0.5..2"},
+        {"width": "1,2", "each": True},
+        {"depth": "1..3", "kernel": "1,3", "shortcut": True},
+    ],
+)
+def test_any_network_is_in_its_space_or_refused(options: dict[str, str]) -> None:
+    """The widths of these networks are often tied to those of their inputs."""
+    found = 0
+    for seed in range(40 if "depth" in options else 5):
+        source = Source("random.arch", random_net(random.Random(seed)))
+        try:
+            tried = opened(source, **options)  # type: ignore[arg-type]
+        except ArchError as refused:
+            assert str(refused).startswith("error[open]")
+            continue
+        found += 1
+        assert canonical_hash(tried.start.program.graph) == canonical_hash(lower(parse(source)).graph)
+        assert format_file(parse(tried.space.source)) == tried.opened.text
+    assert found > (12 if "depth" in options else 0)

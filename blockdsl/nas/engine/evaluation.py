@@ -15,9 +15,11 @@ from torch import nn
 
 from blockdsl import training
 from blockdsl.codegen import build
+from blockdsl.codegen.verify import example
 from blockdsl.diagnostics import ArchError, error, exception_text
 from blockdsl.formatting import shape_text
 from blockdsl.importing import importable
+from blockdsl.ir import Graph
 from blockdsl.lowering import Program, lower
 from blockdsl.nas.engine.failures import call, is_defect, is_out_of_memory
 from blockdsl.nas.engine.measurement import Measurement
@@ -97,12 +99,12 @@ class Evaluator:
                     self._function(objective.argument)
             if objective.name == "latency(cuda)" and not torch.cuda.is_available():
                 raise error("search", "latency(cuda) is asked for, this machine has no cuda device")
+        program = self.sized(program)
         if not any(o.kind in ("trained", "score") for o in self.objectives):
             return
-        program = self.sized(program)
         data = self.data(program)
         Preparation(data, program.recipe.augment)
-        output = program.graph.only_output("a search")
+        output = program.graph.only_output("a search that trains or scores")
         if output != (data.classes,):
             shown = shape_text(output)
             raise error(
@@ -116,9 +118,10 @@ class Evaluator:
         Raises:
             ArchError: it has no images for an input, or cannot take so small ones.
         """
-        size, shape, recipe = self.config.size, program.graph.only_input("a search"), program.recipe
+        size, recipe = self.config.size, program.recipe
         if size is None:
             return program
+        shape = program.graph.only_input("a search with --size")
         if not isinstance(shape, Image) or size > min(shape.positions):
             raise error("search", f"--size {size} is no smaller image: the networks take {shape_text(shape)}")
         try:
@@ -137,7 +140,7 @@ class Evaluator:
             ArchError: it cannot be loaded, or was loaded for networks of another input.
         """
         recipe, folds = program.recipe, self.config.folds
-        shape = program.graph.only_input("a search")
+        shape = program.graph.only_input("a search that trains or scores")
         if self.loaded is not None:
             self.loaded.check_input(shape)
             return self.loaded
@@ -170,7 +173,7 @@ class Evaluator:
     def _one(self, objective: Objective, program: Program) -> float:
         module = self.module(program, program.recipe.seed)
         if objective.kind == "latency":
-            return latency(module, program.graph.only_input("a search"), objective.argument)
+            return latency(module, program.graph, objective.argument)
         if objective.kind == "function":
             with importable(self.config.folder or "."):
                 return call(self._function(objective.argument), module)
@@ -251,12 +254,13 @@ def _first_line(reason: BaseException) -> str:
     return (str(reason).splitlines() or [type(reason).__name__])[0]
 
 
-def latency(module: nn.Module, shape: tuple[int, ...], device: str) -> float:
+def latency(module: nn.Module, graph: Graph, device: str) -> float:
     """Median milliseconds of a forward pass of one sample in eval mode, with the threads torch has now."""
     from torch.utils.benchmark import Timer
 
     module = module.to(device).eval()
-    x = torch.zeros(1, *shape, device=device)
-    timer = Timer("module(x)", globals={"module": module, "x": x}, num_threads=torch.get_num_threads())
+    inputs = [example(shape, module)[:1].to(device) for shape in graph.shapes_of(graph.inputs).values()]
+    named = {"module": module, "inputs": inputs}
+    timer = Timer("module(*inputs)", globals=named, num_threads=torch.get_num_threads())
     with torch.inference_mode():
         return 1e3 * timer.adaptive_autorange(SPREAD, max_run_time=SECONDS).median

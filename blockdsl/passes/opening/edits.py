@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from blockdsl.lowering.values import Place, place
+from blockdsl.passes.opening.statement_spans import with_comment
 from blockdsl.source import Span
 from blockdsl.syntax import tree as nodes
 
@@ -35,16 +36,22 @@ class Edits:
 
         self.add(span, make)
 
-    def let(self, home: nodes.Body, names: tuple[str, ...], make: Make) -> str:
-        """Bind what `make` writes before the result of a body; the name it gets, one that is free."""
-        at = Span(home.result.span.source, home.result.span.start, home.result.span.start)
+    def let(self, home: nodes.Body | nodes.Let, names: tuple[str, ...], make: Make) -> str:
+        """Bind what `make` writes before the result of a body, or before a `let`.
+
+        Returns the name it gets, one that is free.
+        """
+        before = home.result.span if isinstance(home, nodes.Body) else with_comment(home.span)
+        at = Span(before.source, before.start, before.start)
         known = self.lets.setdefault(place(at), [])
         base = free(names, _words_around(home))
         given = {name for name, _ in known}
         name = free((base, *(f"{base}_{i}" for i in range(2, 999))), _words_around(home) | given)
         known.append((name, make))
-        first = "" if home.lets else "\n    "
-        self.add(at, lambda e: first + "".join(f"let {n} = {m(e)}\n    " for n, m in known))
+        first, indent = "" if isinstance(home, nodes.Let) or home.lets else "\n    ", "    "
+        if isinstance(home, nodes.Let):
+            indent = " " * (before.start - before.source.text.rfind("\n", 0, before.start) - 1)
+        self.add(at, lambda e: first + "".join(f"let {n} = {m(e)}\n{indent}" for n, m in known))
         return name
 
     def touches(self, span: Span) -> bool:
@@ -62,7 +69,10 @@ class Edits:
         inside = [
             (s, m)
             for s, m in self.made.values()
-            if _inside(s, span) and place(s) != place(span) and (inserted or s.start < s.end)
+            if _inside(s, span)
+            and place(s) != place(span)
+            and (inserted or s.start < s.end)
+            and s.start < span.end  # what is inserted at the end belongs to what follows
         ]
         inside.sort(key=lambda edit: (edit[0].start, -edit[0].end if edit[0].start != edit[0].end else -1e9))
         parts, at = [], span.start
@@ -79,9 +89,11 @@ def free(names: Iterable[str], words: set[str]) -> str:
     return next(name for name in names if name not in words)
 
 
-def _words_around(home: nodes.Body) -> set[str]:
-    """The words of the definition that a body belongs to, and before it to the last one."""
+def _words_around(home: nodes.Body | nodes.Let) -> set[str]:
+    """The words of the definition that a body belongs to, and before it to the last one; all for a `let`."""
     text = home.span.source.text
+    if isinstance(home, nodes.Let):
+        return set(re.findall(r"\w+", text))
     start = max(text.rfind("\nblock ", 0, home.span.start), text.rfind("\nnet ", 0, home.span.start)) + 1
     return set(re.findall(r"\w+", text[start : home.span.end]))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from blockdsl.lowering import arithmetic
-from blockdsl.passes.opening.frames import Callee, Frame, Thunk, stands_for
+from blockdsl.passes.opening.frames import Callee, Frame, Thunk, stands_for, values
 from blockdsl.syntax import tree as nodes
 from blockdsl.syntax.forms import bare, is_identity, name_of
 from blockdsl.syntax.names import Names
@@ -13,9 +13,9 @@ MAX_STEPS = 30
 
 
 def may_be_identity(expr: nodes.Expr, names: Names, steps: int = 0) -> bool:
-    """Whether a network is the identity, or is it under some condition."""
+    """Whether a network is the identity, what flows in, or is it under some condition."""
     expr = bare(expr)
-    if is_identity(expr):
+    if is_identity(expr) or name_of(expr) == "in":
         return True
     if isinstance(expr, nodes.If):
         return any(may_be_identity(e, names, steps) for e in (expr.then, expr.otherwise))
@@ -37,6 +37,9 @@ def is_net(expr: nodes.Expr, names: Names, frame: Frame) -> bool:
         is_operation = names.definition(expr) is None and names.meaning(expr) is not None
         return is_operation and name not in arithmetic.FUNCTIONS
     match expr:
+        case nodes.Path():
+            taken = values(expr, names, frame)
+            return any(one.expr is not expr and is_net(one.expr, names, one.frame) for one in taken)
         case nodes.Chain(parts=parts) | nodes.Sum(parts=parts) | nodes.Product(parts=parts):
             return any(is_net(part, names, frame) for part in parts)
         case nodes.If(then=then, otherwise=otherwise):

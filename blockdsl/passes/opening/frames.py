@@ -12,16 +12,16 @@ from blockdsl.syntax.names import Definition, Names
 
 @dataclass(frozen=True, eq=False)
 class Frame:
-    """A call of a block or a function.
+    """A call of a block or a function, or a round of a loop.
 
     Attributes:
-        callee: the block, or the `let` of the function; None at the top, in a file and its net.
-        arguments: those that are written in the call, by parameter.
+        callee: the block, the `let` of the function, or the loop; None at the top, in a file and its net.
+        arguments: those that are written in the call, by parameter; what the loop's variables stand for.
         caller: the frame in which they are written.
         outer: the frame in which the callee is defined.
     """
 
-    callee: nodes.Block | nodes.Let | None = None
+    callee: nodes.Block | nodes.Let | nodes.For | None = None
     arguments: Mapping[str, nodes.Expr] = field(default_factory=dict)
     caller: Frame | None = None
     outer: Frame | None = None
@@ -58,7 +58,7 @@ Bound = Thunk | Callee
 
 
 def bound(definition: Definition | None, frame: Frame) -> Bound | None:
-    """What a definition stands for in a frame; None for tensors and the variables of loops."""
+    """What a definition stands for in a frame; None for tensors and what is counted."""
     if definition is None or definition.is_stream:
         return None
     home = frame.of(definition)
@@ -78,9 +78,38 @@ def bound(definition: Definition | None, frame: Frame) -> Bound | None:
             if name in home.arguments and home.caller is not None:
                 return Thunk(home.arguments[name], home.caller)
             return Thunk(default, home, definition.of_file) if default is not None else None
+        case nodes.For() as loop if home.callee is loop and definition.name in home.arguments:
+            return Thunk(home.arguments[definition.name], home.caller or home)
     return None
 
 
 def stands_for(use: nodes.Expr, names: Names, frame: Frame) -> Bound | None:
     """What the name that an expression begins with, or calls, stands for in a frame."""
     return bound(names.definition(use), frame)
+
+
+def values(expr: nodes.Expr, names: Names, frame: Frame) -> list[Thunk]:
+    """What an expression may be once names, and items of lists that are written, are looked up."""
+    expr = bare(expr)
+    if not isinstance(expr, nodes.Path) or len(expr.steps) > 1:
+        return [Thunk(expr, frame)]
+    found = stands_for(expr, names, frame)
+    if not isinstance(found, Thunk):
+        return [Thunk(expr, frame)]
+    taken = values(found.expr, names, found.frame)
+    for index in expr.steps[0].indices:
+        if isinstance(index, nodes.Slice):
+            continue
+        parts = [items(one.expr, names, one.frame) for one in taken]
+        at = int(index.value) - 1 if isinstance(index, nodes.Number) else -1
+        taken = [t for part in parts for t in ([part[at]] if 0 <= at < len(part) else part)]
+    return taken
+
+
+def items(expr: nodes.Expr, names: Names, frame: Frame) -> list[Thunk]:
+    """The items of a list that is written, or of those that a name may stand for."""
+    found = values(expr, names, frame)
+    lists = [(one, bare(one.expr)) for one in found]
+    return [
+        Thunk(item, one.frame) for one, expr in lists if isinstance(expr, nodes.ListOf) for item in expr.items
+    ]

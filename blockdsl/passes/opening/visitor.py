@@ -10,7 +10,7 @@ from blockdsl.lowering.binding import tag_of
 from blockdsl.lowering.values import Place, place
 from blockdsl.passes.arguments import arguments
 from blockdsl.passes.opening.forms import block_named, is_net, may_be_identity
-from blockdsl.passes.opening.frames import TOP, Callee, Frame, Thunk, stands_for
+from blockdsl.passes.opening.frames import TOP, Callee, Frame, Thunk, items, stands_for, values
 from blockdsl.passes.opening.number_origins import Demands, Role, Site, is_closed
 from blockdsl.passes.opening.outputs import Chain, output_layers
 from blockdsl.source import Span
@@ -22,18 +22,24 @@ from blockdsl.syntax.traversal import walk
 MAX_DEPTH = 30
 """Calls inside calls that are gone into."""
 
+MAX_ROUNDS = 64
+"""Rounds of a loop over a list that are gone into."""
+
+Home = nodes.Body | nodes.Let
+"""What a network stands in: the result of a body, or what a `let` binds."""
+
 MAX_AGAIN = 2
 """Times that a call inside itself is gone into: recursion shows all that it has then."""
 
 
 @dataclass(frozen=True)
 class Shortcut:
-    """A sum with the input: `branch` are its other parts, `home` the body whose result it stands in."""
+    """A sum with the input: `branch` are its other parts, `home` is where it stands."""
 
     expr: nodes.Expr
     total: nodes.Sum
     branch: tuple[nodes.Expr, ...]
-    home: nodes.Body
+    home: Home
 
 
 @dataclass(frozen=True)
@@ -43,7 +49,7 @@ class Kernel:
     kernel: nodes.Arg
     pad: nodes.Arg
     size: int
-    home: nodes.Body
+    home: Home
 
 
 @dataclass
@@ -72,8 +78,8 @@ class Visitor:
         self._visit(net.body.result, TOP, (), net.body)
         return self.found
 
-    def _visit(self, expr: nodes.Expr, frame: Frame, chain: Chain, home: nodes.Body | None) -> None:
-        """A network; `home` is the body in whose result it stands, if it does."""
+    def _visit(self, expr: nodes.Expr, frame: Frame, chain: Chain, home: Home | None) -> None:
+        """A network; `home` is the body or the `let` in whose result or value it stands, if it does."""
         match expr:
             case nodes.Group(body=inner):
                 if isinstance(bare(inner), nodes.Sum):
@@ -89,7 +95,10 @@ class Visitor:
                 )
                 if last is not None and (is_counted or not is_closed(last, self.names)):
                     self._demand(last, frame, Role.DEPTH)
-                self._visit(inner, frame, chain, None)
+                if last is None and is_net(first, self.names, frame):
+                    self._visit(first, frame, chain, None)
+                for round in self._rounds(expr, frame):
+                    self._visit(inner, round, chain, None)
             case nodes.If(then=then, otherwise=otherwise):
                 self._visit(then, frame, chain, home)
                 self._visit(otherwise, frame, chain, home)
@@ -104,37 +113,73 @@ class Visitor:
                 self._visit(inner, frame, chain, home)
             case nodes.Call():
                 self._call(expr, frame, chain, home)
-            case nodes.Path() if name_of(expr):
+            case nodes.Path() if len(expr.steps) == 1:
                 self._call(expr, frame, chain, home)
 
-    def _all(
-        self, parts: tuple[nodes.Expr, ...], frame: Frame, chain: Chain, home: nodes.Body | None
-    ) -> None:
+    def _all(self, parts: tuple[nodes.Expr, ...], frame: Frame, chain: Chain, home: Home | None) -> None:
         for part in parts:
             self._visit(part, frame, chain, home)
 
-    def _call(
-        self, use: nodes.Call | nodes.Path, frame: Frame, chain: Chain, home: nodes.Body | None
-    ) -> None:
-        found = stands_for(use, self.names, frame)
-        if isinstance(found, Thunk) and (target := block_named(found, self.names)):
-            found = target
+    def _call(self, use: nodes.Call | nodes.Path, frame: Frame, chain: Chain, home: Home | None) -> None:
         if len(chain) > MAX_DEPTH or chain.count(place(use.span)) >= MAX_AGAIN:
             return
-        call = use if isinstance(use, nodes.Call) else nodes.Call(use.span, name_of(use), ())
-        match found:
-            case Callee(node=nodes.Block(body=body)):
-                inner = self._enter(call, found, frame)
-                self._visit(body.result, inner, (*chain, place(use.span)), body)
-            case Thunk(expr=expr, frame=inner):
-                self._visit(expr, inner, chain, None)
-            case None if self.names.definition(use) is None:
-                if operation := ops.find(call.name):
-                    self._layer(call, operation, frame, chain, home)
-                    return
-                for arg in call.args:
-                    if is_net(arg.value, self.names, frame):
-                        self._visit(arg.value, frame, chain, None)
+        definition = self.names.definition(use)
+        call = use if isinstance(use, nodes.Call) else nodes.Call(use.span, use.steps[0].name, ())
+        if definition is None:
+            self._operation(call, frame, chain, home)
+            return
+        found = stands_for(use, self.names, frame)
+        let = definition.node if isinstance(definition.node, nodes.Let) else None
+        if isinstance(found, Callee):
+            self._found(call, found, frame, chain, None)
+        elif isinstance(use, nodes.Path) and found is not None:
+            for value in values(use, self.names, frame):
+                self._found(call, value, frame, chain, let)
+        elif isinstance(found, Thunk):
+            self._found(call, found, frame, chain, let)
+        if let is not None and len(let.names) > 1 and not isinstance(bare(let.value), nodes.ListOf):
+            self._visit(let.value, frame.of(definition), chain, let)
+
+    def _found(
+        self, call: nodes.Call, found: Callee | Thunk, frame: Frame, chain: Chain, let: nodes.Let | None
+    ) -> None:
+        """What a name stands for: a block, a network that `let` binds, or each of a list of them."""
+        target = found if isinstance(found, Callee) else block_named(found, self.names)
+        if target is not None:
+            if isinstance(target.node, nodes.Block):
+                inner = self._enter(call, target, frame)
+                body = target.node.body
+                self._visit(body.result, inner, (*chain, place(call.span)), body)
+            return
+        assert isinstance(found, Thunk)
+        expr = bare(found.expr)
+        if isinstance(expr, nodes.ListOf):
+            for item in expr.items:
+                self._found(call, Thunk(item, found.frame), frame, chain, let)
+            return
+        if let is not None and let.shared and not isinstance(expr, nodes.Call | nodes.Path):
+            chain = (*chain, place(call.span))  # an application of it is a block
+        self._visit(expr, found.frame, chain, let)
+
+    def _operation(self, call: nodes.Call, frame: Frame, chain: Chain, home: Home | None) -> None:
+        if operation := ops.find(call.name):
+            self._layer(call, operation, frame, chain, home)
+            return
+        for arg in call.args:
+            if is_net(arg.value, self.names, frame):
+                self._visit(arg.value, frame, chain, None)
+
+    def _rounds(self, loop: nodes.For, frame: Frame) -> list[Frame]:
+        """The frames of a loop's rounds: one for each item of a list that is written, else one in all."""
+        found = [] if loop.last is not None else items(loop.first, self.names, frame)
+        rounds = []
+        for item in found[:MAX_ROUNDS]:
+            parts = items(item.expr, self.names, item.frame) if len(loop.variables) > 1 else [item]
+            if len(parts) != len(loop.variables):
+                return [frame]
+            given = dict(zip(loop.variables, (part.expr for part in parts), strict=True))
+            rounds.append(Frame(loop, given, parts[0].frame, frame))
+        return rounds or [frame]
 
     def _layer(
         self,
@@ -142,7 +187,7 @@ class Visitor:
         operation: type[ops.Operation],
         frame: Frame,
         chain: Chain,
-        home: nodes.Body | None,
+        home: Home | None,
     ) -> None:
         if operation.inputs is None:
             for arg in call.args:
@@ -157,7 +202,7 @@ class Visitor:
         if operation.kernel_can_grow and "kernel" in given and "pad" in given:
             self._kernel(given["kernel"], given["pad"], frame, home)
 
-    def _kernel(self, kernel: nodes.Arg, pad: nodes.Arg, frame: Frame, home: nodes.Body | None) -> None:
+    def _kernel(self, kernel: nodes.Arg, pad: nodes.Arg, frame: Frame, home: Home | None) -> None:
         half = bare(pad.value)
         follows = name_of(half) == "same" or (
             isinstance(half, nodes.Binary)
@@ -174,8 +219,10 @@ class Visitor:
         half_size = tag[1] if tag else half.value if isinstance(half, nodes.Number) else None
         if half_size == size.value // 2 and home is not None:
             self.found.kernels[key] = Kernel(kernel, pad, size.value, home)
-        else:
-            self.found.kept[key] = (Role.KERNEL, kernel.value.span, "its pad is not half of it")
+            self.found.kept.pop(key, None)
+        elif key not in self.found.kernels:
+            reason = "its pad is not half of it" if half_size != size.value // 2 else "it stands in a loop"
+            self.found.kept[key] = (Role.KERNEL, kernel.value.span, reason)
 
     def _demand(self, expr: nodes.Expr, frame: Frame, role: Role) -> None:
         for site in self.demands.sites(expr, frame, role):
@@ -184,7 +231,7 @@ class Visitor:
             else:
                 self.found.sites.setdefault(place(site.expr.span), site)
 
-    def _sum(self, total: nodes.Sum, expr: nodes.Expr, home: nodes.Body | None) -> None:
+    def _sum(self, total: nodes.Sum, expr: nodes.Expr, home: Home | None) -> None:
         key = place(total.span)
         rest = tuple(p for p in total.parts if not may_be_identity(p, self.names))
         if key in self.found.shortcuts or key in self.found.kept:
@@ -192,7 +239,7 @@ class Visitor:
         if 0 < len(rest) < len(total.parts) and home is not None:
             self.found.shortcuts[key] = Shortcut(expr, total, rest, home)
         elif rest:
-            reason = "none of its parts can be the identity" if home else "it stands in a `let` or a loop"
+            reason = "none of its parts can be the identity" if home else "it stands in a loop"
             self.found.kept[key] = (None, total.span, reason)
 
     def _enter(self, call: nodes.Call, callee: Callee, frame: Frame) -> Frame:

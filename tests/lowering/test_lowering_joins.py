@@ -1,0 +1,56 @@
+"""Joins of tensors, `MIN(a, b)`, are tensors; a block's layers count from 1 whatever flows in beside."""
+
+import pytest
+
+import blockdsl
+from blockdsl.diagnostics import ArchError
+
+TWO = "input a = 3x8x8\ninput b = 3x8x8\n"
+
+
+def layers(text: str) -> list[str]:
+    graph = blockdsl.parse(text).program.graph
+    return [layer.name for layer in graph.layers() if not layer.is_input]
+
+
+def test_a_join_of_tensors_is_bound_once() -> None:
+    assert layers(TWO + "net\n let d = SUB(a, b)\n d-RELU + d") == ["sub1", "relu1", "sum1"]
+
+
+def test_a_join_of_tensors_is_an_output_beside_others() -> None:
+    graph = blockdsl.parse(TWO + "net [SUB(a-RELU, b)-GAP, both:CAT(a, b), MAX([a, b])]").program.graph
+    assert [port.name for port in graph.outputs] == ["output1", "both", "output3"]
+
+
+def test_a_join_of_tensors_goes_with_tensors() -> None:
+    assert layers(TWO + "net\n let c = MIN(a, b) + a\n MEAN(c, MIN(c, b)-TANH)")[-1] == "mean1"
+    assert layers(TWO + "block f(x) = CAT(x, in)\nnet a-f(MIN(a, b))") == ["min1", "f1.cat1"]
+
+
+def test_a_join_of_tensors_loses_what_flows() -> None:
+    with pytest.raises(ArchError, match="a tensor can only begin a chain"):
+        layers(TWO + "net a-CONV(4,1)-MIN(a, b)")
+
+
+def test_a_join_of_a_tensor_and_a_network_waits_for_its_input() -> None:
+    assert layers("input 3x8x8\nnet\n let a = in-CONV(3,1)\n a-MIN(in, RELU)") == ["conv1", "relu1", "min1"]
+    with pytest.raises(ArchError, match="which has no input yet"):
+        layers("input 3x8x8\nnet\n let a = in-CONV(3,1)\n let b = MIN(a, RELU)\n b-TANH")
+
+
+def test_the_layers_of_arguments_take_no_numbers_of_the_block() -> None:
+    text = "input 3x8x8\nblock f(x) = CAT(x, in-CONV(4,1))\nnet f(in-CONV(2,1)-CONV(2,1))"
+    assert layers(text) == ["conv1", "conv2", "f1.conv1", "f1.cat1"]
+
+
+def test_choices_of_arguments_keep_their_names_from_those_of_the_block() -> None:
+    space = blockdsl.Space.parse(
+        "input 3x8x8\nblock f(x) = CAT(x, in-CONV({4,8},1))\nnet f(in-CONV({2,4},1)-{RELU,TANH})"
+    )
+    assert list(space.first().assignment) == [
+        "f[1].conv[1].channels", "f[1].x", "f[1].conv[2].channels",
+    ]  # fmt: skip
+    frozen = blockdsl.parse(space.first().text()).program.graph
+    assert [layer.name for layer in frozen.layers()] == [
+        layer.name for layer in space.first().program.graph.layers()
+    ]
