@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
 from blockdsl.resources import names
-from tests.zoo import classic_nets, modern_nets
+from tests.zoo import cell_nets, classic_nets, modern_nets
 from tests.zoo.modern_nets import from_pytorchcv, from_timm, torchvision
 from tests.zoo.test_classics import OWN as CLASSICS
 from tests.zoo.test_residual import OWN as RESIDUAL
@@ -22,6 +22,7 @@ from tests.zoo.test_residual import OWN as RESIDUAL
 Shape = tuple[int, int, int]
 Change = Callable[[nn.Module], None]
 OWN = "written in the tests from the paper"
+OWN_CODE = "written in the tests from the authors' code"
 CIFAR, SMALL, SMALLER = (3, 32, 32), (3, 64, 64), (3, 16, 16)
 
 
@@ -100,6 +101,10 @@ def papers_end(net: nn.Module) -> None:
     """pytorchcv's Inception-ResNet-v1 is facenet's: one more module, and a bottleneck of 512."""
     net.features.stage3.unit7, net.output = nn.Identity(), nn.Linear(1792, 1000)  # type: ignore[union-attr]
     any_size(net)
+
+
+def one_head(out: Any) -> tuple[Tensor, dict[str, Tensor]]:
+    return out[0], {"aux": out[1]}
 
 
 def inception_heads(out: Any) -> tuple[Tensor, dict[str, Tensor]]:
@@ -212,10 +217,16 @@ PROOFS: dict[str, Proof] = {
     },
     **{f"densenet{n}": of_torchvision(f"densenet{n}", step=n == 121) for n in (121, 161, 169, 201)},
     **{name: own(name, CIFAR) for name in names("zoo") if name.startswith("fractalnet")},
+    "darts_v2": Proof(OWN_CODE, cell_nets.Darts, step=True, heads=one_head),
+    "nasnet_a_mobile": Proof(
+        "pytorchcv nasnet_4a1056 and an auxiliary head", cell_nets.NasNetMobile, step=True, heads=one_head
+    ),
+    "hrnet_w18": of_timm("hrnet_w18", SMALL, step=True),
     **{name: modern(name, reference) for name, reference in modern_nets.REFERENCES.items()},
 }
 
 BY_ORDER = {"alexnet_two_towers", "bn_inception", "inception_v3", "inception_v4", "inception_resnet_v2"}
+BY_ORDER |= {"darts_v2", "nasnet_a_mobile"}
 BY_ORDER |= {"shufflenet_v1", *(name for name in PROOFS if name.startswith("fractalnet"))}
 BY_ORDER -= {"fractalnet_ultra_5"}  # of one column
 PROOFS |= {name: replace(PROOFS[name], trust_order=True) for name in BY_ORDER}
