@@ -45,6 +45,10 @@ FAMILIES = (
     "efficientnet_b0 efficientnet_b1 efficientnet_b2 efficientnet_b3 efficientnet_b4",
     "regnety_400mf regnetx_400mf",
     "convnext_tiny",
+    "nasnet_a_mobile darts_v2",
+    "hrnet_w18",
+    "resnet50_fpn",
+    "yolov5s",
     "unet",
     "vit_b_16",
 )
