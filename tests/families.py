@@ -45,7 +45,7 @@ FAMILIES = (
     "efficientnet_b0 efficientnet_b1 efficientnet_b2 efficientnet_b3 efficientnet_b4",
     "regnety_400mf regnetx_400mf",
     "convnext_tiny",
-    "nasnet_a_mobile darts_v2",
+    "darts_v2 nasnet_a_mobile",
     "hrnet_w18",
     "resnet50_fpn",
     "yolov5s",
