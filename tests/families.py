@@ -51,6 +51,11 @@ FAMILIES = (
     "yolov5s",
     "unet",
     "vit_b_16",
+    "siamese",
+    "r3d_18",
+    "m5",
+    "tcn",
+    "dcgan dcgan_discriminator",
 )
 
 FIRST = frozenset(family.split()[0] for family in FAMILIES)

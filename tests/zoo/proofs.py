@@ -15,7 +15,7 @@ from torch.nn import functional as F  # noqa: N812
 
 from blockdsl.ops import InputSizes
 from blockdsl.resources import names
-from tests.zoo import cell_nets, classic_nets, detectors, modern_nets
+from tests.zoo import beyond_images, cell_nets, classic_nets, detectors, modern_nets
 from tests.zoo.modern_nets import from_pytorchcv, from_timm, torchvision
 from tests.zoo.test_classics import OWN as CLASSICS
 from tests.zoo.test_residual import OWN as RESIDUAL
@@ -131,7 +131,7 @@ def of_pytorchcv(name: str, input: InputSizes, **more: Any) -> Proof:
 
 
 def own(name: str, input: InputSizes | None = None, **more: Any) -> Proof:
-    return Proof(OWN, (CLASSICS | RESIDUAL)[name], input, **more)
+    return Proof(OWN, (CLASSICS | RESIDUAL | beyond_images.OWN)[name], input, **more)
 
 
 STEPS = {"mobilenet_v2", "mobilenet_v3_small", "efficientnet_b0", "shufflenet_v2", "regnety_400mf"}
@@ -234,6 +234,12 @@ PROOFS: dict[str, Proof] = {
         step=True,
     ),
     "yolov5s": Proof(OWN_CODE, detectors.YoloV5, SMALL, step=True),
+    "siamese": own("siamese", step=True),
+    "r3d_18": Proof("torchvision r3d_18", torchvision.video.r3d_18, (3, 8, 32, 32), step=True),
+    "m5": own("m5", step=True),
+    "tcn": own("tcn", change=beyond_images.folded, differs="normalises its weights", step=True),
+    "dcgan": own("dcgan", step=True),
+    "dcgan_discriminator": own("dcgan_discriminator", step=True),
     **{name: modern(name, reference) for name, reference in modern_nets.REFERENCES.items()},
 }
 
