@@ -11,7 +11,7 @@ from pathlib import Path
 
 import blockdsl
 from blockdsl.architecture import Architecture
-from blockdsl.formatting import count_text, shape_text
+from blockdsl.formatting import count_text, ports_text
 from blockdsl.resources import names
 
 PAGE = Path(__file__).with_name("zoo.md")
@@ -21,7 +21,7 @@ HEAD = """# The zoo
 <!-- Written by docs/generate_zoo.py from the files; do not edit by hand. -->
 
 Every name works wherever a FILE does: `blockdsl compile alexnet`, `blockdsl.load("alexnet")`;
-`blockdsl zoo NAME` shows the file. Multiply-accumulates are of one image of the given size at test
+`blockdsl zoo NAME` shows the file. Multiply-accumulates are of one sample of the given size at test
 time; parameters are all that an optimizer gets, auxiliary heads included. Each file says where its
 paper, the lecture notes and common implementations disagree; [the proof](zoo_proof.md) holds each
 against an independent implementation. A published error stands with what was measured and who
@@ -47,11 +47,10 @@ def page() -> str:
 def _row(name: str, network: Architecture) -> str:
     summary, meta = network.summary(), network.program.meta
     error = f"{meta.errors[0][0]:g} {meta.errors[0][1]}" if meta.errors else ""
-    shape = shape_text(network.input_shape)
     cells = [
         f"[`{name}`](../zoo/{name}.arch)",
         meta.title,
-        shape,
+        ports_text(network.inputs),
         count_text(summary.params),
         count_text(summary.macs),
         error,

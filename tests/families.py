@@ -45,8 +45,17 @@ FAMILIES = (
     "efficientnet_b0 efficientnet_b1 efficientnet_b2 efficientnet_b3 efficientnet_b4",
     "regnety_400mf regnetx_400mf",
     "convnext_tiny",
+    "darts_v2 nasnet_a_mobile",
+    "hrnet_w18",
+    "resnet50_fpn",
+    "yolov5s",
     "unet",
     "vit_b_16",
+    "siamese",
+    "r3d_18",
+    "m5",
+    "tcn",
+    "dcgan dcgan_discriminator",
 )
 
 FIRST = frozenset(family.split()[0] for family in FAMILIES)

@@ -334,6 +334,8 @@ class TanhShrink(_Activation):
 class Abs(_Activation):
     """|x|: rectification after a filter bank (Jarrett et al. 2009)."""
 
+    word = "|x|"
+
     def spec(self, *inputs: Shape) -> ModuleSpec:
         return ModuleSpec("blockdsl.layers.activation:Abs")
 

@@ -1,4 +1,7 @@
-"""`pytest tests/zoo/test_proof.py --proof-page`: what the proofs found, as docs/zoo_proof.md."""
+"""`pytest tests/zoo/test_proof.py --proof-page`: what the proofs found, as docs/zoo_proof.md.
+
+With `-k NAME` the rows of other networks stay as they are.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,8 @@ largest difference is relative to the largest value. Written by `make proof`, wh
 | network | beside | compared | largest difference |
 | --- | --- | --- | --- |
 """
-_rows: list[tuple[str, str, str, float]] = []
+_found: list[str] = []
+"""Rows of the table."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -28,13 +32,21 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     if report.when == "call" and report.passed:
-        _rows.extend(value for name, value in report.user_properties if name == "proof")  # type: ignore[misc]
+        for key, value in report.user_properties:
+            if key == "proof":
+                name, beside, what, apart = value  # type: ignore[misc]
+                _found.append(f"| `{name}` | {beside} | {what} | {apart:.1e} |")
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     controller = not hasattr(session.config, "workerinput")
     if controller and session.config.getoption("--proof-page", False) and exitstatus == 0:
-        lines = [
-            f"| `{name}` | {beside} | {what} | {apart:.1e} |" for name, beside, what, apart in sorted(_rows)
-        ]
-        PAGE.write_text(HEAD + "\n".join(lines) + "\n", encoding="utf-8")
+        before = [line for line in PAGE.read_text(encoding="utf-8").splitlines() if line.startswith("| `")]
+        rows = {_subject(row): row for row in before + _found}
+        PAGE.write_text(HEAD + "\n".join(rows[key] for key in sorted(rows)) + "\n", encoding="utf-8")
+
+
+def _subject(row: str) -> tuple[str, str]:
+    """Of which network a row tells, and whether of its output or of its gradients."""
+    name, _, what, _ = row.strip("| ").split(" | ")
+    return name.strip("`"), what.split(",")[0]

@@ -6,22 +6,25 @@ small where the networks allow; what has fully connected layers over pixels runs
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
+from blockdsl.ops import InputSizes
 from blockdsl.resources import names
-from tests.zoo import classic_nets, modern_nets
+from tests.zoo import beyond_images, cell_nets, classic_nets, detectors, modern_nets
 from tests.zoo.modern_nets import from_pytorchcv, from_timm, torchvision
 from tests.zoo.test_classics import OWN as CLASSICS
 from tests.zoo.test_residual import OWN as RESIDUAL
 
-Shape = tuple[int, int, int]
 Change = Callable[[nn.Module], None]
+Outputs = Tensor | tuple[Tensor, ...]
+Results = tuple[Outputs, dict[str, Tensor]]
 OWN = "written in the tests from the paper"
+OWN_CODE = "written in the tests from the authors' code"
 CIFAR, SMALL, SMALLER = (3, 32, 32), (3, 64, 64), (3, 16, 16)
 
 
@@ -29,8 +32,9 @@ def nothing(net: nn.Module) -> None:
     """Nothing differs."""
 
 
-def no_heads(out: Any) -> tuple[Tensor, dict[str, Tensor]]:
-    return out, {}
+def several(out: Any) -> Results:
+    """Several outputs, in their order, by whatever names."""
+    return tuple(out.values() if isinstance(out, Mapping) else out), {}
 
 
 @dataclass(frozen=True)
@@ -40,21 +44,21 @@ class Proof:
     Attributes:
         source: where it is from, in words.
         make: makes it; runs under `torch.device("meta")`.
-        shape: input to compare at, without the batch axis; the file's own if None.
+        input: what to compare at, as `blockdsl.load` takes it; the file's own if None.
         change: sets right what is known to differ from the paper, and `differs` says what that is.
         step: whether the gradients of a training step are compared too.
-        heads: how the reference's training output is read as (output, heads by name).
+        read: how what the reference returns is read as (outputs, heads by name), where it is no tensor.
         plain: carry tensor by tensor in order: the reference has no layers, just weights.
         trust_order: some layers are told by nothing but their order of registration.
     """
 
     source: str
     make: Callable[[], nn.Module]
-    shape: Shape | None = None
+    input: InputSizes | None = None
     change: Change = nothing
     differs: str = ""
     step: bool = False
-    heads: Callable[[Any], tuple[Tensor, dict[str, Tensor]]] = no_heads
+    read: Callable[[Any], Results] = several
     plain: bool = False
     trust_order: bool = False
 
@@ -102,28 +106,32 @@ def papers_end(net: nn.Module) -> None:
     any_size(net)
 
 
-def inception_heads(out: Any) -> tuple[Tensor, dict[str, Tensor]]:
+def one_head(out: Any) -> Results:
+    return out[0], {"aux": out[1]}
+
+
+def inception_heads(out: Any) -> Results:
     return out.logits, {"aux": out.aux_logits}
 
 
 # --- the table
 
 
-def of_torchvision(name: str, shape: Shape | None = SMALL, **more: Any) -> Proof:
+def of_torchvision(name: str, input: InputSizes | None = SMALL, **more: Any) -> Proof:
     arguments = {"init_weights": False} if name == "inception_v3" else {}
-    return Proof(f"torchvision {name}", lambda: getattr(torchvision, name)(**arguments), shape, **more)
+    return Proof(f"torchvision {name}", lambda: getattr(torchvision, name)(**arguments), input, **more)
 
 
-def of_timm(name: str, shape: Shape, **more: Any) -> Proof:
-    return Proof(f"timm {name}", lambda: from_timm(name), shape, **more)
+def of_timm(name: str, input: InputSizes, **more: Any) -> Proof:
+    return Proof(f"timm {name}", lambda: from_timm(name), input, **more)
 
 
-def of_pytorchcv(name: str, shape: Shape, **more: Any) -> Proof:
-    return Proof(f"pytorchcv {name}", lambda: from_pytorchcv(name), shape, **more)
+def of_pytorchcv(name: str, input: InputSizes, **more: Any) -> Proof:
+    return Proof(f"pytorchcv {name}", lambda: from_pytorchcv(name), input, **more)
 
 
-def own(name: str, shape: Shape | None = None, **more: Any) -> Proof:
-    return Proof(OWN, (CLASSICS | RESIDUAL)[name], shape, **more)
+def own(name: str, input: InputSizes | None = None, **more: Any) -> Proof:
+    return Proof(OWN, (CLASSICS | RESIDUAL | beyond_images.OWN)[name], input, **more)
 
 
 STEPS = {"mobilenet_v2", "mobilenet_v3_small", "efficientnet_b0", "shufflenet_v2", "regnety_400mf"}
@@ -163,7 +171,7 @@ PROOFS: dict[str, Proof] = {
     "googlenet": Proof(
         OWN,
         classic_nets.GoogLeNet,
-        heads=lambda out: (out[0], {"aux1": out[1], "aux2": out[2]}),
+        read=lambda out: (out[0], {"aux1": out[1], "aux2": out[2]}),
         step=True,
     ),
     "bn_inception": own("bn_inception", step=True),
@@ -173,7 +181,7 @@ PROOFS: dict[str, Proof] = {
         change=unpadded_means,
         differs="counts padding in its means",
         step=True,
-        heads=inception_heads,
+        read=inception_heads,
     ),
     "inception_v4": of_timm("inception_v4", (3, 139, 139), step=True),
     "inception_resnet_v1": of_pytorchcv(
@@ -212,10 +220,31 @@ PROOFS: dict[str, Proof] = {
     },
     **{f"densenet{n}": of_torchvision(f"densenet{n}", step=n == 121) for n in (121, 161, 169, 201)},
     **{name: own(name, CIFAR) for name in names("zoo") if name.startswith("fractalnet")},
+    "darts_v2": Proof(OWN_CODE, cell_nets.Darts, step=True, read=one_head),
+    "nasnet_a_mobile": Proof(
+        "pytorchcv nasnet_4a1056 and an auxiliary head", cell_nets.NasNetMobile, step=True, read=one_head
+    ),
+    "hrnet_w18": of_timm("hrnet_w18", SMALL, step=True),
+    "resnet50_fpn": Proof(
+        "torchvision retinanet_resnet50_fpn",
+        detectors.RetinaNet,
+        SMALL,
+        detectors.papers_retinanet,
+        "has P6 of P5 and strides on the 3x3",
+        step=True,
+    ),
+    "yolov5s": Proof(OWN_CODE, detectors.YoloV5, SMALL, step=True),
+    "siamese": own("siamese", step=True),
+    "r3d_18": Proof("torchvision r3d_18", torchvision.video.r3d_18, (3, 8, 32, 32), step=True),
+    "m5": own("m5", step=True),
+    "tcn": own("tcn", change=beyond_images.folded, differs="normalises its weights", step=True),
+    "dcgan": own("dcgan", step=True),
+    "dcgan_discriminator": own("dcgan_discriminator", step=True),
     **{name: modern(name, reference) for name, reference in modern_nets.REFERENCES.items()},
 }
 
 BY_ORDER = {"alexnet_two_towers", "bn_inception", "inception_v3", "inception_v4", "inception_resnet_v2"}
+BY_ORDER |= {"darts_v2", "nasnet_a_mobile", "resnet50_fpn", "yolov5s"}
 BY_ORDER |= {"shufflenet_v1", *(name for name in PROOFS if name.startswith("fractalnet"))}
 BY_ORDER -= {"fractalnet_ultra_5"}  # of one column
 PROOFS |= {name: replace(PROOFS[name], trust_order=True) for name in BY_ORDER}

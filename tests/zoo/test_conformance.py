@@ -90,7 +90,7 @@ def test_counts_are_the_modules(network: Architecture, module: nn.Module) -> Non
         # Its fast path is one fused operation, which the counter does not know.
         layer.train(isinstance(layer, nn.MultiheadAttention))
     with FlopCounterMode(display=False) as flops:
-        plain(torch.empty(1, *network.input_shape, device="meta"))
+        plain(*(torch.empty(1, *shape, device="meta") for shape in network.inputs.values()))
     assert 2 * summary.macs == flops.get_total_flops()
 
 

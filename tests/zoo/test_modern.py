@@ -14,6 +14,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 import blockdsl
 from blockdsl.ops.dropout import DropPath
+from tests.zoo.detectors import YoloV5
 from tests.zoo.modern_nets import REFERENCES, from_timm, torchvision
 
 
@@ -47,6 +48,9 @@ def test_counts(name: str) -> None:
         ("shufflenet_v2", "2.3", None),
         ("regnetx_400mf", "5.2", None),  # facebookresearch/pycls, MODEL_ZOO.md
         ("regnety_400mf", "4.3", None),
+        ("nasnet_a_mobile", None, 564),  # Zoph et al. (2018), table 3; 5.3 million without the head
+        ("yolov5s", "7.2", None),  # ultralytics/yolov5, README
+        ("hrnet_w18", "21.3", None),  # HRNet/HRNet-Image-Classification, README
     ],
 )
 def test_published_figures(name: str, millions: str | None, multiply_adds: int | None) -> None:
@@ -78,6 +82,9 @@ def test_published_figures(name: str, millions: str | None, multiply_adds: int |
             {"patch": 32, "width": 1024, "hidden": 4096, "heads": 16, "layers": 24},
             torchvision.vit_l_32,
         ),
+        ("hrnet_w18", {"width": 32}, lambda: from_timm("hrnet_w32")),
+        ("yolov5s", {"width": 0.25}, lambda: YoloV5(width=0.25)),
+        ("yolov5s", {"width": 1.25, "depth": 1.33}, lambda: YoloV5(width=1.25, depth=1.33)),
     ],
 )
 def test_other_members(name: str, settings: dict[str, float], reference: Callable[[], nn.Module]) -> None:

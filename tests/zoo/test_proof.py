@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -15,12 +16,13 @@ from torch.nn import functional as F  # noqa: N812
 
 import blockdsl
 from blockdsl.codegen import build
+from blockdsl.formatting import ports_text
 from blockdsl.ir import Graph
 from blockdsl.resources import names
 from blockdsl.transfer import carry
 from tests.families import FIRST, split
 from tests.zoo.conftest import PAGE
-from tests.zoo.proofs import PROOFS, Proof
+from tests.zoo.proofs import PROOFS, Proof, Results
 
 TOLERANCE = 1e-9
 STEPS = [name for name, proof in PROOFS.items() if proof.step]
@@ -44,16 +46,17 @@ def test_the_page_has_every_proof() -> None:
 
 @pytest.mark.parametrize("name", split(PROOFS))
 def test_output(name: str, record_property: Record) -> None:
+    proof = PROOFS[name]
     ours, theirs, graph = twins(name)
-    x = images(graph)
+    given = inputs(graph)
     with torch.no_grad():
-        out = theirs.eval()(x)
-        expected, found = out if isinstance(out, Tensor) else out[0], ours.eval()(x)
-    assert difference(expected[0], expected[1]) > 1e-6, "the images do not arrive"
-    apart = difference(found, expected)
+        expected, _ = results(theirs.eval()(*given), proof.read)
+        found, _ = results(ours.eval()(*given), own)
+    assert all(difference(out[0], out[1]) > 1e-6 for out in expected), "the inputs do not arrive"
+    apart = max(difference(*pair) for pair in zip(found, expected, strict=True))
     assert apart <= TOLERANCE
-    size = "x".join(map(str, graph.only_input("the proof")))
-    record_property("proof", (name, source(PROOFS[name]), f"output, {size}", apart))
+    sizes = ports_text(graph.shapes_of(graph.inputs))
+    record_property("proof", (name, source(proof), f"output, {sizes}", apart))
 
 
 SLOW = {"unet", "inception_v3", "vit_b_16", "vgg11_bn"}
@@ -65,9 +68,9 @@ def test_gradients(name: str, record_property: Record) -> None:
     """Of all weights and auxiliary heads, in training mode with nothing dropped."""
     proof = PROOFS[name]
     ours, theirs, graph = twins(name)
-    x = images(graph)
-    found = gradients(ours, x, lambda out: out if isinstance(out, tuple) else (out, {}))
-    foreign = gradients(theirs, x, proof.heads)
+    given = inputs(graph)
+    found = gradients(ours, given, own)
+    foreign = gradients(theirs, given, proof.read)
     expected = carried(foreign | dict(theirs.named_buffers()), graph, proof)
     largest = max(float(g.abs().max()) for g in found.values())
     # The gradient of a bias before a norm is 0 but for rounding: not relative to itself.
@@ -92,7 +95,7 @@ def twins(name: str) -> tuple[nn.Module, nn.Module, Graph]:
         proof.change(theirs)
     theirs = theirs.double().to_empty(device="cpu")
     draw(theirs)
-    graph = blockdsl.load(name, input=proof.shape).ir
+    graph = blockdsl.load(name, input=proof.input).ir
     ours = build(graph, device="meta", dtype=torch.float64)
     state = theirs.state_dict()
     weights = (
@@ -127,25 +130,39 @@ def carried(state: Tensors, graph: Graph, proof: Proof) -> Tensors:
     return found
 
 
-def images(graph: Graph) -> Tensor:
-    shape = graph.only_input("the proof")
-    batch = 4 if shape[-1] <= 64 else 2  # a norm of few positions is ill-conditioned
-    return torch.randn(batch, *shape, dtype=torch.float64)
+def inputs(graph: Graph) -> tuple[Tensor, ...]:
+    """A random batch for each input of the network."""
+    shapes = graph.shapes_of(graph.inputs).values()
+    # A norm of few positions is ill-conditioned.
+    batch = 4 if all(size <= 64 for shape in shapes for size in shape[1:]) else 2
+    return tuple(torch.randn(batch, *shape, dtype=torch.float64) for shape in shapes)
 
 
-def gradients(net: nn.Module, x: Tensor, read: Callable[[object], tuple[Tensor, Tensors]]) -> Tensors:
+def own(out: Any) -> Results:
+    """What our modules return that is no tensor: outputs, in training mode with heads beside them."""
+    return out if isinstance(out[-1], dict) else (out, {})
+
+
+def results(out: Any, read: Callable[[Any], Results]) -> tuple[tuple[Tensor, ...], Tensors]:
+    """The outputs, of which there may be one, and the auxiliary heads."""
+    outputs, heads = (out, {}) if isinstance(out, Tensor) else read(out)
+    return (outputs,) if isinstance(outputs, Tensor) else outputs, heads
+
+
+def gradients(net: nn.Module, given: tuple[Tensor, ...], read: Callable[[Any], Results]) -> Tensors:
     for module in net.train().modules():
         for probability in ("p", "drop_prob", "drop_rate"):
             if isinstance(getattr(module, probability, None), float):
                 setattr(module, probability, 0.0)
-    out, heads = read(net(x))
-    loss = sum((score(head) for _, head in sorted(heads.items())), start=score(out))
-    loss.backward()
+    outputs, heads = results(net(*given), read)
+    sum(map(score, (*outputs, *(head for _, head in sorted(heads.items()))))).backward()
     return {name: p.grad for name, p in net.named_parameters() if p.grad is not None}
 
 
 def score(out: Tensor) -> Tensor:
-    """Cross-entropy; every image and pixel is of the class of its number."""
+    """Cross-entropy; every image and pixel is of the class of its number; one channel is told from 0."""
+    if out.shape[1] == 1:
+        out = torch.cat([out, torch.zeros_like(out)], 1)
     labels = torch.arange(out.numel() // out.shape[1]) % out.shape[1]
     return F.cross_entropy(out, labels.view(out.shape[0], *out.shape[2:]))
 

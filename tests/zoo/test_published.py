@@ -90,6 +90,10 @@ TABLES: dict[str, list[Line]] = {
     "shufflenet_v1": [(32.6, "top-1 %", "table 2")],
     # Dosovitskiy et al. (2021), table 5: 77.91 % right.
     "vit_b_16": [(22.09, "trained on ImageNet alone, fine-tuned at 384x384", "table 5")],
+    # Zoph et al. (2018), table 3: 74.0 and 91.6 % right.
+    "nasnet_a_mobile": [(26.0, "1-crop (top-5: 8.4)", "table 3")],
+    # Liu et al. (2019), table 1.
+    "darts_v2": [(2.76, "mean of several runs (deviation 0.09)", "table 1")],
     # Ronneberger et al. (2015), table 1.
     "unet": [(0.000353, "warping error", "table 1"), (0.0382, "Rand error", "table 1")],
 }
