@@ -19,7 +19,7 @@ class TiedLinear(nn.Module):
 
     def forward(self, x: Tensor, other: nn.Module) -> Tensor:
         """(N, …, F) -> (N, …, out_features)."""
-        weight = other.get_parameter("weight")
+        weight: Tensor = other.get_parameter("weight")
         return F.linear(x, weight.t() if self.transposed else weight, self.bias)
 
     def extra_repr(self) -> str:
@@ -48,12 +48,11 @@ class TiedConv(nn.Module):
 
     def forward(self, x: Tensor, other: nn.Module) -> Tensor:
         """(N, C, …) -> (N, out_channels, …)."""
-        weight = other.get_parameter("weight")
+        weight: Tensor = other.get_parameter("weight")
         convolution: Any = (F.conv1d, F.conv2d, F.conv3d)[x.ndim - 3]
-        y: Tensor = convolution(
-            x, weight.transpose(0, 1) if self.transposed else weight, self.bias,
-            self.stride, self.padding, self.dilation, self.groups,
-        )  # fmt: skip
+        if self.transposed:
+            weight = weight.transpose(0, 1)
+        y: Tensor = convolution(x, weight, self.bias, self.stride, self.padding, self.dilation, self.groups)
         return y
 
     def extra_repr(self) -> str:

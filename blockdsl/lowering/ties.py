@@ -9,7 +9,7 @@ from blockdsl.diagnostics import ArchError, Mark, did_you_mean
 from blockdsl.formatting import listed, shape_text
 from blockdsl.ir import Graph, Layer, Path, Segment, path_text
 from blockdsl.lowering.context import Context
-from blockdsl.lowering.values import SharedNetwork
+from blockdsl.lowering.values import SharedNetwork, Tensors
 from blockdsl.ops import Sizes
 from blockdsl.ops.tie import TiedTo, fit, tie_of, tied
 from blockdsl.syntax import tree as nodes
@@ -40,7 +40,7 @@ class Ties:
                 "shape", f"the weight of {path_text(other.path)} does not fit here",
                 Mark(written.span, f"a weight of {shape_text(own, word=False)} is needed"),
                 Mark(other.span, f"has a weight of {shape_text(theirs, word=False)}"),
-                help="it is used as it is, or transposed: an FC to F features takes the weight of one from F",
+                help="it is used as it is, or with its first two axes exchanged where all others are 1",
             )  # fmt: skip
         operation = tied(layer.operation, TiedTo(path_text(_steps(written)), transposed))
         self.graph.add(replace(layer, operation=operation))
@@ -57,30 +57,31 @@ class Ties:
         if not steps:
             raise context.error(
                 "argument", f"tie of {layer.operation.name} takes the name of a layer", written.span,
-                help="the layer has a label, or is shared: code:FC(32), then tie=code",
+                help="the layer has a label, or is shared: encoder:FC(32), then tie=encoder",
             )  # fmt: skip
         found = self._shared(steps, written, context) or self._labelled(layer, steps, context)
-        if layer in found:
+        if found == [layer]:
             raise context.error("name", "a layer is not tied to itself", written.span)
         if not found:
             raise self._unknown(steps, written, context)
         owners = {
             self.graph.ties.get(path := self.graph.module_path(one), path): one
             for one in reversed(found)
-            if self._weight(one)
+            if len(self._weight(one)) > 1  # a norm's scales are no matrix
         }
         name = path_text(steps)
         if not owners:
             raise context.error(
-                "value", f"{name} has no weight", written.span, found[0].span,
-                help="tie to a layer that has one, such as an FC",
+                "value", f"{name} has no weight to be tied to", written.span, found[0].span,
+                help="a layer with a matrix or a kernel has one, such as an FC or a CONV",
             )  # fmt: skip
         if len(owners) > 1:
             first, *others = sorted(owners.values(), key=lambda one: one.id)
             names = listed([path_text(one.path) for one in (first, *others)], "and")
+            places = dict.fromkeys((written.span, first.span, others[0].span))
             raise context.error(
-                "name", f"{name} has several layers with a weight: {names}", written.span, first.span,
-                others[0].span, help="name one of them, or give it a label",
+                "name", f"{name} has several layers with a weight: {names}", *places,
+                help="name one of them, or give it a label",
             )  # fmt: skip
         (owner,) = owners
         return next(one for one in self.graph.layers() if self.graph.module_path(one) == owner)
@@ -102,25 +103,28 @@ class Ties:
     def _labelled(self, layer: Layer, steps: Path, context: Context) -> list[Layer]:
         """The layers of a label, seen from the innermost brackets with a label to the block or the net."""
         around = context.naming.path
-        block = len(context.call.path) if context.call else 0
+        block, own = len(context.call.path) if context.call else 0, list[Layer]()
         for length in range(len(around), block - 1, -1):
             wanted = (*around[:length], *steps)
-            if found := [one for one in self.graph.layers() if _matches(one.path, wanted, length)]:
-                return [one for one in found if not one.is_input] or found
-        return []
+            found = [one for one in self.graph.layers() if _matches(one.path, wanted, length)]
+            if others := [one for one in found if one != layer]:
+                return others
+            own += found
+        return own
 
     def _unknown(self, steps: Path, written: nodes.Expr, context: Context) -> ArchError:
-        around = len(context.call.path) if context.call else 0
         place = context.call.path if context.call else ()
-        known = [
-            one.path[around].name
-            for one in self.graph.layers()
-            if one.path[:around] == place and len(one.path) > around and one.path[around].index is None
-        ]
-        name, where = path_text(steps), f"the block {context.call.block}" if context.call else "the net"
+        inside = [one.path[len(place) :] for one in self.graph.layers() if one.path[: len(place)] == place]
+        labels = [path[0].name for path in inside if path and path[0].index is None]
+        name, where, help = steps[0].name, "the net", f"give the layer a label: {steps[0].name}:FC(32)"
+        if isinstance(context.scope.find(name), Tensors):
+            help = f"{name} is a tensor; the layer that makes it has a name if it has a label"
+        elif context.call:
+            where = f"the block {context.call.block}"
+            help = f"a block sees its own layers, and what is shared: shared {name} = FC(32)"
         return context.error(
-            "name", f"no layer before this is called {name} in {where}", written.span,
-            help=did_you_mean(name, known, f"give the layer a label: {steps[0].name}:FC(32)"),
+            "name", f"no layer before this is called {path_text(steps)} in {where}", written.span,
+            help=did_you_mean(name, [label for label in labels if label != name], help),
         )  # fmt: skip
 
 

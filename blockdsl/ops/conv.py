@@ -151,14 +151,11 @@ class Conv(_Convolution):
         frame = self.frame(shape)
         if frame.pad is None and not self._is_same(frame):
             pads = pads_text(frame.pads)
-            raise OpError(
-                f"{who} pads as much before as after, not {pads}",
-                argument="pad",
-                help=f"PAD({pads}) before it",
-            )
+            message = f"{who} pads as much before as after, not {pads}"
+            raise OpError(message, argument="pad", help=f"PAD({pads}) before it")
 
     def prefers_channels_last(self) -> bool:
-        return self.groups == 1
+        return self.groups == 1 and self.tie is None
 
     def weights(self, *inputs: Shape) -> dict[str, Sizes]:
         weight = {} if self.tie else {"weight": self._weight(inputs[0])}
@@ -173,7 +170,7 @@ class Conv(_Convolution):
     def drawn(self, *inputs: Shape) -> tuple[Drawn, ...]:
         """With a table, each output has the fan-in of its own row, and all the mean fan-out."""
         if self.table is None:
-            return drawn_or_tied(*super().drawn(*inputs), self.tie)
+            return drawn_or_tied(super().drawn(*inputs), self.tie)
         plane = prod(along(self, "kernel", inputs[0]))
         fan_out = sum(map(len, self.table)) * plane / inputs[0][0]
         ends = list(accumulate(map(len, self.table)))

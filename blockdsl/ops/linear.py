@@ -19,9 +19,9 @@ from blockdsl.ops.values import Count
 class FullyConnected(Operation):
     """Fully connected layer: (F,) -> (features,); tokens (L, D) -> (L, features), each alone.
 
-    An image is flattened first (lowering puts a FLATTEN before it). `tie=code` uses the weight of the earlier
-    layer that is labelled or shared under that name, transposed where the shapes say so: of an FC from 784
-    to 32 features, one from 32 to 784. A square one is used as it is. The bias is its own.
+    An image is flattened first (lowering puts a FLATTEN before it). `tie=encoder` uses the weight of the
+    earlier layer that is labelled or shared under that name, transposed where the shapes say so: of an FC
+    from 784 to 32 features, one from 32 to 784. A square one is used as it is. The bias is its own.
     """
 
     word = "FC {features}"
@@ -47,7 +47,7 @@ class FullyConnected(Operation):
 
     def drawn(self, *inputs: Shape) -> tuple[Drawn, ...]:
         weight = (self.features, inputs[0].channels)
-        return drawn_or_tied(Drawn.of(weight, bias="bias" if self.bias else ""), self.tie)
+        return drawn_or_tied((Drawn.of(weight, bias="bias" if self.bias else ""),), self.tie)
 
     def macs(self, *inputs: Shape) -> int:
         """Inputs x outputs, once for each token."""

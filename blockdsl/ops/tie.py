@@ -44,11 +44,9 @@ def tie_of(operation: Operation) -> TiedTo | None:
     return getattr(operation, "tie", None)
 
 
-def drawn_or_tied(drawn: Drawn, tie: TiedTo | None) -> tuple[Drawn, ...]:
+def drawn_or_tied(drawn: tuple[Drawn, ...], tie: TiedTo | None) -> tuple[Drawn, ...]:
     """What `init` draws of a layer: of a tied one the bias alone."""
-    if tie is None:
-        return (drawn,)
-    return (drawn._replace(weight=""),) if drawn.bias else ()
+    return tuple([one._replace(weight="") for one in drawn if one.bias]) if tie else drawn
 
 
 def tied(operation: _Operation, tie: TiedTo | None) -> _Operation:
