@@ -205,6 +205,8 @@ class Graph:
         shared: networks that are applied several times with one set of weights: the path of each application
             -> the path of the module that all of them use. A layer inside of an application, or one that is
             itself an application, has its weights in that module.
+        ties: layers that use the weight of an earlier one: the path of the module of each -> the path of the
+            module that has the weight, and is no tied one itself.
     """
 
     inputs: tuple[Port, ...] = ()
@@ -213,6 +215,7 @@ class Graph:
     blocks: dict[str, BlockCall] = field(default_factory=dict)
     points: dict[str, Value] = field(default_factory=dict)
     shared: dict[Path, Path] = field(default_factory=dict)
+    ties: dict[Path, Path] = field(default_factory=dict)
     _layers: dict[int, Layer] = field(default_factory=dict)
     _owners: dict[Path, Layer] | None = None
     _nx: nx.MultiDiGraph | None = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from blockdsl.ir import Graph, Layer, Path, Value, path_text
 from blockdsl.ops import Shape
+from blockdsl.ops.tie import fit, tie_of, tied
 
 
 def verify(graph: Graph) -> None:
@@ -40,6 +41,7 @@ def verify(graph: Graph) -> None:
         assert len(set(named)) == len(named), f"the names {named} are not different"
     if graph.shared:
         _verify_shared(graph)
+    _verify_ties(graph)
 
 
 def _verify_shared(graph: Graph) -> None:
@@ -55,6 +57,23 @@ def _verify_shared(graph: Graph) -> None:
         other = first.setdefault(graph.shared[path], path)
         one, two = (_wiring(graph, place, applied[place]) for place in (other, path))
         assert one == two, f"{path_text(path)} and {path_text(other)} share weights and differ"
+
+
+def _verify_ties(graph: Graph) -> None:
+    """Every tied layer comes after the layer whose weight it uses, and the weight fits."""
+    modules: dict[Path, Layer] = {}
+    met: set[Path] = set()
+    for layer in graph.layers():
+        module = graph.module_path(layer)
+        modules.setdefault(module, layer)
+        if tie := tie_of(layer.operation):
+            met.add(module)
+            other = modules.get(graph.ties.get(module, ()))
+            assert other is not None, f"{_where(layer)} is tied to no layer before it"
+            own = tied(layer.operation, None).weights(*graph.input_shapes(layer))["weight"]
+            theirs = other.operation.weights(*graph.input_shapes(other))["weight"]
+            assert fit(own, theirs) is tie.transposed, f"{_where(layer)} needs {own}, the weight is {theirs}"
+    assert met == set(graph.ties), f"{set(graph.ties) - met} are not tied"
 
 
 def _wiring(graph: Graph, path: Path, layers: list[Layer]) -> list[tuple[object, ...]]:

@@ -44,6 +44,16 @@ def test_settings_convert_their_values():
     assert isinstance(recipe.batch, int) and isinstance(recipe.clip, float)
 
 
+def test_each_output_may_have_a_loss_of_its_own():
+    recipe = Recipe.of({"loss.p3": terms.Mse(weight=0.5), "loss": terms.Bce(), "loss.p4": terms.Nll()})
+    assert [recipe.loss_of(name).name for name in ("p3", "p4", "p5")] == ["mse", "nll", "bce"]
+    assert str(recipe).splitlines() == ["loss = bce", "loss.p3 = mse(weight=0.5)", "loss.p4 = nll"]
+    changed = recipe.with_({"loss.p3": terms.Rbf(), "epochs": 3})
+    assert [changed.loss_of(name).name for name in ("p3", "p4", "p5")] == ["rbf", "nll", "bce"]
+    assert refusal(lambda: Recipe.of({"loss.p3": terms.Adam()})).argument == "loss.p3"
+    assert refusal(lambda: Recipe.of({"optimizer.p3": terms.Adam()})).argument == "optimizer.p3"
+
+
 def test_with_keeps_the_other_settings():
     recipe = Recipe.of({"batch": 32, "epochs": 3}).with_({"epochs": 5})
     assert (recipe.batch, recipe.epochs) == (32, 5)

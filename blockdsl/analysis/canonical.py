@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from hashlib import blake2b
 
 from blockdsl.ir import Graph, Path, Value
-from blockdsl.ops import Shape
+from blockdsl.ops import Operation, Shape
+from blockdsl.ops.tie import tie_of, tied
 
 
 def canonical_hash(graph: Graph) -> str:
@@ -77,9 +79,15 @@ def _hashes(graph: Graph, live: set[int], marks: Mapping[int, bytes]) -> tuple[d
             inputs.append(marks[layer.id])
         # What a trained tensor is handed says the size of the batch, whatever its shape.
         shapes = repr(tuple(map(_sizes, given if layer.sources else layer.shapes)))
-        hashes[layer.id] = _digest(str(layer.operation).encode(), shapes.encode(), *inputs)
+        hashes[layer.id] = _digest(_text(layer.operation).encode(), shapes.encode(), *inputs)
         counted.append(hashes[layer.id])
     return hashes, counted
+
+
+def _text(operation: Operation) -> str:
+    """An operation without the name of what it is tied to, which `_modules` tells."""
+    tie = tie_of(operation)
+    return str(tied(operation, replace(tie, name="^T" if tie.transposed else "^")) if tie else operation)
 
 
 def _sizes(shape: Shape) -> tuple[object, ...]:
@@ -88,12 +96,14 @@ def _sizes(shape: Shape) -> tuple[object, ...]:
 
 
 def _modules(graph: Graph, live: set[int]) -> dict[int, Path]:
-    """The modules of the layers whose weights or statistics another one has, too."""
+    """The modules of the layers whose weights or statistics another one has, or uses."""
     found: dict[int, Path] = {}
-    for layer in graph.layers() if graph.shared else ():
-        shapes = graph.input_shapes(layer)
-        if layer.id in live and (layer.operation.weights(*shapes) or layer.operation.buffers(*shapes)):
-            found[layer.id] = graph.module_path(layer)
+    for layer in graph.layers() if graph.shared or graph.ties else ():
+        shapes, operation, module = graph.input_shapes(layer), layer.operation, graph.module_path(layer)
+        if layer.id in live and (
+            tie_of(operation) or operation.weights(*shapes) or operation.buffers(*shapes)
+        ):
+            found[layer.id] = graph.ties.get(module, module)
     count = Counter(found.values())
     return {node: module for node, module in found.items() if count[module] > 1}
 

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from blockdsl.ir import Graph, Layer
 from blockdsl.ops import Ids, Operation, Shape
+from blockdsl.ops.tie import tie_of
 
 BYTES = 4
 """Bytes of a number: float32, the type in which networks are published and counted."""
@@ -59,7 +60,8 @@ def _count(layer: Layer, inputs: tuple[Shape, ...]) -> Cost:
         buffers=sum(map(prod, operation.buffers(*inputs).values())),
         macs=operation.macs(*inputs),
         activations=activations,
-        kernels=operation.reads_values and any(len(shape) > 1 for shape in weights),
+        kernels=operation.reads_values
+        and (tie_of(operation) is not None or any(len(shape) > 1 for shape in weights)),
     )
 
 

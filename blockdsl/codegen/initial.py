@@ -59,9 +59,10 @@ def initialise(module: nn.Module, weights: Iterable[Drawn], term: InitTerm) -> N
     """Draw the weights and biases of a layer from the distributions of `term`."""
     weight, bias = term.weight(), term.biases()
     for drawn in weights:
-        tensor = module.get_parameter(drawn.weight)
-        part = tensor if drawn.rows is None else tensor.detach()[slice(*drawn.rows)]
-        getattr(nn.init, weight.function)(part, **weight.values(drawn.fan_in, drawn.fan_out))
+        if drawn.weight:
+            tensor = module.get_parameter(drawn.weight)
+            part = tensor if drawn.rows is None else tensor.detach()[slice(*drawn.rows)]
+            getattr(nn.init, weight.function)(part, **weight.values(drawn.fan_in, drawn.fan_out))
         if drawn.bias:
             getattr(nn.init, bias.function)(
                 module.get_parameter(drawn.bias), **bias.values(drawn.fan_in, drawn.fan_out)

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from blockdsl.codegen.names import module_path, modules_by_name
+from blockdsl.codegen.names import attributes, module_path, modules_by_name
 from blockdsl.codegen.origin import graph_of
 from blockdsl.diagnostics import error
 from blockdsl.ir import Graph, find_path, module_name
@@ -46,6 +46,15 @@ def place(module: nn.Module, devices: Mapping[str, Device]) -> nn.Module:
         leaf = module.get_submodule(module_path(graph, layer))
         if leaf not in homes:
             device = _placed(module_name(graph.module_path(layer)), parts)
+            if owner := graph.ties.get(graph.module_path(layer)):
+                home = homes[module.get_submodule(".".join(attributes(owner)))]
+                if device not in (None, home):
+                    raise error(
+                        "device",
+                        f"{layer.name} has the weight of {module_name(owner)}, which is on {home}",
+                        help="put both of them on one device",
+                    )
+                device = home
             if device is not None:
                 leaf.to(device)
             homes[leaf] = device or _home(leaf)

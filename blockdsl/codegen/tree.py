@@ -54,7 +54,8 @@ class ModuleNode:
         names: where it stands.
         inputs, outputs: the tensors that cross its border, in the order in which they do; the draw of global
             drop-path comes last. After the first `regular` outputs come those that only training uses.
-        modules: the shared modules that it is handed, after the tensors, because they stand elsewhere.
+        modules: the modules that it is handed, after the tensors, because they stand elsewhere: shared ones,
+            and those whose weights tied layers use.
         optional: whether it is called in training only.
         calls: what a container does.
         children: the modules that stand in a container; a shared one before the first call that uses it.
@@ -212,7 +213,9 @@ class _Modules:
             inputs = (*inputs, (DRAW,) * len(calls))
         ports = range(len(first.shapes))
         outputs = _columns([tuple([Value(layer.id, port) for port in ports]) for layer in calls])
-        return ModuleNode(names, inputs, outputs, len(outputs), _all_optional(calls), first)
+        owner = self.graph.ties.get(self.graph.module_path(first)) if self.graph.ties else None
+        modules = () if owner is None else (attributes(owner),)
+        return ModuleNode(names, inputs, outputs, len(outputs), _all_optional(calls), first, modules=modules)
 
     def _container(self, names: Names, calls: list[Block]) -> ModuleNode:
         node = ModuleNode(names, (), (), 0, _all_optional(calls))

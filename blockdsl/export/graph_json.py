@@ -32,6 +32,7 @@ def node_link(graph: Graph, title: str = "") -> dict[str, Any]:
     The graph has `title`, `inputs`, `outputs` and `auxiliaries`: each has a `name`, and is output `port` of
     the node `node`, with its `shape` and `layout`; an auxiliary also has the `weight` of its loss. `shared`
     lists the applications of shared networks: the `path` of each, and the `module` that has its weights.
+    `ties` lists the modules that use the weight of another one: `module`, and `weight_of`.
     """
     plain = nx.MultiDiGraph(
         title=title,
@@ -41,6 +42,10 @@ def node_link(graph: Graph, title: str = "") -> dict[str, Any]:
         shared=[
             {"path": path_text(path), "module": ".".join(attributes(module))}
             for path, module in graph.shared.items()
+        ],
+        ties=[
+            {"module": ".".join(attributes(module)), "weight_of": ".".join(attributes(owner))}
+            for module, owner in graph.ties.items()
         ],
     )
     for layer in graph.layers():

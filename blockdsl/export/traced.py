@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from blockdsl.codegen import example, module_path
 from blockdsl.diagnostics import ArchError, error
 from blockdsl.ir import Graph, Layer
+from blockdsl.ops.tie import tie_of
 
 FAILURES = (RuntimeError, TypeError, ValueError, AttributeError, KeyError)
 """What tracing raises for something that it cannot express."""
@@ -143,6 +144,8 @@ def _blamed(graph: Graph, module: nn.Module, kind: str, trace: Trace) -> ArchErr
     for layer in graph.layers():
         shapes = graph.input_shapes(layer)
         if layer.is_input or layer.training_only or (layer.operation, shapes) in seen:
+            continue
+        if tie_of(layer.operation):  # it takes another module with its input
             continue
         seen.add((layer.operation, shapes))
         part = module.get_submodule(module_path(graph, layer))

@@ -7,9 +7,11 @@ from blockdsl.lowering.binding import assign, declared
 from blockdsl.lowering.builder import GraphBuilder
 from blockdsl.lowering.context import Context, Naming
 from blockdsl.lowering.evaluator import ExpressionEvaluator
-from blockdsl.lowering.values import Evaluated, Tensors
+from blockdsl.lowering.ties import Ties
+from blockdsl.lowering.values import Evaluated, Tensors, is_known
 from blockdsl.ops import Operation
 from blockdsl.ops.shape import Identity
+from blockdsl.ops.tie import tie_of, tied_to
 from blockdsl.syntax import tree as nodes
 
 
@@ -23,6 +25,7 @@ class OperationCalls:
 
     def __init__(self, builder: GraphBuilder, evaluator: ExpressionEvaluator) -> None:
         self.builder, self.evaluator = builder, evaluator
+        self.ties = Ties(builder.graph)
         self._plain: dict[type[Operation], Operation] = {}
         """Operations that were written without arguments."""
 
@@ -40,7 +43,11 @@ class OperationCalls:
             return stream
         path = path or context.naming.next(call.name.lower())
         made = self._made(operation, call, context, path)
-        return self.builder.layer(made, stream.values, call.span, context, stream.sides, path, call)
+        result = self.builder.layer(made, stream.values, call.span, context, stream.sides, path, call)
+        if tie_of(made) and is_known(result):
+            written = assign(call, list(operation.arguments), context)["tie"].value
+            self.ties.tie(self.builder.graph.layer(result.values[0].node), written, context)
+        return result
 
     def _made(
         self, operation: type[Operation], call: nodes.Call, context: Context, path: tuple[Segment, ...]
@@ -52,6 +59,8 @@ class OperationCalls:
         arguments = context.but(choosing=choices, hint="", at=None)
 
         def evaluate(expr: nodes.Expr, name: str) -> Evaluated:
+            if operation.arguments[name].convert is tied_to:
+                return expr.span.text
             return self.evaluator.argument(expr, arguments.hinted(name))
 
         made = declared(call, operation, operation.arguments, context, evaluate)

@@ -109,6 +109,7 @@ class Recordings:
             built.block(copy.call(inner))
         for path, module in copy.applications(graph).items():
             graph.shared[path] = module
+        graph.ties |= copy.ties(graph)
         for node in range(record.start.layers, record.end.layers):
             graph.add(copy.layer(graph.layer(node)))
         before, name = len(module_name(record.call.path)), module_name(call.path)
@@ -141,16 +142,22 @@ class _Copy:
         return moved
 
     def applications(self, graph: Graph) -> dict[Path, Path]:
-        """The applications of shared networks inside the call, and the modules that they use.
-
-        A module inside the recorded call is one of this call too; one outside is the same for both.
-        """
-        old, new = graph.path_in_modules(self.old), graph.path_in_modules(self.path)
+        """The applications of shared networks inside the call, and the modules that they use."""
         return {
-            self.path + path[self.before :]: new + module[len(old) :] if module[: len(old)] == old else module
+            self.path + path[self.before :]: self.module(module, graph)
             for path, module in graph.shared.items()
             if len(path) > self.before and path[: self.before] == self.old
         }
+
+    def ties(self, graph: Graph) -> dict[Path, Path]:
+        """The tied layers inside the call, and the modules that have their weights."""
+        ties = {self.module(path, graph): self.module(owner, graph) for path, owner in graph.ties.items()}
+        return ties if ties != graph.ties else {}
+
+    def module(self, module: Path, graph: Graph) -> Path:
+        """A module inside the recorded call is one of this call too; one outside is the same for both."""
+        old, new = graph.path_in_modules(self.old), graph.path_in_modules(self.path)
+        return new + module[len(old) :] if module[: len(old)] == old else module
 
     def layer(self, layer: Layer) -> Layer:
         inputs = tuple([self.value(value) for value in layer.inputs])

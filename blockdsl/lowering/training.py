@@ -7,23 +7,27 @@ from contextlib import contextmanager
 from typing import Any
 
 from blockdsl.diagnostics import already_told, did_you_mean, error
-from blockdsl.ir import Segment
+from blockdsl.formatting import listed
+from blockdsl.ir import Graph, Segment
 from blockdsl.lowering.binding import declared
 from blockdsl.lowering.context import Context, Naming
 from blockdsl.lowering.evaluator import ExpressionEvaluator
 from blockdsl.lowering.values import Evaluated, cut, shown
 from blockdsl.ops import foreign
 from blockdsl.recipe import Recipe, RecipeError, find_term, terms_of
-from blockdsl.recipe.settings import convert
+from blockdsl.recipe.settings import convert, output_of
 from blockdsl.recipe.term import Term
+from blockdsl.source import Span
 from blockdsl.syntax import tree as nodes
 
 
 def recipe_of(evaluator: ExpressionEvaluator, file: nodes.File, context: Context) -> Recipe:
     """The recipe that a file states, with defaults for what it does not.
 
+    The outputs that it may name are those of the evaluator's graph.
+
     Raises:
-        ArchError: a setting or term is unknown or refuses its value.
+        ArchError: a setting, a term or an output is unknown, or a setting or term refuses its value.
     """
     settings: dict[str, nodes.Setting] = {}
     for section in file.statements:
@@ -54,7 +58,10 @@ def _value(
 ) -> Any:
     """The value of a setting, held against what it takes."""
     name = setting.name
-    if name not in Recipe.arguments:
+    output = output_of(name)
+    if output:
+        _check_output(output, evaluator.graph, setting)
+    elif name not in Recipe.arguments:
         raise error(
                 "setting", f"train has no setting {name}", setting.span,
                 help=_belongs_to(setting, settings)
@@ -65,6 +72,24 @@ def _value(
     with _placed(settings, name, f", not {_shown(value)}"):
         convert(name, value)
     return value
+
+
+def _check_output(name: str, graph: Graph, setting: nodes.Setting) -> None:
+    """Refuse the loss of an output that a network does not have; of one that was refused nothing is known."""
+    outputs = [port.name for port in graph.outputs]
+    if not outputs or name in outputs:
+        return
+    source, start = setting.span.source, setting.span.start
+    place = Span(source, start, start + len(setting.name))
+    if any(auxiliary.name == name for auxiliary in graph.auxiliaries):
+        raise error(
+            "setting", f"{name} is an auxiliary output, whose loss is `loss`", place,
+            help=f"its weight stands in the net: AUX({name}, …, weight=0.3)",
+        )  # fmt: skip
+    raise error(
+        "setting", f"the net has no output {name}; it has {listed(outputs, 'and')}", place,
+        help=did_you_mean(name, outputs),
+    )  # fmt: skip
 
 
 @contextmanager
@@ -99,7 +124,7 @@ def _shown(value: Any) -> str:
 
 
 def _setting(evaluator: ExpressionEvaluator, setting: nodes.Setting, context: Context) -> Any:
-    role = Recipe.roles.get(setting.name)
+    role = "loss" if output_of(setting.name) else Recipe.roles.get(setting.name)
     if role is None:
         return evaluator.argument(setting.value, context.hinted(setting.name))
     terms = _terms(evaluator, setting.value, role, context.hinted(setting.name))

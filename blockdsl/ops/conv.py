@@ -15,11 +15,8 @@ from blockdsl.ops.layouts import GRIDS, Image, Shape, Sizes
 from blockdsl.ops.registry import operation
 from blockdsl.ops.sliding import Frame, Sliding, for_torch, pads_text
 from blockdsl.ops.spec import ModuleSpec
+from blockdsl.ops.tie import Tie, drawn_or_tied
 from blockdsl.ops.values import NONE, ONE, Count, Margin, Pad, Size, Table
-
-
-def _drawn(weights: dict[str, Sizes], *, transposed: bool = False) -> Drawn:
-    return Drawn.of(weights["weight"], bias="bias" if "bias" in weights else "", transposed=transposed)
 
 
 def _check_groups(name: str, channels: int, groups: int) -> None:
@@ -70,11 +67,14 @@ class _Convolution(Sliding):
         return self.with_dilation(rate, inputs[0])
 
     def drawn(self, *inputs: Shape) -> tuple[Drawn, ...]:
-        return (_drawn(self.weights(*inputs)),)
+        return (Drawn.of(self._weight(inputs[0]), bias="bias" if self.bias else ""),)
+
+    def _weight(self, shape: Shape) -> Sizes:
+        raise NotImplementedError
 
     def macs(self, *inputs: Shape) -> int:
         """Every weight of a kernel once for each output position."""
-        return prod(self.weights(*inputs)["weight"]) * prod(self._positions(inputs[0]))
+        return prod(self._weight(inputs[0])) * prod(self._positions(inputs[0]))
 
 
 @operation("CONV")
@@ -92,6 +92,8 @@ class Conv(_Convolution):
     channel i sees; each such pair has one kernel plane, each output one bias. Its planes stand in
     `weight` in the order of the table, so a depthwise convolution of the listed inputs, summed over
     each row, computes it with no more MACs than are counted here.
+
+    `tie` uses the weight of an earlier layer, as for FC; transposed only with a kernel of 1 and one group.
     """
 
     word = "{kernel} conv, {channels}"
@@ -105,9 +107,12 @@ class Conv(_Convolution):
     dilation: Size = ONE
     bias: bool = True
     table: Table | None = None
+    tie: Tie | None = None
 
     def check(self) -> None:
         _check_groups(self.name, self.channels, self.groups)
+        if self.tie and self.table is not None:
+            raise OpError("a convolution with a connection table has a weight of its own", argument="tie")
         if self.table is None:
             return
         if self.groups != 1:
@@ -127,7 +132,9 @@ class Conv(_Convolution):
         c = shape.channels
         divided(self.name, shape, self.groups, "groups")
         if self.table:
-            self._check_table_fits(shape)
+            self._check_pads("CONV with a connection table", (Image,), shape)
+        elif self.tie:
+            self._check_pads("a tied CONV", GRIDS, shape)
         for index, row in enumerate(self.table or ()):
             if min(row) < 0 or max(row) >= c:
                 raise OpError(
@@ -139,33 +146,31 @@ class Conv(_Convolution):
 
     window = Sliding.window
 
-    def _check_table_fits(self, shape: Shape) -> None:
-        check_layout("CONV with a connection table", (Image,), shape)
+    def _check_pads(self, who: str, takes: tuple[type[Shape], ...], shape: Shape) -> None:
+        check_layout(who, takes, shape)
         frame = self.frame(shape)
         if frame.pad is None and not self._is_same(frame):
             pads = pads_text(frame.pads)
-            raise OpError(
-                f"CONV with a connection table pads as much before as after, not {pads}",
-                argument="pad",
-                help=f"PAD({pads}) before it",
-            )
+            message = f"{who} pads as much before as after, not {pads}"
+            raise OpError(message, argument="pad", help=f"PAD({pads}) before it")
 
     def prefers_channels_last(self) -> bool:
-        return self.groups == 1
+        return self.groups == 1 and self.tie is None
 
     def weights(self, *inputs: Shape) -> dict[str, Sizes]:
+        weight = {} if self.tie else {"weight": self._weight(inputs[0])}
+        return weight | ({"bias": (self.channels,)} if self.bias else {})
+
+    def _weight(self, shape: Shape) -> Sizes:
+        kernel = along(self, "kernel", shape)
         if self.table is not None:
-            weight: Sizes = (sum(map(len, self.table)), *along(self, "kernel", inputs[0]))
-        else:
-            weight = (
-                self.channels, inputs[0][0] // self.groups, *along(self, "kernel", inputs[0])
-            )  # fmt: skip
-        return {"weight": weight} | ({"bias": (self.channels,)} if self.bias else {})
+            return (sum(map(len, self.table)), *kernel)
+        return (self.channels, shape[0] // self.groups, *kernel)
 
     def drawn(self, *inputs: Shape) -> tuple[Drawn, ...]:
         """With a table, each output has the fan-in of its own row, and all the mean fan-out."""
         if self.table is None:
-            return super().drawn(*inputs)
+            return drawn_or_tied(super().drawn(*inputs), self.tie)
         plane = prod(along(self, "kernel", inputs[0]))
         fan_out = sum(map(len, self.table)) * plane / inputs[0][0]
         ends = list(accumulate(map(len, self.table)))
@@ -181,11 +186,16 @@ class Conv(_Convolution):
         )
 
     def spec(self, *inputs: Shape) -> ModuleSpec:
-        if self.table is None:
-            return self._spec(
-                inputs[0], in_channels=inputs[0][0], out_channels=self.channels, groups=self.groups
-            )
         frame = self.frame(inputs[0])
+        if self.tie:
+            return ModuleSpec(
+                "blockdsl.layers.tied:TiedConv", out_channels=self.channels, stride=brief(frame.stride),
+                padding="same" if self._is_same(frame) else brief(frame.pad or ()), groups=self.groups,
+                dilation=brief(frame.dilation), bias=self.bias, transposed=self.tie.transposed,
+            )  # fmt: skip
+        if self.table is None:
+            channels = {"in_channels": inputs[0][0], "out_channels": self.channels}
+            return self._spec(inputs[0], **channels, groups=self.groups)
         return ModuleSpec(
             "blockdsl.layers.conv:TableConv2d",
             in_channels=inputs[0][0],
@@ -225,8 +235,11 @@ class DepthwiseConv(_Convolution):
         return True
 
     def weights(self, *inputs: Shape) -> dict[str, Sizes]:
-        c = inputs[0][0] * self.multiplier
-        return {"weight": (c, 1, *along(self, "kernel", inputs[0]))} | ({"bias": (c,)} if self.bias else {})
+        weight = self._weight(inputs[0])
+        return {"weight": weight} | ({"bias": weight[:1]} if self.bias else {})
+
+    def _weight(self, shape: Shape) -> Sizes:
+        return (shape[0] * self.multiplier, 1, *along(self, "kernel", shape))
 
     def spec(self, *inputs: Shape) -> ModuleSpec:
         c = inputs[0][0]
@@ -241,7 +254,8 @@ class _Transposed(Operation):
     fresh_output = True
 
     def drawn(self, *inputs: Shape) -> tuple[Drawn, ...]:
-        return (_drawn(self.weights(*inputs), transposed=True),)
+        weights = self.weights(*inputs)
+        return (Drawn.of(weights["weight"], bias="bias" if "bias" in weights else "", transposed=True),)
 
     def macs(self, *inputs: Shape) -> int:
         return prod(self.weights(*inputs)["weight"]) * prod(inputs[0][1:])

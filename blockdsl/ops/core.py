@@ -73,7 +73,8 @@ class Drawn(NamedTuple):
     """A weight that a recipe's `init` draws, with the fans that its distribution may depend on.
 
     Attributes:
-        weight, bias: names in the module's `state_dict`; `bias` is empty where there is none.
+        weight, bias: names in the module's `state_dict`; `bias` is empty where there is none, `weight` where
+            it is another layer's.
         fan_in, fan_out: inputs of one output, and outputs of one input.
         rows: first and last + 1 along the first axis, where parts of the weight have other fans.
     """

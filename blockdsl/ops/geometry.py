@@ -10,6 +10,7 @@ from typing import Any
 from blockdsl.formatting import listed, shape_text
 from blockdsl.ops.core import POINTWISE, Operation, OpError, Reads, Window
 from blockdsl.ops.layouts import GRIDS, VALUES, Ids, Image, Shape, Signal, Sizes, Tokens, Vector, Volume
+from blockdsl.ops.tie import tie_of
 from blockdsl.ops.values import Uniform
 
 _NEARBY = 1000
@@ -128,9 +129,11 @@ def along(operation: Operation, argument: str, shape: Shape) -> Sizes:
 
 
 def spelled(operation: Operation, shape: Shape) -> dict[str, Any]:
-    """The values of the arguments, sizes that are one number for all axes along those of an output."""
+    """The values of the arguments: a number for all axes along those of an output, a tie by its name."""
     axes = len(shape) - 1 if isinstance(shape, GRIDS) else 2
     values = {name: getattr(operation, name) for name in operation.arguments}
+    if (tie := tie_of(operation)) is not None:
+        values["tie"] = str(tie)
     return {name: v.along(axes) if isinstance(v, Uniform) else v for name, v in values.items()}
 
 

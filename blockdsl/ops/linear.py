@@ -11,6 +11,7 @@ from blockdsl.ops.geometry import describe, divided, pointwise
 from blockdsl.ops.layouts import GRIDS, Image, Shape, Sizes, Tokens, Vector
 from blockdsl.ops.registry import operation
 from blockdsl.ops.spec import ModuleSpec
+from blockdsl.ops.tie import Tie, drawn_or_tied
 from blockdsl.ops.values import Count
 
 
@@ -18,7 +19,9 @@ from blockdsl.ops.values import Count
 class FullyConnected(Operation):
     """Fully connected layer: (F,) -> (features,); tokens (L, D) -> (L, features), each alone.
 
-    An image is flattened first (lowering puts a FLATTEN before it).
+    An image is flattened first (lowering puts a FLATTEN before it). `tie=encoder` uses the weight of the
+    earlier layer that is labelled or shared under that name, transposed where the shapes say so: of an FC
+    from 784 to 32 features, one from 32 to 784. A square one is used as it is. The bias is its own.
     """
 
     word = "FC {features}"
@@ -31,6 +34,7 @@ class FullyConnected(Operation):
     flattens = True
     features: Count
     bias: bool = True
+    tie: Tie | None = None
 
     def shape(self, *inputs: Shape) -> Shape:
         return inputs[0].with_channels(self.features)
@@ -38,11 +42,12 @@ class FullyConnected(Operation):
     window = pointwise
 
     def weights(self, *inputs: Shape) -> dict[str, Sizes]:
-        weight = (self.features, inputs[0].channels)
-        return {"weight": weight} | ({"bias": (self.features,)} if self.bias else {})
+        weight = {} if self.tie else {"weight": (self.features, inputs[0].channels)}
+        return weight | ({"bias": (self.features,)} if self.bias else {})
 
     def drawn(self, *inputs: Shape) -> tuple[Drawn, ...]:
-        return (Drawn.of(self.weights(*inputs)["weight"], bias="bias" if self.bias else ""),)
+        weight = (self.features, inputs[0].channels)
+        return drawn_or_tied((Drawn.of(weight, bias="bias" if self.bias else ""),), self.tie)
 
     def macs(self, *inputs: Shape) -> int:
         """Inputs x outputs, once for each token."""
@@ -54,6 +59,11 @@ class FullyConnected(Operation):
         return Conv(self.features, windows[0][1:], bias=self.bias)
 
     def spec(self, *inputs: Shape) -> ModuleSpec:
+        if self.tie:
+            return ModuleSpec(
+                "blockdsl.layers.tied:TiedLinear",
+                out_features=self.features, bias=self.bias, transposed=self.tie.transposed,
+            )  # fmt: skip
         return ModuleSpec(
             "torch.nn:Linear", in_features=inputs[0].channels, out_features=self.features, bias=self.bias
         )

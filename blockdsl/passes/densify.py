@@ -19,6 +19,7 @@ from blockdsl.ops.core import window_is_known
 from blockdsl.ops.layouts import GRIDS
 from blockdsl.ops.shape import Flatten, Input
 from blockdsl.ops.sliding import Sliding, pads_text, strides_of, with_strides
+from blockdsl.ops.tie import tie_of
 from blockdsl.verifier import verify
 
 _BY_ELEMENT = frozenset({"activation", "dropout", "scale", "join"})
@@ -101,6 +102,8 @@ class _Densifying:
         """The operation that does at each place what the layer does with one window."""
         if isinstance(layer.operation, Input):
             return Input.of(self.size)
+        if tie := tie_of(layer.operation):
+            raise _refused(layer, f"it has the weight of {tie}")
         operation = layer.operation.slid(*seen)
         if operation is not layer.operation:
             return operation

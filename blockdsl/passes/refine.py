@@ -36,7 +36,7 @@ def refine(graph: Graph, at: Value) -> Graph:
         raise error("dense", f"{target.operation} ({target.name}) has no stride to undo", target.span)
     new = Graph(
         inputs=graph.inputs, outputs=graph.outputs, blocks=dict(graph.blocks), points=dict(graph.points),
-        shared=dict(graph.shared),
+        shared=dict(graph.shared), ties=dict(graph.ties),
     )  # fmt: skip
     after: set[int] = set()
     for layer in graph.layers():

@@ -24,7 +24,10 @@ class Recipe:
     optimizer: Annotated[Term, term_setting("optimizer")] = _ADAMW
     schedule: Annotated[Term, term_setting("schedule")] = _COSINE
     warmup: Annotated[Term, term_setting("warmup")] | None = None
-    loss: Annotated[Term, term_setting("loss")] = _CROSS_ENTROPY
+    loss: Annotated[terms.Loss, term_setting("loss")] = _CROSS_ENTROPY
+    """Of each output without a `loss.NAME` of its own, and of auxiliary outputs."""
+    losses: Annotated[tuple[tuple[str, terms.Loss], ...], tuple] = ()
+    """The losses of single outputs by their names: the settings `loss.NAME`."""
     augment: Annotated[tuple[Term, ...], sum_setting("augment")] = ()
     init: Annotated[tuple[InitTerm, ...], sum_setting("init")] = _HE
     batch: Count = 64
@@ -70,9 +73,19 @@ class Recipe:
 
     def with_(self, values: Mapping[str, Any]) -> Recipe:
         """The recipe with some settings changed (raises as `of`)."""
-        changed = replace(self, **{name: convert(name, value) for name, value in values.items()})
+        losses = {output_of(name): convert(name, value) for name, value in values.items() if output_of(name)}
+        settings = {name: convert(name, value) for name, value in values.items() if not output_of(name)}
+        changed = replace(self, **settings, losses=tuple({**dict(self.losses), **losses}.items()))
         changed.check()
         return changed
+
+    def loss_of(self, output: str) -> terms.Loss:
+        """The loss of an output.
+
+        >>> Recipe.of({"loss.p3": terms.Mse()}).loss_of("p3").name
+        'mse'
+        """
+        return dict(self.losses).get(output, self.loss)
 
     def check(self) -> None:
         """Refuse settings that do not go together (raises `RecipeError`)."""
@@ -92,25 +105,31 @@ class Recipe:
     def __str__(self) -> str:
         """The settings that differ from the defaults, one a line, as the language writes them."""
         plain = Recipe()
-        return "\n".join(
-            f"{name} = {written(getattr(self, name))}"
-            for name in self.arguments
-            if getattr(self, name) != getattr(plain, name)
-        )
+        changed = {n: getattr(self, n) for n in self.arguments if getattr(self, n) != getattr(plain, n)}
+        changed |= {f"{_LOSS_OF}{name}": loss for name, loss in self.losses}
+        return "\n".join(f"{name} = {written(value)}" for name, value in changed.items())
 
 
-Recipe.arguments = arguments_of(Recipe)
+Recipe.arguments = {name: found for name, found in arguments_of(Recipe).items() if name != "losses"}
+
+_LOSS_OF = "loss."
+
+
+def output_of(setting: str) -> str:
+    """The output that a setting is about: `p3` for `loss.p3`; empty where it is about none."""
+    return setting.removeprefix(_LOSS_OF) if setting.startswith(_LOSS_OF) else ""
 
 
 def convert(name: str, value: Any) -> Any:
     """The value of a setting in its one form (raises `RecipeError`)."""
-    if name not in Recipe.arguments:
+    declared = "loss" if output_of(name) else name
+    if declared not in Recipe.arguments:
         raise RecipeError(
             f"there is no setting named {name}",
             argument=name,
             help=did_you_mean(name, Recipe.arguments, "settings are " + ", ".join(Recipe.arguments)),
         )
     try:
-        return Recipe.arguments[name].convert(value)
+        return Recipe.arguments[declared].convert(value)
     except ValueError as problem:
         raise RecipeError(f"{name} {problem}", argument=name) from None

@@ -166,24 +166,34 @@ class Hold(Term):
 # --- losses --------------------------------------------------------------------------------
 
 
+class Loss(Term):
+    """A loss. Its `weight` is that of the output in the sum of all losses."""
+
+    weight: NotNegative
+
+
 @term("loss")
-class CrossEntropy(Term):
+class CrossEntropy(Loss):
     """Softmax and log-likelihood of logits; the target is smoothed by `label_smoothing`."""
 
     label_smoothing: Probability = 0.0
+    weight: NotNegative = 1.0
 
 
 @term("loss")
-class Nll(Term):
+class Nll(Loss):
     """Log-likelihood of probabilities, for a network that ends in a softmax of its own."""
 
+    weight: NotNegative = 1.0
+
 
 @term("loss")
-class Mse(Term):
+class Mse(Loss):
     """Squared error against `high` for the right class and `low` for the others, summed over classes."""
 
     high: float = 1.0
     low: float = 0.0
+    weight: NotNegative = 1.0
 
     def check(self) -> None:
         """The right class has the larger target."""
@@ -192,17 +202,19 @@ class Mse(Term):
 
 
 @term("loss")
-class Rbf(Term):
+class Rbf(Loss):
     """LeNet-5's MAP criterion on distances, of which the least wins (LeCun et al., 1998, equation 9).
 
     The right class's distance, plus log(e^-rubbish + sum over classes of e^-distance).
     """
 
     rubbish: NotNegative = 1.0
+    weight: NotNegative = 1.0
 
 
 @term("loss")
-class Bce(Term):
+class Bce(Loss):
     """Binary cross-entropy of each class's logit on its own."""
 
     label_smoothing: Probability = 0.0
+    weight: NotNegative = 1.0

@@ -124,4 +124,5 @@ _EXTRAS: tuple[tuple[str, object, Callable[[Any], str]], ...] = (
     ("dilation", 1, lambda dilation: f"dilation {_value(dilation)}"),
     ("table", None, lambda _: "connection table"),
     ("drop", 0, lambda _: "drop-path"),
+    ("tie", None, lambda tie: f"weight of {tie}"),
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import torch
@@ -11,11 +11,12 @@ from torch import Tensor, nn
 from blockdsl.codegen import is_placed
 from blockdsl.diagnostics import error
 from blockdsl.formatting import shape_text
+from blockdsl.ir import Graph
 from blockdsl.ops import Sizes
 from blockdsl.recipe import Recipe
 from blockdsl.source import Span
 from blockdsl.training.data import Data, Split, batches
-from blockdsl.training.loss import make_loss, probabilities
+from blockdsl.training.loss import Criterion, Outputs, output_names
 from blockdsl.training.prepare import Preparation
 from blockdsl.training.runtime import arranged, make_fabric
 
@@ -24,38 +25,47 @@ if TYPE_CHECKING:
 
 
 class Validation:
-    """Runs modules in eval mode on prepared batches, shared out among the devices of a run."""
+    """Runs modules in eval mode on prepared batches, shared out among the devices of a run.
 
-    def __init__(self, fabric: Fabric, data: Data, recipe: Recipe, preparation: Preparation) -> None:
+    All modules have the outputs that are named.
+    """
+
+    def __init__(
+        self, fabric: Fabric, data: Data, recipe: Recipe, preparation: Preparation, outputs: Sequence[str]
+    ) -> None:
         self.fabric, self.data, self.recipe = fabric, data, recipe
-        self.preparation, self.loss = preparation, make_loss(recipe.loss)
+        self.preparation, self.criterion = preparation, Criterion(recipe, outputs)
         self.dtype = torch.float64 if recipe.precision == "fp64" else torch.float32
 
     def check(self, module: nn.Module) -> None:
-        """Try one image (raises `ArchError` when there is not one output per class)."""
-        y, _ = next(self._outputs(module, self.data.validation, 1))
-        if not isinstance(y, Tensor):
-            raise error("train", "the network yields several outputs in evaluation, not one")
-        check_outputs(tuple(y.shape[1:]), self.data)
+        """Try one image (raises `ArchError` where an output with a loss is not one number for each class)."""
+        outputs, _ = next(self._outputs(module, self.data.validation, 1))
+        several = len(self.criterion.outputs) > 1
+        for name, y in self.criterion.compared(outputs).items():
+            check_classes(tuple(y.shape[1:]), self.data, name if several else "")
 
     def score(self, module: nn.Module, split: Split) -> tuple[float, float]:
-        """Mean loss and accuracy (0…1)."""
+        """Mean loss, and accuracy (0…1) of the first output that has a loss."""
         sums = torch.zeros(3, dtype=torch.float64)
-        for y, labels in self._outputs(module, split):
-            right = probabilities(self.recipe.loss, y).argmax(1) == labels
-            sums += torch.tensor([float(self.loss(y, labels)) * len(y), int(right.sum()), len(y)])
+        for outputs, labels in self._outputs(module, split):
+            right = self.criterion.probabilities(outputs).argmax(1) == labels
+            loss, count = float(self.criterion.of(outputs, labels)), len(labels)
+            sums += torch.tensor([loss * count, int(right.sum()), count])
         sums = summed(self.fabric, sums)
         return float(sums[0] / sums[2]), float(sums[1] / sums[2])
 
     def probabilities(self, module: nn.Module, split: Split) -> Tensor:
-        """Class probabilities (N, K) of a whole split, on the CPU; for runs on one device."""
+        """Class probabilities (N, K) of a whole split, on the CPU; for runs on one device.
+
+        Of several outputs they are those of the first that has a loss.
+        """
         outputs = self._outputs(module, split)
-        return torch.cat([probabilities(self.recipe.loss, y).cpu() for y, _ in outputs])
+        return torch.cat([self.criterion.probabilities(y).cpu() for y, _ in outputs])
 
     @torch.no_grad()
     def _outputs(
         self, module: nn.Module, split: Split, most: int | None = None
-    ) -> Iterator[tuple[Tensor, Tensor]]:
+    ) -> Iterator[tuple[Outputs, Tensor]]:
         module.eval()
         rows = torch.arange(most or len(split.labels))[self.fabric.global_rank :: self.fabric.world_size]
         most_at_once = max(64, self.recipe.batch // self.recipe.accumulate)
@@ -64,19 +74,39 @@ class Validation:
             x, _ = self.preparation(x, labels)
             with self.fabric.autocast():
                 y = module(arranged(x.to(self.dtype), module))
-            yield (y.to(labels.device, self.dtype) if isinstance(y, Tensor) else y), labels
+            made = (y,) if isinstance(y, Tensor) else y
+            if not all(isinstance(one, Tensor) for one in made):
+                raise error("train", "the network yields something else than tensors in evaluation")
+            yield tuple([one.to(labels.device, self.dtype) for one in made]), labels
 
 
-def check_outputs(shape: Sizes, data: Data, place: Span | None = None) -> None:
-    """Refuse a network whose output is not one number for each class (raises `ArchError`)."""
-    if shape != (data.classes,):
-        shown = shape_text(shape)
-        raise error(
-            "train",
-            f"{data.name} has {data.classes} classes, the network yields {shown}",
-            place,
-            help=f"end the network in FC({data.classes}), or --set classes={data.classes} where it has that",
-        )
+def check_outputs(graph: Graph, recipe: Recipe, data: Data) -> None:
+    """Refuse a network where an output with a loss is not one number for each class (raises `ArchError`)."""
+    several = len(graph.outputs) > 1
+    criterion = Criterion(recipe, [port.name for port in graph.outputs])
+    for name, value in graph.outputs:
+        if name in criterion.terms:
+            place = graph.layer(value.node).span
+            check_classes(graph.shape_of(value), data, name if several else "", place)
+
+
+def told_output(graph: Graph, recipe: Recipe) -> str:
+    """The output whose accuracy is told: the first that has a loss."""
+    return Criterion(recipe, [port.name for port in graph.outputs]).told
+
+
+def check_classes(shape: Sizes, data: Data, output: str = "", place: Span | None = None) -> None:
+    """Refuse an output that is not one number for each class (raises `ArchError`).
+
+    `output` is its name where there are several.
+    """
+    if shape == (data.classes,):
+        return
+    what = f"the network yields {shape_text(shape)}" + (f" as {output}" if output else "")
+    help = f"end the network in FC({data.classes}), or --set classes={data.classes} where it has that"
+    if output:
+        help = f"end it in FC({data.classes}), or leave it out: loss.{output} = cross_entropy(weight=0)"
+    raise error("train", f"{data.name} has {data.classes} classes, {what}", place, help=help)
 
 
 def summed(fabric: Fabric, values: Tensor) -> Tensor:
@@ -91,7 +121,7 @@ def summed(fabric: Fabric, values: Tensor) -> Tensor:
 def predict(module: nn.Module, data: Data, recipe: Recipe, split: Split, *, device: str = "auto") -> Tensor:
     """Class probabilities (N, K) of a split, on the CPU; the module is moved to the device."""
     fabric = make_fabric(device, 1, "auto", recipe.precision)
-    evaluator = Validation(fabric, data, recipe, Preparation(data))
+    evaluator = Validation(fabric, data, recipe, Preparation(data), output_names(module))
     module.to(None if is_placed(module) else fabric.device, evaluator.dtype)
     evaluator.check(module)
     return evaluator.probabilities(module, split)

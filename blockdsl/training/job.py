@@ -121,7 +121,7 @@ def job(
         raise error("train", "a data set that was loaded has its share already", help="load(…, share=…)")
     else:
         data.check_input(shape)
-    check_outputs(graph.only_output("training"), data, graph.layer(graph.outputs[0].value.node).span)
+    check_outputs(graph, recipe, data)
     frozen = layers_until(graph, freeze_until) if freeze_until else ()
     given = {
         "device": device, "devices": devices, "strategy": strategy, "frozen": frozen,

@@ -42,13 +42,16 @@ def fit(
 ) -> Result:
     """Train a module in place; it ends in eval mode with the weights of its best epoch.
 
-    In training mode the module may return `(y, {name: y})` with auxiliary outputs. Every epoch draws
-    from a seed of its own, a function of the run's seed and the epoch, so that a resumed run equals
-    one that was never interrupted. torch's global generators are left as they were.
+    The module may return a tuple of outputs, which its `output_names` name; in training mode it may return
+    `(y, {name: y})` with auxiliary outputs. All outputs are held against the same target, each with its loss
+    by the recipe, and the losses are added by their weights. The accuracy is that of the first output whose
+    loss has a weight above 0. Every epoch draws from a seed of its own, a function of the run's seed and the
+    epoch, so that a resumed run equals one that was never interrupted. torch's global generators are left as
+    they were.
 
     Args:
-        module: maps (B, *data.input_shape) to (B, classes). One that `blockdsl.place` put on several
-            devices stays there.
+        module: maps (B, *data.input_shape) to (B, classes), or to several of these. One that `blockdsl.place`
+            put on several devices stays there.
         data: from `load`.
         recipe: how to train; `epochs`, `precision` and `seed` override its own.
         device: `auto`, `cpu`, `cuda`, `cuda:1` or `mps`.

@@ -1,16 +1,91 @@
-"""Losses by the recipe's terms, and how each one's outputs are read as probabilities."""
+"""Losses by the recipe's terms, their sum over outputs, and how outputs are read as probabilities."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from functools import reduce
+from operator import add
 
 import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
-from blockdsl.recipe import Term, terms
+from blockdsl.diagnostics import error
+from blockdsl.recipe import Recipe, Term, terms
 
 Loss = Callable[[Tensor, Tensor], Tensor]
+Outputs = Tensor | tuple[Tensor, ...]
+"""What a network yields in evaluation: a tensor, or a tuple of several."""
+
+
+class Criterion:
+    """The loss of a network: the weighted sum of those of its outputs, all of the same targets.
+
+    An output whose loss has the weight 0 is not looked at. The first of the others is the one whose accuracy
+    is told.
+
+    Args:
+        recipe: has the losses.
+        outputs: the names of the outputs, in the order in which the network yields them.
+
+    Raises:
+        ArchError: no output has a loss.
+    """
+
+    def __init__(self, recipe: Recipe, outputs: Sequence[str]) -> None:
+        self.outputs = tuple(outputs)
+        self.terms = {name: term for name in outputs if (term := recipe.loss_of(name)).weight > 0}
+        if not self.terms:
+            raise error("train", "every loss has the weight 0", help="give one output a weight above 0")
+        self.told = next(iter(self.terms))
+        self._losses = {name: _weighted(make_loss(term), term.weight) for name, term in self.terms.items()}
+        self._auxiliary = make_loss(recipe.loss)
+
+    def of(self, outputs: Outputs, targets: Tensor) -> Tensor:
+        """The weighted sum of the losses."""
+        compared = self.compared(outputs).items()
+        return reduce(add, (self._losses[name](y.to(targets.device), targets) for name, y in compared))
+
+    def of_training(
+        self,
+        result: Outputs | tuple[Outputs, Mapping[str, Tensor]],
+        targets: Tensor,
+        weights: Mapping[str, float],
+    ) -> Tensor:
+        """That of what a network yields in training mode: with auxiliary outputs, each with its weight."""
+        if isinstance(result, Tensor) or not isinstance(result[-1], Mapping):
+            return self.of(result, targets)
+        outputs, heads = result
+        losses = (weights[name] * self._auxiliary(y.to(targets.device), targets) for name, y in heads.items())
+        return reduce(add, losses, self.of(outputs, targets))
+
+    def compared(self, outputs: Outputs) -> dict[str, Tensor]:
+        """The outputs that have a loss, by their names.
+
+        Raises:
+            ArchError: there are more or fewer of them than names.
+        """
+        found = (outputs,) if isinstance(outputs, Tensor) else outputs
+        if len(found) != len(self.outputs):
+            raise error(
+                "train", f"the network yields {len(found)} outputs in evaluation, and names "
+                f"{len(self.outputs)}: {', '.join(self.outputs)}",
+                help="a module of one's own names them: module.output_names = (…)",
+            )  # fmt: skip
+        return {name: y for name, y in zip(self.outputs, found, strict=True) if name in self.terms}
+
+    def probabilities(self, outputs: Outputs) -> Tensor:
+        """The output that is told, as class probabilities (B, K)."""
+        return probabilities(self.terms[self.told], self.compared(outputs)[self.told])
+
+
+def output_names(module: object) -> tuple[str, ...]:
+    """The names of a module's outputs; one that says nothing of them has one."""
+    return tuple(getattr(module, "output_names", ("y",)))
+
+
+def _weighted(loss: Loss, weight: float) -> Loss:
+    return loss if weight == 1 else lambda y, target: weight * loss(y, target)
 
 
 def make_loss(term: Term) -> Loss:

@@ -20,6 +20,7 @@ from blockdsl.recipe import Recipe
 from blockdsl.training.checkpoint import load_state, load_weights, save_state, save_weights
 from blockdsl.training.data import Data, batches
 from blockdsl.training.evaluate import Validation, summed
+from blockdsl.training.loss import output_names
 from blockdsl.training.optim import Schedule, limit_filters, make_average, make_optimizer
 from blockdsl.training.prepare import Preparation
 from blockdsl.training.results import Epoch
@@ -49,7 +50,7 @@ class Run:
         for name in self.frozen:
             module.get_submodule(name).requires_grad_(False)
         self.preparation = Preparation(data, recipe.augment)
-        self.evaluator = Validation(fabric, data, recipe, self.preparation)
+        self.evaluator = Validation(fabric, data, recipe, self.preparation, output_names(module))
         module.to(self.evaluator.dtype)
         choose_layout(module)
         optimizer = make_optimizer(module, recipe)
@@ -130,23 +131,16 @@ class Run:
         x, labels = self.preparation(x, labels, training=True)
         x = arranged(x.to(self.evaluator.dtype), self.module)
         parts = list(zip(x.chunk(self.recipe.accumulate), labels.chunk(self.recipe.accumulate), strict=True))
-        total = torch.zeros((), device=x.device)
+        total, criterion = torch.zeros((), device=x.device), self.evaluator.criterion
         for index, (part, targets) in enumerate(parts):
             unfinished = index + 1 < len(parts) and self.fabric.world_size > 1
             with self.fabric.no_backward_sync(self.wrapped) if unfinished else nullcontext():
-                loss = self._loss(self.wrapped(part), targets) * (len(part) / len(x))
+                loss = criterion.of_training(self.wrapped(part), targets, self.auxiliaries)
+                loss = loss * (len(part) / len(x))
                 self.fabric.backward(loss)
             total += loss.detach()
         self._update()
         return total
-
-    def _loss(self, y: Tensor | tuple[Tensor, Mapping[str, Tensor]], targets: Tensor) -> Tensor:
-        """The output's loss, plus those of the auxiliary outputs times their weights."""
-        output, auxiliaries = (y, {}) if isinstance(y, Tensor) else y
-        loss = self.evaluator.loss(output.to(targets.device), targets)
-        for name, auxiliary in auxiliaries.items():
-            loss = loss + self.auxiliaries[name] * self.evaluator.loss(auxiliary.to(targets.device), targets)
-        return loss
 
     def _update(self) -> None:
         if self.recipe.clip is not None:

@@ -15,7 +15,7 @@ from blockdsl.transfer.match import Unclear, match, refusal
 from blockdsl.transfer.partial import common, cuts
 from blockdsl.transfer.parts import Part, parts
 from blockdsl.transfer.pieces import COUNTER, Piece, in_natural_order, own_pieces, pieces, same_layout
-from blockdsl.transfer.tensors import check_values, plain_state
+from blockdsl.transfer.tensors import check_values, plain_state, without_repeats
 
 
 @dataclass
@@ -85,6 +85,8 @@ def carry(
         <All keys matched successfully>
     """
     state = plain_state(state)
+    if graph.ties:
+        state = without_repeats(state)
     theirs = pieces((name, tuple(tensor.shape)) for name, tensor in state.items())
     if not state.ordered:
         theirs = in_natural_order(theirs)

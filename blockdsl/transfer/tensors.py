@@ -42,6 +42,21 @@ def plain_state(found: Mapping[Any, Any], where: str = "the state dict") -> Stat
     return state
 
 
+def without_repeats(state: State) -> State:
+    """The state dict with each tensor under its first name alone, as one has it that ties weights.
+
+    >>> weight, bias = torch.zeros(2, 2), torch.zeros(2)
+    >>> list(without_repeats(State({"one.weight": weight, "two.weight": weight, "two.bias": bias})))
+    ['one.weight', 'two.bias']
+    """
+    found: dict[tuple[object, ...], str] = {}
+    for name, tensor in state.items():
+        found.setdefault((tensor.data_ptr(), tensor.shape, tensor.stride(), tensor.dtype), name)
+    made = State({name: state[name] for name in found.values()})
+    made.ordered = state.ordered
+    return made
+
+
 _HELP = "save the `state_dict()` alone, with dense tensors on the CPU"
 _PLAIN = (Tensor, nn.Parameter, nn.Buffer)
 

@@ -51,6 +51,31 @@ def test_an_ensemble_is_a_table(capsys: pytest.CaptureFixture[str]) -> None:
     assert [row for row in resumed if columns(row)[:1] in (["1"], ["2"])] == table[:2]
 
 
+def test_several_outputs_share_the_target(capsys: pytest.CaptureFixture[str]) -> None:
+    net = """input 1x8x8
+net
+    let p3 = in-CONV(4,3)
+    [p3, early:(p3-GAP-FC(10)), late:(p3-RELU-GAP-FC(10))]
+train
+    loss       = cross_entropy(weight=2)
+    loss.early = mse(weight=0.5)
+"""
+    Path("net.arch").write_text(net)
+    assert run(["train", "net.arch", *QUICK]) == 1
+    assert capsys.readouterr().err == (
+        "error[train]: digits has 10 classes, the network yields 4x6x6 as p3\n"
+        "  --> net.arch:3:17\n"
+        "     3 |     let p3 = in-CONV(4,3)\n"
+        "       |                 ^^^^^^^^^\n"
+        "  help: end it in FC(10), or leave it out: loss.p3 = cross_entropy(weight=0)\n"
+    )
+    Path("net.arch").write_text(f"{net}    loss.p3 = cross_entropy(weight=0)\n")
+    assert run(["train", "net.arch", *QUICK]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert "accuracy is that of early" in lines
+    assert run(["train", "net.arch", *QUICK, "--ensemble", "2", "--out", "two"]) == 0
+
+
 def test_a_new_head_on_frozen_layers(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["train", "net.arch", *QUICK, "--out", "first"]) == 0
     capsys.readouterr()

@@ -274,6 +274,11 @@ def _reach(whole: Space, chosen: dict[str, int | float]) -> Program:
             {"train.augment": 1, "train.augment[2]": 1},
             "net GAP\n\ntrain\n    augment = no",
         ),
+        (
+            "net [p3:GAP, p4:GMP]\ntrain\n loss.p3 = {mse(weight={0.5,2.0}), bce()}\n loss = nll()",
+            {"train.loss.p3": 0, "train.loss.p3.mse.weight": 1},
+            "net [p3:GAP, p4:GMP]\n\ntrain\n    loss.p3 = mse(weight=2.0)\n    loss    = nll()",
+        ),
     ],
 )
 def test_what_a_person_would_have_written(text: str, chosen: dict[str, int | float], wanted: str) -> None:

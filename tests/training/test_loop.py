@@ -125,6 +125,56 @@ def test_auxiliary_losses_are_added_with_their_weights(vectors):
     assert same(found, gradients(WithAuxiliary(), vectors, loss))
 
 
+class WithThreeOutputs(WithAuxiliary):
+    """Features and two answers; in training an auxiliary one besides."""
+
+    output_names = ("early", "features", "late")
+
+    def __init__(self):
+        super().__init__()
+        self.late = nn.Linear(20, 10)
+
+    def forward(self, x):
+        x = self.trunk(x)
+        outputs = self.head(x), x, self.late(x.tanh())
+        return (outputs, {"side": self.side(x)}) if self.training else outputs
+
+
+WITHOUT_FEATURES = {"loss.features": terms.CrossEntropy(weight=0)}
+
+
+def test_outputs_have_losses_of_their_own(vectors):
+    def loss(y, labels):
+        early, _, late = y[0]
+        squares = (early - F.one_hot(labels, 10)).square().sum(1).mean()
+        smooth = F.cross_entropy(late, labels, label_smoothing=0.1)
+        side = F.cross_entropy(y[1]["side"], labels, label_smoothing=0.1)
+        return 0.5 * squares + 2 * smooth + 0.3 * side
+
+    losses = {"loss.early": terms.Mse(weight=0.5), "loss": terms.CrossEntropy(label_smoothing=0.1, weight=2)}
+    recipe = one_step(**losses, **WITHOUT_FEATURES, accumulate=3)
+    found = changes(WithThreeOutputs(), vectors, recipe, auxiliaries={"side": 0.3})
+    assert same(found, gradients(WithThreeOutputs(), vectors, loss))
+
+
+@pytest.mark.parametrize(("silent", "told"), [((), 0), (("early",), 2)])
+def test_the_accuracy_is_that_of_the_first_output_with_a_loss(vectors, silent, told):
+    silenced = {f"loss.{name}": terms.CrossEntropy(weight=0) for name in silent}
+    recipe = Recipe.of({**WITHOUT_FEATURES, **silenced, "epochs": 1})
+    module = WithThreeOutputs()
+    result = train(module, vectors, recipe, auxiliaries={"side": 0.3})
+    split = vectors.validation
+    x, labels = Preparation(vectors)(split.batch(torch.arange(len(split.labels))), split.labels)
+    answers = module(x)
+    assert result.accuracy == float((answers[told].argmax(1) == labels).double().mean())
+    assert torch.allclose(
+        predict(module, vectors, recipe, split, device="cpu"), answers[told].softmax(1), atol=1e-6
+    )
+    losses = [0.0 if name in ("features", *silent) else F.cross_entropy(y, labels).item()
+              for name, y in zip(module.output_names, answers, strict=True)]  # fmt: skip
+    assert result.history[0].validation_loss == pytest.approx(sum(losses), rel=1e-5)
+
+
 def test_gradients_are_clipped_by_their_norm_together(vectors):
     expected = gradients(linear(), vectors, F.cross_entropy)
     norm = torch.cat([g.flatten() for g in expected]).norm()
@@ -310,6 +360,22 @@ def test_outputs_and_classes_must_agree(vectors):
     found = refusal(lambda: train(nn.Linear(64, 1000), vectors))
     assert found.message == "digits has 10 classes, the network yields 1000"
     assert found.help == "end the network in FC(10), or --set classes=10 where it has that"
+
+
+def test_each_output_with_a_loss_has_the_classes(vectors):
+    found = refusal(lambda: train(WithThreeOutputs(), vectors))
+    assert found.message == "digits has 10 classes, the network yields 20 as features"
+    assert found.help == "end it in FC(10), or leave it out: loss.features = cross_entropy(weight=0)"
+    found = refusal(lambda: train(linear(), vectors, Recipe.of({"loss": terms.Mse(weight=0)})))
+    assert found.message == "every loss has the weight 0"
+
+
+def test_several_outputs_have_names(vectors):
+    module = WithThreeOutputs()
+    module.output_names = ("early",)
+    found = refusal(lambda: train(module, vectors))
+    assert found.message == "the network yields 3 outputs in evaluation, and names 1: early"
+    assert found.help == "a module of one's own names them: module.output_names = (…)"
 
 
 def test_what_cannot_be_resumed(vectors, tmp_path):

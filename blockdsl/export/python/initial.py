@@ -72,7 +72,8 @@ def _owners(graph: Graph, terms: Sequence[InitTerm]) -> dict[str, tuple[list[Dra
         if graph.owner(layer) is not layer:
             continue
         for drawn in layer.operation.drawn(*graph.input_shapes(layer)):
-            path, _, weight = f"{module_path(graph, layer)}.{drawn.weight}".rpartition(".")
+            path, _, weight = f"{module_path(graph, layer)}.{drawn.weight or drawn.bias}".rpartition(".")
+            weight = weight if drawn.weight else ""
             local = drawn._replace(weight=weight, bias=drawn.bias.rpartition(".")[2])
             owners.setdefault(path, ([], term_for(graph, layer, terms)))[0].append(local)
     return owners
@@ -108,6 +109,9 @@ def _by_name(starts: dict[str, Start]) -> list[str]:
 def _start(module: nn.Module, weights: Iterable[Drawn], term: InitTerm) -> Start:
     fills: list[Fill] = []
     for drawn in _merged(weights):
+        if not drawn.weight:
+            fills.append(_fill(drawn.bias, term.biases(), drawn, None, optional=True))
+            continue
         tensor = module.get_parameter(drawn.weight)
         name = drawn.weight
         if drawn.rows is not None:

@@ -104,13 +104,7 @@ class Evaluator:
             return
         data = self.data(program)
         Preparation(data, program.recipe.augment)
-        output = program.graph.only_output("a search that trains or scores")
-        if output != (data.classes,):
-            shown = shape_text(output)
-            raise error(
-                "search", f"{data.name} has {data.classes} classes, the networks yield {shown}",
-                help=f"--set classes={data.classes}, where the file has that param",
-            )  # fmt: skip
+        training.check_outputs(program.graph, program.recipe, data)
 
     def sized(self, program: Program) -> Program:
         """The network at the size that is trained with; what images are cropped from shrinks with it.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from typing import Any
 
 import torch
 import torch.nn.functional as F  # noqa: N812
@@ -146,6 +147,6 @@ def _copy(module: nn.Module) -> nn.Module:
     return module
 
 
-def _output(y: Tensor | tuple[Tensor, dict[str, Tensor]]) -> Tensor:
-    """The output without auxiliary ones."""
-    return y if isinstance(y, Tensor) else y[0]
+def _output(y: Any) -> Tensor:
+    """The first output, without auxiliary ones."""
+    return y if isinstance(y, Tensor) else _output(y[0])
