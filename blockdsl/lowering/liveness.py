@@ -32,8 +32,9 @@ def settle(graph: Graph, lazy: LazyBuilds, trace: Trace) -> None:
 
 
 def _live(graph: Graph) -> set[int]:
-    """The layers that an output depends on."""
+    """The layers that an output depends on, those among them whose weight alone is used."""
     whole = _applications(graph)
+    owners = _owners(graph)
     live = {port.value.node for port in graph.inputs}
     waiting = [value.node for value in graph.results()]
     while waiting:
@@ -43,7 +44,20 @@ def _live(graph: Graph) -> set[int]:
         live.add(node)
         waiting += [value.node for value in graph.layer(node).inputs]
         waiting += whole.get(node, ())
+        if node in owners:
+            waiting.append(owners[node])
     return live
+
+
+def _owners(graph: Graph) -> dict[int, int]:
+    """For each tied layer, the layer whose weight it uses."""
+    if not graph.ties:
+        return {}
+    modules: dict[Path, int] = {}
+    for layer in graph.layers():
+        modules.setdefault(graph.module_path(layer), layer.id)
+    paths = ((layer.id, graph.module_path(layer)) for layer in graph.layers())
+    return {node: modules[graph.ties[path]] for node, path in paths if path in graph.ties}
 
 
 def _applications(graph: Graph) -> dict[int, list[int]]:
@@ -133,6 +147,8 @@ class _Settled:
         """Change the graph, and what is known of the net's names."""
         graph = self.graph
         points = self._points()
+        modules = {graph.module_path(layer) for layer in self.layers}
+        graph.ties = {self.path(one): self.path(other) for one, other in graph.ties.items() if one in modules}
         layers = {self.ids[layer.id]: self._layer(layer) for layer in self.layers}
         graph.inputs, graph.outputs = self._ports(graph.inputs), self._ports(graph.outputs)
         graph.auxiliaries = [Auxiliary(a.name, self.value(a.value), a.weight) for a in graph.auxiliaries]

@@ -100,6 +100,24 @@ def test_a_shared_network_is_applied_whole() -> None:
     blockdsl.parse(INPUT + text).module()
 
 
+def test_a_layer_whose_weight_is_used() -> None:
+    text = "net let a = in-CONV(9,1)  let b = [in-GAP-FC(7)-code:FC(5), in-GAP]  b[2]-FC(7)-FC(5, tie=code)"
+    graph = graph_of(INPUT + text)
+    assert [layer.name for layer in graph.layers()][1:] == [
+        "gap1", "flatten1", "fc1", "code", "gap2", "flatten2", "fc2", "fc3",
+    ]  # fmt: skip
+    assert len(graph.ties) == 1
+    blockdsl.parse(INPUT + text).module()
+
+
+def test_a_tie_in_what_is_renumbered() -> None:
+    text = "net let a = in-FC(9)  let b = in-FC(9)  FC(5)-code:FC(6)-FC(5, tie=code)"
+    graph = graph_of("input 4\n" + text)
+    assert [layer.name for layer in graph.layers()][1:] == ["fc1", "code", "fc2"]
+    assert {a[-1].index: b[-1].name for a, b in graph.ties.items()} == {2: "code"}
+    blockdsl.parse("input 4\n" + text).module()
+
+
 def test_an_input_stays() -> None:
     graph = graph_of("input a = 3x8x8  input b = 4  net a-CONV(2,1)")
     assert [port.name for port in graph.inputs] == ["a", "b"]
