@@ -292,12 +292,12 @@ class Applier:
             )  # fmt: skip
         if operation.is_tensor:
             stream = self._batch(call, context)
+        if operation.inputs is None:
+            call, stream = self._branches(call, stream, context)
         if not stream.values:
             raise context.error(
                 "value", f"nothing flows into {call.name} here", call.span, help=f"begin with in-{call.name}"
             )
-        if operation.inputs is None:
-            call, stream = self._branches(call, stream, context)
         return self.operations.apply(operation, call, stream, context, path)
 
     def _batch(self, call: nodes.Call, context: Context) -> Tensors:

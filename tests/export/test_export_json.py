@@ -8,6 +8,7 @@ import pytest
 
 import blockdsl
 from blockdsl.export.graph_json import write_json
+from blockdsl.ir import path_text
 from blockdsl.resources import names
 from tests.families import split
 
@@ -30,14 +31,21 @@ def test_zoo_as_json(name: str, tmp_path: Path) -> None:
         assert f"{found['file']}:{found['line']}:{found['column']}" == str(attributes["span"])
         layouts = [type(shape).__name__.lower() for shape in net.ir.layer(node).shapes]
         assert found["layouts"] == layouts
-    ((name, shape),) = net.inputs.items()
     assert graph.graph["inputs"] == [
-        {"name": name, "node": 0, "port": 0, "shape": list(shape), "layout": graph.nodes[0]["layouts"][0]}
+        {
+            "name": name,
+            "node": node,
+            "port": 0,
+            "shape": list(shape),
+            "layout": graph.nodes[node]["layouts"][0],
+        }
+        for node, (name, shape) in enumerate(net.inputs.items())
     ]
-    (output,) = graph.graph["outputs"]
-    assert (output["name"], tuple(output["shape"])) == ("y", net.output_shape)
-    assert output["shape"] == graph.nodes[output["node"]]["shapes"][output["port"]]
-    assert not graph.out_edges(output["node"]) and graph.graph["shared"] == []
+    assert {port["name"]: tuple(port["shape"]) for port in graph.graph["outputs"]} == net.outputs
+    for output in graph.graph["outputs"]:
+        assert output["shape"] == graph.nodes[output["node"]]["shapes"][output["port"]]
+    applied = [part["path"] for part in graph.graph["shared"]]
+    assert applied == list(map(path_text, net.ir.shared))
     assert graph.graph["title"] == net.title
 
 
