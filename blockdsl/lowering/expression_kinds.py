@@ -63,11 +63,8 @@ def mixed_join(expr: nodes.Expr, scope: Scope, budget: Budget) -> tuple[nodes.Ex
             case nodes.ListOf(items=items):
                 if network := _network_of_mix(items, scope, budget):
                     return expr, network
-            case nodes.Call(name=name, args=args) if scope.find(name) is None:
-                operation = ops.find(name)
-                joined = [arg.value for arg in args if arg.name is None]
-                is_join = operation is not None and operation.inputs is None
-                if is_join and (network := _network_of_mix(joined, scope, budget)):
+            case nodes.Call(name=name) if scope.find(name) is None:
+                if network := _network_of_mix(joined(expr), scope, budget):
                     return expr, network
     return None
 
@@ -114,15 +111,21 @@ def _of_operation(name: str) -> Kind:
 
 def _of_call(expr: nodes.Call, scope: Scope, budget: Budget) -> Kind:
     value = scope.find(expr.name)
-    if value is None:
-        if expr.name in arithmetic.FUNCTIONS:
-            return Kind.DATA
-        operation = ops.find(expr.name)
-        if operation is not None and operation.inputs is None:  # a join of tensors is one
-            kinds = kinds_of([arg.value for arg in expr.args if arg.name is None], scope, budget)
-            return Kind.TENSOR if kinds >= {Kind.TENSOR} and Kind.NET not in kinds else Kind.NET
-        return _of_operation(expr.name)
-    return Kind.DATA if isinstance(value, Function | Broken) or callable(value) else Kind.NET
+    if value is not None:
+        return Kind.DATA if isinstance(value, Function | Broken) or callable(value) else Kind.NET
+    if expr.name in arithmetic.FUNCTIONS:
+        return Kind.DATA
+    kinds = kinds_of(joined(expr), scope, budget)
+    if Kind.TENSOR in kinds and Kind.NET not in kinds:
+        return Kind.TENSOR
+    return _of_operation(expr.name)
+
+
+def joined(call: nodes.Call) -> list[nodes.Expr]:
+    """What stands in the brackets of a join such as `SUM(a, b)`; of any other operation nothing."""
+    operation = ops.find(call.name)
+    is_join = operation is not None and operation.inputs is None
+    return [arg.value for arg in call.args if arg.name is None] if is_join else []
 
 
 def _of_loop(expr: nodes.For, scope: Scope, budget: Budget) -> Kind:

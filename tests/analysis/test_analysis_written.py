@@ -35,7 +35,7 @@ def test_the_operations_of_a_summary_can_be_written_back(name: str) -> None:
     network = blockdsl.load(name)
     summary, seen = network.summary(), set()
     shown = [cells(row)[1] for row in summary.rows(expand=True) if row.text]
-    layers = [layer for layer in network.ir.layers() if layer.id]
+    layers = [layer for layer in network.ir.layers() if not layer.is_input]
     for layer, exact, column in zip(layers, summary.layers, shown, strict=True):
         operation, inputs = layer.operation, tuple(network.ir.input_shapes(layer))
         if (operation, inputs) in seen:

@@ -8,6 +8,7 @@ import pytest
 
 import blockdsl
 from blockdsl.export.graph_json import write_json
+from blockdsl.ir import path_text
 from blockdsl.resources import names
 from tests.families import split
 
@@ -30,13 +31,21 @@ def test_zoo_as_json(name: str, tmp_path: Path) -> None:
         assert f"{found['file']}:{found['line']}:{found['column']}" == str(attributes["span"])
         layouts = [type(shape).__name__.lower() for shape in net.ir.layer(node).shapes]
         assert found["layouts"] == layouts
-    for ports, shapes in (("inputs", net.inputs), ("outputs", net.outputs)):
-        assert {port["name"]: tuple(port["shape"]) for port in graph.graph[ports]} == shapes
-        for port in graph.graph[ports]:
-            node = graph.nodes[port["node"]]
-            assert port["shape"] == node["shapes"][port["port"]]
-            assert port["layout"] == node["layouts"][port["port"]]
-    assert bool(graph.graph["shared"]) == bool(net.ir.shared)
+    assert graph.graph["inputs"] == [
+        {
+            "name": name,
+            "node": node,
+            "port": 0,
+            "shape": list(shape),
+            "layout": graph.nodes[node]["layouts"][0],
+        }
+        for node, (name, shape) in enumerate(net.inputs.items())
+    ]
+    assert {port["name"]: tuple(port["shape"]) for port in graph.graph["outputs"]} == net.outputs
+    for output in graph.graph["outputs"]:
+        assert output["shape"] == graph.nodes[output["node"]]["shapes"][output["port"]]
+    applied = [part["path"] for part in graph.graph["shared"]]
+    assert applied == list(map(path_text, net.ir.shared))
     assert graph.graph["title"] == net.title
 
 

@@ -1,5 +1,7 @@
 """Blocks, recursion, `let`, tensors and networks as arguments, loops, labels, auxiliary outputs."""
 
+import pytest
+
 from blockdsl.ir import module_name, path_text
 from blockdsl.lowering import lower
 from blockdsl.source import Source
@@ -104,6 +106,25 @@ def test_a_cell_is_a_dag_of_named_points_each_evaluated_once():
     a = net.points["cell1.sep1"].node
     users = {target for _, target in net.nx.out_edges(a)}
     assert len(users) == 2  # the pool of b, and the concatenation
+
+
+@pytest.mark.parametrize(
+    "join", ["SUM(a, b)", "CAT(a, b)", "MATMUL(a-TOKENS, b-TOKENS-TRANSPOSE)-IMAGE(32x32)"]
+)
+def test_a_join_of_tensors_in_brackets_is_a_tensor_evaluated_once(join: str):
+    """As `a + b` is; it was built, and its weights made, for each use of the name."""
+    points = "net\n    let a = in-CONV(4,1)\n    let b = in-CONV(4,1)\n"
+    bound = operations(f"{points}    let y = {join}-CONV(8,1)\n    y + y")
+    assert bound.count("CONV(8,1)") == 1
+    given = operations(f"block f(y) = y + y\n{points}    f({join}-CONV(8,1))")
+    assert given == bound
+    looped = operations(f"{points}    let y = SUM([t-CONV(8,1) for t in [a, b]])\n    y | y")
+    assert looped.count("CONV(8,1)") == 2
+
+
+def test_a_join_of_tensors_stands_at_the_beginning_of_a_chain():
+    text = "net\n    let a = in-CONV(4,1)\n    CONV(4,1)-SUM(a, a)"
+    assert "a tensor can only begin a chain" in message(text)
 
 
 def test_cells_that_take_two_inputs_recur():
