@@ -51,7 +51,7 @@ class Architecture:
 
     @property
     def graph(self) -> nx.MultiDiGraph:
-        """The graph as networkx has it, frozen (a `copy()` is not): node ids in execution order, 0 the input."""
+        """The graph as networkx has it, frozen (a `copy()` is not): ids in execution order, 0 the input."""
         return self.program.graph.nx
 
     @property
