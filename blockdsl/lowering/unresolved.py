@@ -42,7 +42,7 @@ def tell_unresolved(file: nodes.File, errors: Errors) -> None:
 
 def _unknown(one: Unresolved, context: Context) -> ArchError:
     name = _written(one)
-    in_quotes = one.argument is not None and isinstance(one.use, nodes.Path) and not name.isupper()
+    in_quotes = isinstance(one.use, nodes.Path) and one.use.is_name and not name.isupper()
     help = f'a word stands in quotes here: "{cut(name)}"' if in_quotes else ""
     return unknown(name, one.use.span, context, help)
 
