@@ -5,13 +5,14 @@ from __future__ import annotations
 from blockdsl import ops
 from blockdsl.diagnostics import ArchError, Errors
 from blockdsl.lowering import arithmetic
-from blockdsl.lowering.binding import tag_of
+from blockdsl.lowering.binding import assign, tag_of
 from blockdsl.lowering.calls import takes
 from blockdsl.lowering.context import Context, Naming
 from blockdsl.lowering.expression_kinds import AUX
 from blockdsl.lowering.unknown_names import unknown
 from blockdsl.lowering.values import BROKEN, Scope, Trace, cut
 from blockdsl.syntax import tree as nodes
+from blockdsl.syntax.forms import used_name
 from blockdsl.syntax.names import Names, Unresolved
 
 
@@ -35,25 +36,22 @@ def tell_unresolved(file: nodes.File, errors: Errors) -> None:
     names = Names(file)
     for used in (*names.used(), names):
         for one in used.unresolved:
-            if not _is_word(one) and (used is names or not _written(one).isupper()):
+            context = _context(one, used, errors)
+            if not _is_word(one, context) and (used is names or not used_name(one.use).isupper()):
                 with errors.gathering():
-                    raise _unknown(one, _context(one, used, errors))
+                    raise _unknown(one, context)
 
 
 def _unknown(one: Unresolved, context: Context) -> ArchError:
-    name = _written(one)
+    name = used_name(one.use)
     in_quotes = isinstance(one.use, nodes.Path) and one.use.is_name and not name.isupper()
     help = f'a word stands in quotes here: "{cut(name)}"' if in_quotes else ""
     return unknown(name, one.use.span, context, help)
 
 
-def _written(one: Unresolved) -> str:
-    return one.use.name if isinstance(one.use, nodes.Call) else one.use.steps[0].name
-
-
-def _is_word(one: Unresolved) -> bool:
+def _is_word(one: Unresolved, context: Context) -> bool:
     """Whether it is a function, a word that an argument takes, or a tag."""
-    name = _written(one)
+    name = used_name(one.use)
     if isinstance(one.use, nodes.Call):
         return name == AUX or name in arithmetic.FUNCTIONS
     if one.argument is None or not one.use.is_name:
@@ -64,11 +62,11 @@ def _is_word(one: Unresolved) -> bool:
     operation = ops.find(call.name)
     if operation is None:
         return False
-    by_place = [other for other in call.args if other.name is None]
-    names = list(operation.arguments)
-    at = arg.name or (names[by_place.index(arg)] if by_place.index(arg) < len(names) else "")
-    argument = operation.arguments.get(at)
-    return argument is None or takes(argument, name)
+    try:
+        given = assign(call, list(operation.arguments), context.but(errors=Errors()))
+    except ArchError:
+        return True  # the call is refused where it is evaluated
+    return any(other is arg and takes(operation.arguments[at], name) for at, other in given.items())
 
 
 def _context(one: Unresolved, names: Names, errors: Errors) -> Context:

@@ -18,7 +18,7 @@ from typing import NamedTuple, TypeGuard
 from blockdsl import ops
 from blockdsl.ops import Operation
 from blockdsl.syntax import tree as nodes
-from blockdsl.syntax.forms import name_of
+from blockdsl.syntax.forms import name_of, used_name
 from blockdsl.syntax.traversal import children
 from blockdsl.syntax.uses import uses
 
@@ -263,11 +263,11 @@ class _Resolver:
         while waiting:
             node, scope = waiting.pop()
             if isinstance(node, nodes.Path | nodes.Call):
-                name = node.name if isinstance(node, nodes.Call) else node.steps[0].name
+                name = used_name(node)
                 if (definition := scope.get(name)) is not None:
                     self.meanings[id(node)] = definition
                 elif ops.find(name) is None:
-                    self.unresolved.append(Unresolved(node, scope, arguments.get(id(node))))
+                    self.unresolved.append(Unresolved(node, frozenset(scope), arguments.get(id(node))))
             if isinstance(node, nodes.Call):
                 for arg in node.args:
                     arguments.update({id(value): (node, arg) for value in _options(arg.value)})
