@@ -51,10 +51,7 @@ class Architecture:
 
     @property
     def graph(self) -> nx.MultiDiGraph:
-        """The graph as networkx has it: node ids in execution order, 0 the input.
-
-        It is frozen, attributes included; `net.graph.copy()` is free to change.
-        """
+        """The graph as networkx has it, frozen (a `copy()` is not): ids in execution order, 0 the input."""
         return self.program.graph.nx
 
     @property

@@ -118,27 +118,28 @@ def _head(node: nodes.Node, name: str) -> Span:
 
 
 def _users(file: nodes.File, names: Names) -> _Users:
+    """What uses each name that the file binds."""
     users: _Users = {binding: set() for binding in _bindings(file)}
     bound = {(id(binding.node), binding.name): binding for binding in users}
+    inputs = [binding for binding in users if isinstance(binding.node, nodes.Input)]
     for part, around, let in _parts(file):
         for node in walk(part):
             definition = names.definition(node)
             if definition is None:
                 continue
             if isinstance(definition.node, nodes.Net):  # `in` of the net is all inputs
-                for binding in users:
-                    if isinstance(binding.node, nodes.Input):
-                        users[binding].add(None)
+                for binding in inputs:
+                    users[binding].add(None)
             elif used := bound.get((id(definition.node), definition.name)):
                 user = let if used.within else around
                 if user is not used.node:
                     users[used].add(None if isinstance(used.node, nodes.Param) and used.within else user)
     words = [n for s in file.statements if isinstance(s, nodes.Check | nodes.Search) for n in walk(s)]
     seen = {word.steps[0].name for word in words if isinstance(word, nodes.Path)}
-    lets = [let for s in file.statements if isinstance(s, nodes.Net) for let in s.body.lets]
-    for binding in users:  # conditions see the names of the net
-        if binding.name in seen and any(binding.node is let for let in lets):
-            users[binding].add(None)
+    for net in file.statements:
+        for let in net.body.lets if isinstance(net, nodes.Net) else ():
+            for name in seen.intersection(let.names):  # conditions see the names of the net
+                users[bound[id(let), name]].add(None)
     return users
 
 
@@ -158,18 +159,17 @@ def _parts(file: nodes.File) -> Iterator[tuple[nodes.Node, nodes.Node | None, no
 
 def _reached(users: _Users) -> set[_Binding]:
     """What is used by something that is used itself."""
+    used_by: dict[int, list[_Binding]] = {}
+    for binding, by in users.items():
+        for node in by:
+            used_by.setdefault(id(node), []).append(binding)
     reached: set[_Binding] = set()
-    nodes_reached: set[int] = set()
-    while True:
-        new = {
-            binding
-            for binding, by in users.items()
-            if binding not in reached and any(one is None or id(one) in nodes_reached for one in by)
-        }
-        if not new:
-            return reached
-        reached |= new
-        nodes_reached |= {id(binding.node) for binding in new}
+    waiting: list[nodes.Node | None] = [None]
+    while waiting:
+        for binding in used_by.pop(id(waiting.pop()), ()):
+            reached.add(binding)
+            waiting.append(binding.node)
+    return reached
 
 
 # --- what is probably not meant

@@ -49,7 +49,7 @@ def run(arguments: Sequence[str]) -> int:
         flushed(1)
         say(f"error[file]: {reason.filename}: {in_words(reason)}", to_stderr=True)
         return 1
-    except Exception as defect:
+    except Exception as defect:  # whatever it is, the user reads a message and no traceback
         if os.environ.get("BLOCKDSL_DEBUG"):
             raise
         flushed(DEFECT)

@@ -32,7 +32,7 @@ def command(
     settings: SetOption = None,
     warnings: Annotated[
         Warnings,
-        typer.Option("--warnings", "-W", help="Show warnings, take them for errors, or ignore them."),
+        typer.Option("-W", metavar="HOW", help="Warnings: show, error, or ignore."),
     ] = Warnings.SHOW,
 ) -> None:
     """Check files: syntax, names, shapes, and their `check` lines. Exit code 1 if anything is wrong.

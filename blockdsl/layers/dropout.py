@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
 
-class _Dropping(nn.Module):
+class _Dropping(nn.Module, ABC):
     """Multiplies by a random mask of zeros and ones that says what survives.
 
     The survivors are divided by 1 - p in training or, with `rescale="test"`, everything is
@@ -18,9 +20,9 @@ class _Dropping(nn.Module):
         super().__init__()
         self.p, self.per, self.rescale = p, per, rescale
 
+    @abstractmethod
     def mask_shape(self, x: Tensor) -> tuple[int, ...]:
         """The shape of the mask for an input."""
-        raise NotImplementedError
 
     def forward(self, x: Tensor) -> Tensor:
         """Any shape -> the same."""

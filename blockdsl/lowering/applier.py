@@ -57,7 +57,6 @@ class Applier:
         evaluator: evaluates what is no network.
         lets: binds names.
         lazy: builds tensors when they are needed.
-        needs: tells which tensors certainly are.
         operations: applies operations.
         blocks: applies blocks.
         bundles: applies bundles.
@@ -69,13 +68,11 @@ class Applier:
     def __init__(self, choose: Chooser) -> None:
         self.builder, self.decisions, self.budget = GraphBuilder(), Decisions(choose), Budget()
         self.evaluator = ExpressionEvaluator(self.builder.graph, self.decisions, self.budget, self.apply)
-        self.lazy, self.needs = LazyBuilds(self.builder.graph), Needs()
-        self.lets = LetBinder(self.evaluator, self.lazy, self.needs)
+        self.lazy = LazyBuilds(self.builder.graph, self.evaluator.kind, Needs())
+        self.lets = LetBinder(self.evaluator, self.lazy)
         self.operations = OperationCalls(self.builder, self.evaluator)
         self.recordings = Recordings(self.builder, self.decisions, self.budget, self.lazy)
-        self.blocks = BlockCalls(
-            self.builder, self.evaluator, self.recordings, self.lazy, self.needs, self.body
-        )
+        self.blocks = BlockCalls(self.builder, self.evaluator, self.recordings, self.lazy, self.body)
         self.bundles = Bundles(self.evaluator, self.apply, self._applied)
         self.auxiliaries = AuxiliaryHeads(self.builder, self.evaluator, self.apply)
         self.shared = SharedNetworks(self.builder, self.apply, self._named, self._path)
@@ -100,7 +97,7 @@ class Applier:
     def body(self, body: nodes.Body, stream: Tensors, context: Context) -> Tensors:
         """Bind the `let`s of a body, then apply its result; `in` is in scope already."""
         if body.lets:
-            needed = self.needs.of_body(body, context.scope)
+            needed = self.lazy.needs.of_body(body, context.scope)
             for let in body.lets:
                 self.lets.bind(let, context, needed)
         if self._kind(body.result, context) is Kind.DATA and not self._has_network(body.result, context):

@@ -11,12 +11,10 @@ from blockdsl.lowering.calls import deeper, given_arguments, parameter_values
 from blockdsl.lowering.context import Context, Naming
 from blockdsl.lowering.evaluator import ExpressionEvaluator
 from blockdsl.lowering.lazy import LazyBuilds
-from blockdsl.lowering.needs import Needs
 from blockdsl.lowering.recordings import Recording, Recordings, key_of
 from blockdsl.lowering.values import (
     BlockValue,
     Evaluated,
-    Kind,
     Scope,
     Tensors,
     Trace,
@@ -34,7 +32,6 @@ class BlockCalls:
         evaluator: evaluates the arguments.
         recordings: what calls of blocks added, to be added again by calls that are alike.
         lazy: builds tensors when they are needed.
-        needs: tells which tensors certainly are.
         body: applies the body of a block.
     """
 
@@ -44,11 +41,10 @@ class BlockCalls:
         evaluator: ExpressionEvaluator,
         recordings: Recordings,
         lazy: LazyBuilds,
-        needs: Needs,
         body: Callable[[nodes.Body, Tensors, Context], Tensors],
     ) -> None:
         self.builder, self.evaluator, self.recordings, self.body = builder, evaluator, recordings, body
-        self.lazy, self.needs = lazy, needs
+        self.lazy = lazy
 
     def apply(
         self,
@@ -101,20 +97,17 @@ class BlockCalls:
         self, value: BlockValue, given: Mapping[str, nodes.Arg], inside: Context, outside: Context
     ) -> bool:
         """Bind the parameters; whether some are tensors that are built when the block needs them."""
-        needed = self.needs.of_body(value.block.body, value.scope) if given else frozenset()
-        late = {id(arg.value) for name, arg in given.items() if self._is_late(name, arg, needed, outside)}
+        needed = self.lazy.needs.of_body(value.block.body, value.scope) if given else ()
+        late = {
+            id(arg.value)
+            for name, arg in given.items()
+            if self.lazy.may_wait(arg.value, (name,), needed, outside)
+        }
 
         def evaluate(expr: nodes.Expr, context: Context) -> Evaluated:
             if id(expr) in late:
-                return self.lazy.bind(lambda within: self.evaluator.evaluate(expr, within), context)
+                return self.lazy.bind(expr, lambda inside: self.evaluator.evaluate(expr, inside), context)
             return self.evaluator.evaluate(expr, context)
 
         parameter_values(value.block.params, given, inside, outside, evaluate)
         return bool(late)
-
-    def _is_late(self, name: str, arg: nodes.Arg, needed: frozenset[str], context: Context) -> bool:
-        return (
-            name not in needed
-            and self.evaluator.kind(arg.value, context) is Kind.TENSOR
-            and not self.needs.has_head(arg.value, context.scope)
-        )

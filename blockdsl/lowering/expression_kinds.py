@@ -140,9 +140,7 @@ def _variables(loop: nodes.For, scope: Scope, budget: Budget) -> dict[str, Evalu
         pass
     elif isinstance(first, nodes.Path) and len(first.steps) == 1:
         over = next(iter(_items(first, scope)), 0)
-        if isinstance(over, LazyTensors):
-            item = UNKNOWN_TENSOR
-        elif isinstance(over, Tensors | tuple):
+        if isinstance(over, Tensors | tuple):
             item = next(iter(items_of(over)), 0)
     elif isinstance(first, nodes.ListOf) and first.items:
         item = _some(bare(first.items[0]), scope, budget)
@@ -166,6 +164,8 @@ def _items(path: nodes.Path, scope: Scope) -> list[Evaluated]:
     """What the indices of a path may take: all items where the index is not known before it is evaluated."""
     step = path.steps[0]
     value = scope.find(step.name)
+    if isinstance(value, LazyTensors):
+        value = UNKNOWN_TENSOR
     found: list[Evaluated] = [] if value is None else [value]
     for index in step.indices:
         if isinstance(index, nodes.Slice):
@@ -175,8 +175,6 @@ def _items(path: nodes.Path, scope: Scope) -> list[Evaluated]:
         for one in found:
             if isinstance(one, Tensors):
                 taken.append(one.part(0))
-            elif isinstance(one, LazyTensors):
-                taken.append(UNKNOWN_TENSOR)
             elif isinstance(one, tuple):
                 taken += (one[at - 1],) if at and 0 < at <= len(one) else one
         found = taken

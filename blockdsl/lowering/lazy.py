@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass
 
 from blockdsl.ir import Graph, Path
 from blockdsl.lowering.context import Context, Naming
-from blockdsl.lowering.values import BROKEN, Evaluated, LazyTensors, Scope
+from blockdsl.lowering.needs import Needs
+from blockdsl.lowering.values import BROKEN, Evaluated, Kind, LazyTensors, Scope
+from blockdsl.syntax import tree as nodes
+from blockdsl.syntax.forms import used_name
+from blockdsl.syntax.traversal import walk
 
 Key = tuple[int, ...]
 """A place in an order. `(4, 0, 9)` comes after `(4,)` and before `(5,)`."""
@@ -15,10 +19,10 @@ Key = tuple[int, ...]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Place:
-    """Where a name was bound: after which layer, and after how many instances of each name.
+    """Where a name was bound: after so many layers, and so many instances of each name.
 
     What is built later for the name belongs here. `number` orders the names that were bound at one place;
-    `outer` is the place of the tensors that were being built.
+    `outer` is the place of the tensors that were being built then.
     """
 
     number: int
@@ -43,33 +47,55 @@ class _Place:
         return (*outer, self.counts.get(name, 0), self.number)
 
 
-@dataclass(eq=False)
 class LazyBuilds:
     """Binds names to tensors that may never be needed.
 
     Their layers are added when they are first needed, and are numbered in that order. `liveness.settle` puts
     them where the text has them.
 
-    Attributes:
+    Args:
         graph: the graph that grows.
+        kind: tells what an expression will yield.
+        needs: tells what is certainly needed.
+
+    Attributes:
         built: how often tensors were built.
         layers: the keys of layers that belong elsewhere.
         names: the keys of indices that belong elsewhere, by the path around them, the name and the index.
     """
 
-    graph: Graph
-    built: int = 0
-    layers: dict[int, Key] = field(default_factory=dict)
-    names: dict[tuple[Path, str, int], Key] = field(default_factory=dict)
-    _bound: list[LazyTensors] = field(default_factory=list)
-    _within: _Place | None = None
+    def __init__(self, graph: Graph, kind: Callable[[nodes.Expr, Context], Kind], needs: Needs) -> None:
+        self.graph, self.kind, self.needs = graph, kind, needs
+        self.built = 0
+        self.layers: dict[int, Key] = {}
+        self.names: dict[tuple[Path, str, int], Key] = {}
+        self._bound: list[LazyTensors] = []
+        self._within: _Place | None = None
+        self._counts: dict[str, int] = {}
 
-    def bind(self, make: Callable[[Context], Evaluated], context: Context) -> LazyTensors:
-        """What `make` will yield, given the context as it is now."""
-        naming = context.naming
-        at = _Place(len(self._bound), len(self.graph), naming, dict(naming.counts), self._within)
-        seen = context.but(scope=Scope(dict(context.scope.names), context.scope.outer))
-        value = LazyTensors(lambda: self._built(make, seen, at))
+    def may_wait(
+        self, expr: nodes.Expr, names: Iterable[str], needed: Collection[str], context: Context
+    ) -> bool:
+        """Whether an expression is tensors that may not be needed, where these names are bound to it."""
+        return (
+            not any(name in needed for name in names)
+            and self.kind(expr, context) is Kind.TENSOR
+            and not self.needs.has_head(expr, context.scope)
+        )
+
+    def bind(self, expr: nodes.Expr, make: Callable[[Context], Evaluated], context: Context) -> LazyTensors:
+        """What `make` will yield for an expression, with the names that it sees now."""
+        scope, naming = context.scope, context.naming
+        if self._counts != naming.counts:
+            self._counts = dict(naming.counts)
+        at = _Place(len(self._bound), len(self.graph), naming, self._counts, self._within)
+        used = {"in", *(used_name(node) for node in walk(expr) if isinstance(node, nodes.Call | nodes.Path))}
+        seen = Scope({name: scope.names[name] for name in used & scope.names.keys()}, scope.outer)
+        inside = context.but(scope=seen)
+        first = (seen.names.get(name) for name in self.needs.of_expression(expr, scope))
+        value = LazyTensors(
+            lambda: self._built(make, inside, at), tuple(v for v in first if isinstance(v, LazyTensors))
+        )
         self._bound.append(value)
         return value
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from functools import partial
 
 from blockdsl.diagnostics import already_told
@@ -11,7 +11,6 @@ from blockdsl.lowering.calls import free_name
 from blockdsl.lowering.context import Context
 from blockdsl.lowering.evaluator import ExpressionEvaluator
 from blockdsl.lowering.lazy import LazyBuilds
-from blockdsl.lowering.needs import Needs
 from blockdsl.lowering.values import (
     BROKEN,
     UNKNOWN_TENSOR,
@@ -39,11 +38,10 @@ class LetBinder:
     Args:
         evaluator: evaluates the values.
         lazy: binds names to tensors that may not be needed.
-        needs: tells which are needed.
     """
 
-    def __init__(self, evaluator: ExpressionEvaluator, lazy: LazyBuilds, needs: Needs) -> None:
-        self.evaluator, self.lazy, self.needs = evaluator, lazy, needs
+    def __init__(self, evaluator: ExpressionEvaluator, lazy: LazyBuilds) -> None:
+        self.evaluator, self.lazy = evaluator, lazy
 
     def bind(self, let: nodes.Let, context: Context, needed: Collection[str] | None = None) -> None:
         """Bind the names of a line; those of a line that is refused are bound to what is not judged.
@@ -70,26 +68,24 @@ class LetBinder:
         context.scope.names.update(zip(let.names, values, strict=True))
 
     def _value(
-        self, expr: nodes.Expr, name: str, context: Context, needed: Collection[str] | None
+        self,
+        expr: nodes.Expr,
+        name: str,
+        context: Context,
+        needed: Collection[str] | None,
+        check: Callable[[Evaluated, Context], None] | None = None,
     ) -> Evaluated:
-        """The value of one name; of tensors that may not be needed, one that is built later."""
-        if self._is_lazy(expr, (name,), context, needed):
-            return self.lazy.bind(lambda inside: self._now(expr, name, inside), context)
-        return self._now(expr, name, context)
+        """The value of one name, which `check` may refuse; tensors that may wait are built later."""
 
-    def _now(self, expr: nodes.Expr, name: str, context: Context) -> Evaluated:
-        value = self.evaluator.word_or_value(expr, context.hinted(name))
-        return value.labelled(name) if isinstance(value, Tensors) else value
+        def now(inside: Context) -> Evaluated:
+            value = self.evaluator.word_or_value(expr, inside.hinted(name))
+            if check:
+                check(value, inside)
+            return value.labelled(name) if isinstance(value, Tensors) else value
 
-    def _is_lazy(
-        self, expr: nodes.Expr, names: Iterable[str], context: Context, needed: Collection[str] | None
-    ) -> bool:
-        return (
-            needed is not None
-            and not any(name in needed for name in names)
-            and self.evaluator.kind(expr, context) is Kind.TENSOR
-            and not self.needs.has_head(expr, context.scope)
-        )
+        if needed is not None and self.lazy.may_wait(expr, (name,), needed, context):
+            return self.lazy.bind(expr, now, context)
+        return now(context)
 
     def _several(
         self, let: nodes.Let, context: Context, needed: Collection[str] | None
@@ -97,9 +93,9 @@ class LetBinder:
         """The values of `let a, b = …`: the items of a list, or the tensors of a bundle."""
         if (items := _items(let.value, len(let.names))) is not None:
             return self._each(items, let.names, context, needed)
-        if self._is_lazy(let.value, let.names, context, needed):
-            whole = self.lazy.bind(lambda inside: self._apart(let, inside), context)
-            return tuple(LazyTensors(partial(_part, whole, at)) for at in range(len(let.names)))
+        if needed is not None and self.lazy.may_wait(let.value, let.names, needed, context):
+            whole = self.lazy.bind(let.value, lambda inside: self._apart(let, inside), context)
+            return tuple(LazyTensors(partial(_part, whole, at), (whole,)) for at in range(len(let.names)))
         return self._apart(let, context)
 
     def _each(
@@ -112,19 +108,15 @@ class LetBinder:
         """The values of names that have an item of a list each."""
 
         def value(item: nodes.Expr, name: str) -> Evaluated:
-            if self._is_lazy(item, (name,), context, needed):
-                return self.lazy.bind(lambda inside: one(item, name, inside), context)
-            return one(item, name, context)
+            def check(made: Evaluated, inside: Context) -> None:
+                if isinstance(made, Tensors) and is_known(made) and len(made.values) != 1:
+                    raise inside.error(
+                        "value",
+                        f"each of the names {', '.join(names)} stands for one tensor, this is {shown(made)}",
+                        item.span,
+                    )
 
-        def one(item: nodes.Expr, name: str, inside: Context) -> Evaluated:
-            made = self._now(item, name, inside)
-            if isinstance(made, Tensors) and is_known(made) and len(made.values) != 1:
-                raise inside.error(
-                    "value",
-                    f"each of the names {', '.join(names)} stands for one tensor, this is {shown(made)}",
-                    item.span,
-                )
-            return made
+            return self._value(item, name, context, needed, check)
 
         return tuple(context.errors.every(lambda pair: value(*pair), zip(items, names, strict=True)))
 

@@ -33,7 +33,7 @@ def settle(graph: Graph, lazy: LazyBuilds, trace: Trace) -> None:
 
 def _live(graph: Graph) -> set[int]:
     """The layers that an output depends on, those among them whose weight alone is used."""
-    whole = _applications(graph)
+    around, inside = _applications(graph)
     owners = _owners(graph)
     live = {port.value.node for port in graph.inputs}
     waiting = [value.node for value in graph.results()]
@@ -43,7 +43,7 @@ def _live(graph: Graph) -> set[int]:
             continue
         live.add(node)
         waiting += [value.node for value in graph.layer(node).inputs]
-        waiting += whole.get(node, ())
+        waiting += inside.pop(around.get(node, ()), ())
         if node in owners:
             waiting.append(owners[node])
     return live
@@ -60,17 +60,16 @@ def _owners(graph: Graph) -> dict[int, int]:
     return {node: modules[graph.ties[path]] for node, path in paths if path in graph.ties}
 
 
-def _applications(graph: Graph) -> dict[int, list[int]]:
-    """For each layer in an application of a shared network, the layers of the outermost one."""
-    if not graph.shared:
-        return {}
-    found: dict[Path, list[int]] = {}
-    for layer in graph.layers():
-        lengths = range(1, len(layer.path) + 1)
-        around = next((layer.path[:n] for n in lengths if layer.path[:n] in graph.shared), None)
-        if around is not None:
-            found.setdefault(around, []).append(layer.id)
-    return {node: layers for layers in found.values() for node in layers}
+def _applications(graph: Graph) -> tuple[dict[int, Path], dict[Path, list[int]]]:
+    """By layer, the outermost application of a shared network around it; by application, its layers."""
+    around: dict[int, Path] = {}
+    inside: dict[Path, list[int]] = {}
+    for layer in graph.layers() if graph.shared else ():
+        starts = (layer.path[:length] for length in range(1, len(layer.path) + 1))
+        if (application := next((start for start in starts if start in graph.shared), None)) is not None:
+            around[layer.id] = application
+            inside.setdefault(application, []).append(layer.id)
+    return around, inside
 
 
 class _Settled:
@@ -163,11 +162,13 @@ class _Settled:
         _rebind(trace.scope, self._renamed)
 
     def _layer(self, layer: Layer) -> Layer:
-        inputs = tuple(map(self.value, layer.inputs))
-        return Layer(
-            self.ids[layer.id], layer.operation, inputs, layer.shapes, self.path(layer.path), layer.span,
-            self.call(layer.call), layer.training_only,
-        )  # fmt: skip
+        return replace(
+            layer,
+            id=self.ids[layer.id],
+            inputs=tuple(map(self.value, layer.inputs)),
+            path=self.path(layer.path),
+            call=self.call(layer.call),
+        )
 
     def _ports(self, ports: Iterable[Port]) -> tuple[Port, ...]:
         return tuple(Port(port.name, self.value(port.value)) for port in ports)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from blockdsl.lowering.expression_kinds import AUX
 from blockdsl.lowering.values import BlockValue, Closure, Evaluated, Networks, Scope
 from blockdsl.syntax import tree as nodes
+from blockdsl.syntax.forms import used_name
 from blockdsl.syntax.traversal import children, walk
 
 
@@ -26,14 +27,14 @@ class Needs:
         found = self._bodies.get(id(body))
         if found is None:
             self._bodies[id(body)] = frozenset()  # what calls itself needs nothing for that
-            names = set(self._in(body.result, scope))
+            names = set(self.of_expression(body.result, scope))
             for let in reversed(body.lets):
                 if let.shared or not names.isdisjoint(let.names):
-                    names.update(self._in(let.value, scope))
+                    names.update(self.of_expression(let.value, scope))
             found = self._bodies[id(body)] = frozenset(names)
         return found
 
-    def _in(self, expr: nodes.Node, scope: Scope) -> Iterator[str]:
+    def of_expression(self, expr: nodes.Node, scope: Scope) -> Iterator[str]:
         """The names that an expression certainly needs."""
         waiting = [expr]
         while waiting:
@@ -67,7 +68,7 @@ class Needs:
         for node in walk(expr):
             if not isinstance(node, nodes.Call | nodes.Path):
                 continue
-            name = node.name if isinstance(node, nodes.Call) else node.steps[0].name
+            name = used_name(node)
             value = scope.find(name)
             if (name == AUX and value is None) or self._value_has_head(value):
                 return True

@@ -150,7 +150,8 @@ def lower(
         choose: decides the choices; by default a file with open choices is refused.
         applier: a fresh one that goes another way about it than the usual one, with a chooser of its own.
         errors: where the file's errors are gathered.
-        names: whether names are looked up also in what is not evaluated; `refuse_unresolved` does it.
+        names: whether to look names up also in what is not evaluated. A `Space` has done it before, by
+            `refuse_unresolved`.
 
     Raises:
         ArchError: anything is wrong with the file, the input or the settings.

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+from pathlib import Path
+
 from blockdsl import ops
 from blockdsl.diagnostics import ArchError, Errors
 from blockdsl.lowering import arithmetic
-from blockdsl.lowering.binding import tag_of
+from blockdsl.lowering.binding import assign, tag_of
 from blockdsl.lowering.calls import takes
 from blockdsl.lowering.context import Context, Naming
 from blockdsl.lowering.expression_kinds import AUX
 from blockdsl.lowering.unknown_names import unknown
 from blockdsl.lowering.values import BROKEN, Scope, Trace, cut
 from blockdsl.syntax import tree as nodes
+from blockdsl.syntax.forms import used_name
 from blockdsl.syntax.names import Names, Unresolved
+from blockdsl.syntax.uses import parsed, used_files
 
 
 def refuse_unresolved(file: nodes.File) -> None:
@@ -32,28 +37,43 @@ def tell_unresolved(file: nodes.File, errors: Errors) -> None:
     An operation that is unknown in a used file is refused only where it is evaluated: the block that has it
     may belong to somebody who imports it.
     """
-    names = Names(file)
-    for used in (*names.used(), names):
-        for one in used.unresolved:
-            if not _is_word(one) and (used is names or not _written(one).isupper()):
-                with errors.gathering():
-                    raise _unknown(one, _context(one, used, errors))
+    for path in used_files(file):
+        for one in _unresolved_in_used(path, path.stat().st_mtime_ns):
+            if not used_name(one.use).isupper():
+                _tell(one, errors)
+    for one in _unresolved_in(file):
+        _tell(one, errors)
+
+
+@lru_cache(maxsize=256)
+def _unresolved_in_used(path: Path, changed: int) -> list[Unresolved]:
+    """The names in a used file that lead nowhere, looked up once until it is changed."""
+    return _unresolved_in(parsed(path))
+
+
+def _unresolved_in(file: nodes.File) -> list[Unresolved]:
+    """The names in a file that lead nowhere; none where one of the files that it uses is missing."""
+    names = Names(file, own_networks=True)
+    lines = sum(isinstance(statement, nodes.Use) for statement in file.statements)
+    return names.unresolved if len(names.uses) == lines else []
+
+
+def _tell(one: Unresolved, errors: Errors) -> None:
+    if not _is_word(one):
+        with errors.gathering():
+            raise _unknown(one, _context(one, errors))
 
 
 def _unknown(one: Unresolved, context: Context) -> ArchError:
-    name = _written(one)
-    in_quotes = one.argument is not None and isinstance(one.use, nodes.Path) and not name.isupper()
+    name = used_name(one.use)
+    in_quotes = isinstance(one.use, nodes.Path) and one.use.is_name and not name.isupper()
     help = f'a word stands in quotes here: "{cut(name)}"' if in_quotes else ""
     return unknown(name, one.use.span, context, help)
 
 
-def _written(one: Unresolved) -> str:
-    return one.use.name if isinstance(one.use, nodes.Call) else one.use.steps[0].name
-
-
 def _is_word(one: Unresolved) -> bool:
     """Whether it is a function, a word that an argument takes, or a tag."""
-    name = _written(one)
+    name = used_name(one.use)
     if isinstance(one.use, nodes.Call):
         return name == AUX or name in arithmetic.FUNCTIONS
     if one.argument is None or not one.use.is_name:
@@ -64,16 +84,16 @@ def _is_word(one: Unresolved) -> bool:
     operation = ops.find(call.name)
     if operation is None:
         return False
-    by_place = [other for other in call.args if other.name is None]
-    names = list(operation.arguments)
-    at = arg.name or (names[by_place.index(arg)] if by_place.index(arg) < len(names) else "")
-    argument = operation.arguments.get(at)
-    return argument is None or takes(argument, name)
+    try:
+        given = assign(call, list(operation.arguments), _context(one, Errors()))
+    except ArchError:
+        return True  # the call is refused where it is evaluated
+    return any(other is arg and takes(operation.arguments[at], name) for at, other in given.items())
 
 
-def _context(one: Unresolved, names: Names, errors: Errors) -> Context:
+def _context(one: Unresolved, errors: Errors) -> Context:
     """What is in sight of a name."""
     scope = Scope(dict.fromkeys(one.in_sight, BROKEN))
-    scope.coming = names.defined.keys() - scope.names.keys()
+    scope.coming = one.of_file - scope.names.keys()
     naming = Naming()
     return Context(scope, naming, naming, Trace(scope), errors)

@@ -52,16 +52,32 @@ class Tensors:
 
 @dataclass(eq=False, slots=True)
 class LazyTensors:
-    """Tensors that a name is bound to, built when they are first needed. `make` builds them."""
+    """Tensors that a name is bound to, built when they are first needed.
+
+    Attributes:
+        make: builds them; None where they are built, or where the network is complete without them.
+        first: tensors that they are made of.
+    """
 
     make: Callable[[], Evaluated | None] | None
+    first: tuple[LazyTensors, ...] = ()
     _value: Evaluated | None = None
 
     def value(self) -> Evaluated | None:
-        """The tensors; None where the network is complete and nothing in it needed them."""
-        if self._value is None and self.make is not None:
-            make, self.make = self.make, None
-            self._value = make()
+        """The tensors; None where the network is complete and nothing in it needed them.
+
+        Those that they are made of are built before them, so that a long chain of names is no deep recursion.
+        """
+        waiting = [self]
+        while waiting:
+            make = waiting[-1].make
+            if make and (first := [one for one in waiting[-1].first if one.make]):
+                waiting += first
+                continue
+            one = waiting.pop()
+            if make:
+                one.make = None
+                one._value = make()
         return self._value
 
 

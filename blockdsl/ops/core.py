@@ -239,6 +239,7 @@ class Operation(LateDataclass):
         The module takes the inputs with the batch axis in front and returns the output, or a tuple of
         the outputs where there are several.
         """
+        # Not abstract: an operation without a module can be counted and drawn; `codegen` refuses it.
         raise NotImplementedError(f"{type(self).__name__}.spec")
 
     def is_identity(self, *inputs: Shape) -> bool:

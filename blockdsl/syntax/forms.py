@@ -27,6 +27,11 @@ def name_of(node: object) -> str:
     return ""
 
 
+def used_name(node: nodes.Call | nodes.Path) -> str:
+    """The name that a call uses, or that a path begins with."""
+    return node.name if isinstance(node, nodes.Call) else node.steps[0].name
+
+
 def is_identity(expr: object) -> bool:
     """Whether an expression is `ID`."""
     return isinstance(expr, nodes.Path) and name_of(expr) == "ID"

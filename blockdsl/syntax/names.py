@@ -10,7 +10,7 @@ them. The variables of a loop are seen in the loop's body.
 from __future__ import annotations
 
 from collections import ChainMap
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, TypeGuard
@@ -18,7 +18,7 @@ from typing import NamedTuple, TypeGuard
 from blockdsl import ops
 from blockdsl.ops import Operation
 from blockdsl.syntax import tree as nodes
-from blockdsl.syntax.forms import name_of
+from blockdsl.syntax.forms import name_of, used_name
 from blockdsl.syntax.traversal import children
 from blockdsl.syntax.uses import uses
 
@@ -70,11 +70,13 @@ class Unresolved(NamedTuple):
     Attributes:
         use: the `Path` that begins with it, or the `Call` of it.
         in_sight: the names that are bound there.
+        of_file: the names that are bound at the top of the file.
         argument: the argument that it is, alone or as an option, and the call of that.
     """
 
     use: nodes.Path | nodes.Call
-    in_sight: Collection[str]
+    in_sight: frozenset[str]
+    of_file: Set[str]
     argument: tuple[nodes.Call, nodes.Arg] | None
 
 
@@ -101,10 +103,21 @@ class Names:
         uses: the names of the files that it uses, in the order of its `use` lines.
         defined: what is bound at its top, by name; blocks and functions of used files included.
         unresolved: the names that lead nowhere.
+
+    Args:
+        file: the file.
+        own_networks: look only into the networks, blocks and `let`s of the file itself: not into its
+            conditions and settings, nor into the files that it uses.
     """
 
-    def __init__(self, file: nodes.File, _meanings: dict[int, Definition] | None = None) -> None:
-        self.file = file
+    def __init__(
+        self,
+        file: nodes.File,
+        *,
+        own_networks: bool = False,
+        _meanings: dict[int, Definition] | None = None,
+    ) -> None:
+        self.file, self.own_networks = file, own_networks
         self.uses: list[Names] = []
         self.defined: dict[str, Definition] = {}
         self.unresolved: list[Unresolved] = []
@@ -112,17 +125,23 @@ class Names:
         self._included: list[nodes.Expr] = []
         """Kept, since what a name means is noted by the `id` of its node."""
         if _meanings is None:
-            self._resolve({})
+            self._resolve({}, self)
 
-    def _resolve(self, known: dict[Path, Names]) -> None:
+    def _resolve(self, known: dict[Path, Names], top: Names) -> None:
         for path, used in uses(self.file):
             key = path.resolve()
             if key not in known:
-                known[key] = Names(used, self._meanings)
-                known[key]._resolve(known)
+                known[key] = Names(used, own_networks=self.own_networks, _meanings=self._meanings)
+                known[key]._resolve(known, top)
             self.uses.append(known[key])
             self.defined |= {n: d for n, d in known[key].defined.items() if d.is_exported}
-        _Resolver(self._meanings, self.defined, self.unresolved).file(self.file)
+        resolver = _Resolver(self._meanings, self.defined, self.unresolved)
+        if not self.own_networks:
+            resolver.file(self.file)
+        elif self is top:
+            resolver.networks(self.file)
+        else:
+            resolver.exports(self.file)
 
     def meaning(self, use: nodes.Node) -> Definition | type[Operation] | None:
         """What the name means that a `Path` begins with, or that a `Call` calls.
@@ -161,6 +180,9 @@ _Scope = ChainMap[str, Definition]
 """Names in sight, the innermost first."""
 
 
+_LITERALS = (nodes.Number, nodes.String, nodes.Bool)
+
+
 def _is_function(statement: nodes.Node) -> TypeGuard[nodes.Let]:
     return isinstance(statement, nodes.Let) and statement.params is not None
 
@@ -190,10 +212,28 @@ class _Resolver:
         self.top: _Scope = ChainMap(names)
 
     def file(self, file: nodes.File) -> None:
+        """Everything in a file."""
+        self.networks(file)
+        self.unresolved = []  # conditions and settings have words of their own
+        for statement in file.statements:
+            if not isinstance(statement, nodes.Let | nodes.Param | nodes.Net | nodes.Block):
+                self._uses(statement, self.top)
+
+    def exports(self, file: nodes.File) -> None:
+        """What other files see, without a look into it."""
+        for statement in file.statements:
+            if (
+                isinstance(statement, nodes.Block)
+                or (isinstance(statement, nodes.Let) and statement.shared)
+                or _is_function(statement)
+            ):
+                self.top[statement.name] = Definition(statement, file, statement.name)
+
+    def networks(self, file: nodes.File) -> None:
+        """The networks, blocks, parameters and `let`s of a file."""
         functions = [s for s in file.statements if isinstance(s, nodes.Block) or _is_function(s)]
         for function in functions:
             self.top[function.name] = Definition(function, file, function.name)
-        others: list[nodes.Statement] = []
         for statement in file.statements:
             match statement:
                 case nodes.Let(params=None):
@@ -204,19 +244,11 @@ class _Resolver:
                     self.top[name] = Definition(statement, file, name)
                 case nodes.Net():
                     self._net(statement, file)
-                case nodes.Block():
-                    pass
-                case _:
-                    others.append(statement)
         for function in functions:
             if isinstance(function, nodes.Block):
                 self._block(function)
             else:
                 self._let(function, self.top)
-        self.unresolved = []  # conditions and settings have words of their own
-        for statement in others:
-            if not _is_function(statement):
-                self._uses(statement, self.top)
 
     def uses(self, expr: nodes.Expr) -> None:
         self._uses(expr, self.top)
@@ -258,22 +290,28 @@ class _Resolver:
 
     def _uses(self, node: nodes.Node, scope: _Scope) -> None:
         """Note the names that are used in a node in which nothing is defined but variables of loops."""
-        waiting = [(node, scope)]
+        waiting = [node]
         arguments: dict[int, tuple[nodes.Call, nodes.Arg]] = {}
         while waiting:
-            node, scope = waiting.pop()
-            if isinstance(node, nodes.Path | nodes.Call):
-                name = node.name if isinstance(node, nodes.Call) else node.steps[0].name
-                if (definition := scope.get(name)) is not None:
-                    self.meanings[id(node)] = definition
-                elif ops.find(name) is None:
-                    self.unresolved.append(Unresolved(node, scope, arguments.get(id(node))))
-            if isinstance(node, nodes.Call):
-                for arg in node.args:
-                    arguments.update({id(value): (node, arg) for value in _options(arg.value)})
+            node = waiting.pop()
+            if isinstance(node, _LITERALS):
+                continue
             if isinstance(node, nodes.For):
                 inside = scope.new_child({name: Definition(node, node, name) for name in node.variables})
-                waiting.append((node.body, inside))
-                waiting += [(part, scope) for part in (node.first, node.last) if part is not None]
-            else:
-                waiting += [(child, scope) for child in children(node)]
+                self._uses(node.body, inside)
+                waiting += [part for part in (node.first, node.last) if part is not None]
+                continue
+            if isinstance(node, nodes.Path | nodes.Call):
+                name = used_name(node)
+                if ops.find(name) is not None:  # nothing else has the name of an operation
+                    pass
+                elif (definition := scope.get(name)) is not None:
+                    self.meanings[id(node)] = definition
+                else:
+                    argument = arguments.get(id(node))
+                    self.unresolved.append(Unresolved(node, frozenset(scope), self.top.keys(), argument))
+                if isinstance(node, nodes.Call):
+                    for arg in node.args:
+                        if not isinstance(arg.value, _LITERALS):
+                            arguments.update({id(value): (node, arg) for value in _options(arg.value)})
+            waiting += children(node)

@@ -150,5 +150,11 @@ def test_names_in_sight_are_those_of_the_let() -> None:
     assert graph_of(INPUT + text).shapes_of(graph_of(INPUT + text).outputs)["y"] == (5, 8, 8)
 
 
+def test_a_long_chain_of_names_is_no_deep_recursion() -> None:
+    lets = "".join(f"let a{i} = a{i - 1}-RELU\n" for i in range(1, 3000))
+    text = f"{INPUT}net let a0 = in-RELU\n{lets}if 1 == 1 then a2999 else in"
+    assert len(graph_of(text)) == 3001
+
+
 def everything(graph: Graph) -> list[object]:
     return [(layer.id, layer.name, str(layer.operation), layer.inputs) for layer in graph.layers()]

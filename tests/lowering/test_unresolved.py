@@ -27,6 +27,8 @@ NET = " net CONV(8,3)"
         ("block a = [CONV(i,1) for i in 1..3]-[CONV(i,1), RELU, RELU]" + NET, "unknown name i"),
         ("block inner(c) = RELU block a = inner(same)" + NET, 'a word stands in quotes here: "same"'),
         ("net let a = in-CONV(b,1) CONV(8,3)", "unknown name b"),
+        ("block a = PAD(same, same)" + NET, "unknown name same"),
+        ("let x = if 1 == 1 then 3 else y let y = 4 net CONV(x,3)", "y is not bound yet"),
     ],
 )
 def test_an_unknown_name(text: str, name: str) -> None:

@@ -36,10 +36,16 @@ ATOMS = (
 )  # fmt: skip
 
 
+USES_STREAM = {15, 16, 17, 18}
+"""The kinds of networks that say `in`."""
+
+
 class _Writer:
     def __init__(self, rng: random.Random) -> None:
         self.rng = rng
         self.names = 0
+        self.has_stream = True
+        """Whether `in` stands for something: at the top of a file it does not."""
 
     def name(self, stem: str) -> str:
         self.names += 1
@@ -54,8 +60,9 @@ class _Writer:
         def a() -> str:
             return self.net(depth - 1)
 
-        kind = rng.randrange(21)
-        match kind:
+        kinds = [kind for kind in range(21) if self.has_stream or kind not in USES_STREAM]
+        conditions = ["w == 2", "{yes,no}", *(["in.c == 4"] if self.has_stream else [])]
+        match rng.choice(kinds):
             case 0:
                 return f"({a()}-{a()})"
             case 1:
@@ -67,7 +74,7 @@ class _Writer:
             case 4:
                 return f"({a()})*{rng.choice(['2', '{0..2}', 'd[1]', '{1,3}'])}"
             case 5:
-                return f"(if {rng.choice(['w == 2', 'in.c == 4', '{yes,no}'])} then {a()} else {a()})"
+                return f"(if {rng.choice(conditions)} then {a()} else {a()})"
             case 6:
                 return f"{self.name('l')}:({a()})"
             case 7:
@@ -105,7 +112,9 @@ def random_space(rng: random.Random) -> str:
     writer = _Writer(rng)
     lines = [HEAD]
     if rng.random() < 0.3:
+        writer.has_stream = False
         lines.append(f"let own = {writer.net(2)}\n")
+        writer.has_stream = True
     if rng.random() < 0.3:
         lines.append(f"block local(c) =\n    let b = in-{writer.net(1)}\n    b-CONV(c,1)-{writer.net(1)}\n")
     used = [name for name in ("own", "local({2,4})") if f" {name[:5]}" in "".join(lines[1:])]

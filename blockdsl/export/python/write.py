@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import re
 import textwrap
 from collections.abc import Iterable
@@ -22,6 +21,7 @@ from blockdsl.export.python.definitions import Definition, definition_of, number
 from blockdsl.export.python.fitting import Scope
 from blockdsl.export.python.forward import Style, statements, tensors_hint
 from blockdsl.export.python.grouping import Plan, order, plans, titled, told, variant
+from blockdsl.export.python.imports import import_lines
 from blockdsl.export.python.initial import initial_lines
 from blockdsl.export.python.layers import Layers
 from blockdsl.export.python.names import METHOD, unique
@@ -221,7 +221,7 @@ class _File:
         ]
         text = "\n\n\n".join([*definitions, *bodies, "\n".join(main)])
         gap = "\n\n\n" if text.startswith(("class ", "def ")) else "\n\n"
-        return f"{self._docstring()}\n\n{_imports(text, imports)}{gap}{text}\n"
+        return f"{self._docstring()}\n\n{import_lines(text, imports)}{gap}{text}\n"
 
     def _docstring(self) -> str:
         meta, summary = self.program.meta, summarise(self.graph)
@@ -282,25 +282,3 @@ def _parameterised(line: str, classes: Any) -> str:
     head, bracket, rest = line.partition("(")
     code, mark, comment = rest.partition("  # ")
     return head + bracket + re.sub(rf"(?<![\w.]){classes}(?=[,)])", "classes", code) + mark + comment
-
-
-def _code(text: str) -> set[str]:
-    """The names that a text mentions as Python, and not in words."""
-    try:
-        parsed = ast.parse(text)
-    except SyntaxError:
-        return set()  # `_prove` tells it
-    return {node.id for node in ast.walk(parsed) if isinstance(node, ast.Name)}
-
-
-def _imports(text: str, more: set[str]) -> str:
-    lines = sorted(line for line in more if not re.match(r"(from|import) torch\b", line))
-    code = _code(text)
-    torch_lines = ["import torch"] if "torch" in code else []
-    torch_lines += sorted(more - set(lines))
-    names = [n for n in ("Tensor", "nn") if n in code]
-    torch_lines.append(f"from torch import {', '.join(names)}")
-    if "F" in code:
-        torch_lines.append("from torch.nn import functional as F")
-    groups = ["\n".join(["from __future__ import annotations"]), "\n".join(lines), "\n".join(torch_lines)]
-    return "\n\n".join(filter(None, groups))

@@ -39,6 +39,6 @@ def unpacked(content: bytes) -> Data:
     """
     try:
         data: Data = pickle.loads(content)
-    except Exception as reason:
+    except Exception as reason:  # as in `packed`
         raise error("data", f"a worker cannot read the data: {exception_text(reason)}", help=_HELP) from None
     return data

@@ -119,7 +119,7 @@ class Worker:
             why, traceback = refused.diagnostic.message, traceback_text(refused)
             self.proposals.tell(trial, Record("crashed", candidate.identity, why=why, traceback=traceback))
             return
-        except Exception as defect:
+        except Exception as defect:  # goes on as it is, with a note of the trial
             defect.add_note(f"while trial {trial.number} was measured: {trial.params}")
             raise
         seconds = round(time.perf_counter() - start, 3)
@@ -217,7 +217,7 @@ def work(
         raise SystemExit(1) from None  # of this network, perhaps: it is tried once more
     except KeyboardInterrupt:
         raise SystemExit(INTERRUPTED) from None
-    except Exception as reason:
+    except Exception as reason:  # goes to the main process, which raises it
         lost.put(_sent(reason))
         raise SystemExit(1) from None
 
