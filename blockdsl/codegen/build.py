@@ -116,7 +116,7 @@ def _assemble(graph: Graph, leaves: dict[int, nn.Module]) -> Chain | Network:
     return kind(
         parts(root),
         program,
-        inputs=inputs,
+        inputs=graph.shapes_of(graph.inputs),
         outputs={port.name: slot[port.value] for port in graph.outputs},
         auxiliaries={a.name: slot[a.value] for a in graph.auxiliaries},
         draws=bool(joins),

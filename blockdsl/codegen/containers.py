@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from blockdsl.codegen.origin import Origin
+from blockdsl.ops import Ids, Shape
 
 Slots = tuple[int, ...]
 
@@ -171,15 +172,19 @@ class Network(_Wired):
         children: Mapping[str, nn.Module],
         program: CallPlan,
         *,
-        inputs: Iterable[str] = ("x",),
+        inputs: Mapping[str, Shape] | None = None,
         outputs: Mapping[str, int] | None = None,
         auxiliaries: Mapping[str, int] | None = None,
         draws: bool = False,
         title: str = "Network",
     ) -> None:
-        """`outputs` and `auxiliaries` say in which slot each is; `draws` is for global drop-path."""
+        """`inputs` are shapes without the batch axis, `outputs` and `auxiliaries` say in which slot each is.
+
+        `draws` is for global drop-path.
+        """
         super().__init__(children, program, title=title)
-        self.input_names, self.output_names = tuple(inputs), tuple(outputs or {})
+        self._shapes = dict(inputs or {})
+        self.input_names, self.output_names = tuple(self._shapes), tuple(outputs or {})
         self._results = tuple((outputs or {}).values())
         self._auxiliaries = dict(auxiliaries or {})
         self._draws = draws
@@ -208,30 +213,52 @@ class NamedNetwork(Network):
         """`(N, *shape)` of each input -> `(N, *shape)` of each output, as `Network` returns them.
 
         Raises:
-            TypeError: an input is missing, given twice, or unknown.
+            TypeError: an input is missing, given twice, or unknown; or ids are no whole numbers.
+            ValueError: an input has another number of axes or channels.
         """
-        return self._forward(*self._arranged(inputs, named))
+        arranged = self._arranged(inputs, named)
+        for (name, shape), x in zip(self._shapes.items(), arranged, strict=True):
+            _check_input(name, shape, x)
+        return self._forward(*arranged)
 
     def _arranged(self, inputs: tuple[Tensor, ...], named: dict[str, Tensor]) -> list[Tensor]:
-        """The inputs in their order. The messages are Python's for a function with these parameters."""
+        """The inputs in their order. The messages begin as Python's for a function with these parameters."""
         names = self.input_names
         if len(inputs) > len(names):
-            raise TypeError(
-                f"forward() takes {_counted(len(names), 'positional argument')} ({_listed(names)})"
-                f" but {_counted(len(inputs), 'was', 'were')} given"
-            )
+            counted = _counted(len(names), "positional argument")
+            raise self._refused(f"takes {counted} but {_counted(len(inputs), 'was', 'were')} given")
         for name in named:
             if name not in names:
-                raise TypeError(
-                    f"forward() got an unexpected keyword argument '{name}'; the inputs are {_listed(names)}"
-                )
+                raise self._refused(f"got an unexpected keyword argument '{name}'")
             if name in names[: len(inputs)]:
-                raise TypeError(f"forward() got multiple values for argument '{name}'")
+                raise self._refused(f"got multiple values for argument '{name}'")
         missing = [name for name in names[len(inputs) :] if name not in named]
         if missing:
             counted = _counted(len(missing), "required positional argument")
-            raise TypeError(f"forward() missing {counted}: {_listed(missing)}")
+            raise self._refused(f"missing {counted}: {_listed(missing)}")
         return [*inputs, *[named[name] for name in names[len(inputs) :]]]
+
+    def _refused(self, what: str) -> TypeError:
+        """The error for inputs that are not these, with their names and shapes."""
+        known = [f"'{name}' {_batch_of(shape)}" for name, shape in self._shapes.items()]
+        return TypeError(f"forward() {what}; the inputs are {', '.join(known)}")
+
+
+def _check_input(name: str, shape: Shape, x: Tensor) -> None:
+    """Refuse a tensor that cannot be this input; its positions may be as many as there are."""
+    is_ids = isinstance(shape, Ids)
+    axes = ["N", *shape.axes]
+    if not is_ids:
+        axes[shape.channel_dim] = str(shape.channels)
+    if x.ndim != len(axes) or (not is_ids and x.shape[shape.channel_dim] != shape.channels):
+        raise ValueError(f"the input '{name}' is ({', '.join(axes)}), not {tuple(x.shape)}")
+    if is_ids and (x.is_floating_point() or x.is_complex()):
+        raise TypeError(f"the input '{name}' is of ids, which are whole numbers such as int64, not {x.dtype}")
+
+
+def _batch_of(shape: Shape) -> str:
+    """`(N, 3, 64, 64)`."""
+    return f"({', '.join(['N', *map(str, shape)])})" + (" of ids" if isinstance(shape, Ids) else "")
 
 
 def _counted(count: int, word: str, words: str = "") -> str:

@@ -63,7 +63,7 @@ class ChannelShuffle(nn.Module):
         self.groups = groups
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, C, H, W) -> the same."""
+        """(N, C, …) -> the same."""
         n, c, *size = x.shape
         return x.reshape(n, self.groups, c // self.groups, *size).transpose(1, 2).reshape(x.shape)
 
@@ -80,8 +80,8 @@ class PadChannels(nn.Module):
         self.before, self.after = before, after
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, C, H, W) -> (N, before + C + after, H, W)."""
-        return F.pad(x, (0, 0, 0, 0, self.before, self.after))
+        """(N, C, …) -> (N, before + C + after, …)."""
+        return F.pad(x, (*[0, 0] * (x.ndim - 2), self.before, self.after))
 
     def extra_repr(self) -> str:
         """How many channels."""

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from blockdsl.diagnostics import ArchError, Mark, did_you_mean
 from blockdsl.formatting import listed, shape_text
-from blockdsl.ir import Graph, Layer, Path, Segment, path_text
+from blockdsl.ir import Graph, Layer, Path, Segment, module_name, path_text
 from blockdsl.lowering.context import Context
 from blockdsl.lowering.values import SharedNetwork, Tensors
 from blockdsl.ops import Sizes
@@ -145,10 +145,14 @@ def _steps(written: nodes.Expr) -> Path:
 
 
 def _matches(path: Path, wanted: Sequence[Segment], exact: int) -> bool:
-    """Whether a layer is what a path names or stands in it; an index may be left out after so many steps."""
+    """Whether a layer is what a path names, in either spelling, or stands in it.
+
+    After so many `exact` steps an index may be left out.
+    """
     if len(path) < len(wanted):
         return False
     return all(
-        one == step or (place >= exact and step.index is None and one.name == step.name)
+        module_name((one,)) == module_name((step,))
+        or (place >= exact and step.index is None and one.name == step.name)
         for place, (one, step) in enumerate(zip(path, wanted, strict=False))
     )

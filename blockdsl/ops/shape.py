@@ -9,7 +9,7 @@ from typing import Annotated
 from blockdsl.formatting import listed, shape_text
 from blockdsl.ops.core import SAVES_NOTHING, Operation, OpError, Window
 from blockdsl.ops.geometry import divided, pointwise
-from blockdsl.ops.layouts import LAYOUTS, VALUES, Ids, Image, Shape, Sizes, Vector, read_sizes
+from blockdsl.ops.layouts import GRIDS, LAYOUTS, VALUES, Ids, Shape, Sizes, Vector, read_sizes
 from blockdsl.ops.registry import operation
 from blockdsl.ops.spec import ModuleSpec
 from blockdsl.ops.values import Count, Counts, Parts, one_of
@@ -204,11 +204,11 @@ class Split(Operation):
 class Shuffle(Operation):
     """Channel shuffle: channel i * (C / groups) + j goes to j * groups + i.
 
-    ShuffleNet (Zhang et al. 2018), figure 1.
+    ShuffleNet (Zhang et al. 2018), figure 1. Signals and volumes likewise.
     """
 
     word = "channel shuffle"
-    takes = (Image,)
+    takes = GRIDS
     aliases = ("channelshuffle",)
     saved_for_backward = SAVES_NOTHING
 
@@ -229,25 +229,25 @@ class PadChannels(Operation):
     """Zero channels up to a number: (C, H, W) -> (channels, H, W), ResNet's option A shortcut.
 
     After POOL(1,s2), which subsamples (He et al. 2015, section 3.3). The zeros come after the input's
-    channels; `where=both` puts half of them before, as some implementations do.
+    channels; `where=both` puts half of them before, as some implementations do. Signals and volumes likewise.
     """
 
     word = "pad channels"
-    takes = (Image,)
+    takes = GRIDS
     saved_for_backward = SAVES_NOTHING
 
     channels: Count
     where: Where = "end"
 
     def shape(self, *inputs: Shape) -> Shape:
-        c, rows, columns = inputs[0]
+        c = inputs[0].channels
         if self.channels < c:
             raise OpError(
                 f"PADCHANNELS cannot make {self.channels} channels of {c}",
                 argument="channels",
                 help="it only adds; CONV(channels,1) makes fewer",
             )
-        return Image(self.channels, rows, columns)
+        return inputs[0].with_channels(self.channels)
 
     window = pointwise
 

@@ -43,7 +43,8 @@ def densify(graph: Graph, input: Sizes | None = None) -> Graph:
 
 class _Densifying:
     """`made` maps tensors of the old graph to those of the new; `windows` are their old shapes, those
-    of vectors as the images that were flattened into them.
+    of vectors as the images that were flattened into them. `constant` are the old ones that depend on no
+    image: trained tensors, and what is computed of these alone.
     """
 
     def __init__(self, old: Graph, given: Sizes | None) -> None:
@@ -58,6 +59,7 @@ class _Densifying:
         self.old, self.new, self.size = old, Graph(), type(before)(sizes)
         self.made: dict[Value, Value] = {}
         self.windows: dict[Value, Shape] = {}
+        self.constant: set[Value] = set()
 
     def graph(self) -> Graph:
         for layer in self.old.layers():
@@ -97,6 +99,8 @@ class _Densifying:
         )
         for value, window in zip(values, windows, strict=True):
             self.made[value], self.windows[value] = Value(added.id, value.port), window
+            if not layer.is_input and self.constant.issuperset(layer.sources):
+                self.constant.add(value)
 
     def _slid(self, layer: Layer, seen: Sequence[Shape]) -> Operation:
         """The operation that does at each place what the layer does with one window."""
@@ -109,6 +113,8 @@ class _Densifying:
             return operation
         if layer.operation.reads_values and (reason := self._whole(layer, seen)):
             raise _refused(layer, reason)
+        if "broadcast" in operation.arguments and any(map(self._is_everywhere, layer.inputs)):
+            return replace(operation, broadcast=True)  # type: ignore[type-var]
         return _with_free_stride(layer, seen)
 
     def _pads_otherwise(self, operation: Operation, seen: Sequence[Shape], inputs: Sequence[Value]) -> str:
@@ -124,6 +130,10 @@ class _Densifying:
             for pads, shape in ((before, seen[0]), (after, shapes[0]))
         ]
         return f"pad=same pads by {' and by '.join(texts)}"
+
+    def _is_everywhere(self, value: Value) -> bool:
+        """Whether a tensor is the same at each place: a trained number for each channel."""
+        return value in self.constant and max(self.windows[value].positions, default=1) == 1
 
     def _whole(self, layer: Layer, seen: Sequence[Shape]) -> str:
         """Why a layer depends on the whole image; nothing where it does not."""
@@ -141,7 +151,8 @@ class _Densifying:
             isinstance(shape, GRIDS) for shape in seen
         ):
             return "each of its outputs sees the whole image"
-        if len({shape[1:] for shape in seen}) > 1:
+        varying = [s for value, s in zip(layer.inputs, seen, strict=True) if not self._is_everywhere(value)]
+        if len({shape[1:] for shape in varying}) > 1:
             return "it joins a number for the whole image with one for each position"
         flat = any(
             isinstance(s, Vector) and prod(w.positions) > 1

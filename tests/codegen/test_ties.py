@@ -236,6 +236,38 @@ def test_counts_and_pictures() -> None:
     assert b"weight of enc" in net.picture("dot")
 
 
+@pytest.mark.parametrize(
+    ("text", "chosen", "frozen"),
+    [
+        (
+            "block ae(w) = enc:FC(w)-{RELU,TANH}-FC(20,tie=enc)\nnet ae({8,16})-ae({8,16})",
+            {"ae[1].w": 8, "ae[2].w": 16, "ae[2].choice[1]": "TANH"},
+            "block ae(w) = enc:FC(w)-RELU-FC(20,tie=enc)\nblock ae_2(w) = enc:FC(w)-TANH-FC(20,tie=enc)\n"
+            "net ae(8)-ae_2(16)",
+        ),
+        (  # a label of a round that is written out
+            "net (a:FC(6)-{RELU,TANH}-b:FC(20))*2-FC(6,tie=a[2])",
+            {"choice[1]": "RELU", "choice[2]": "TANH"},
+            "net a1:FC(6)-RELU-b1:FC(20)-a2:FC(6)-TANH-b2:FC(20)-FC(6,tie=a[2])",
+        ),
+    ],
+)
+def test_frozen_spaces_keep_their_ties(text: str, chosen: dict[str, object], frozen: str) -> None:
+    space = blockdsl.Space.parse(f"input 20\n{text}")
+    candidate = space.choose(chosen, first=True)
+    lines = [line for line in candidate.text().splitlines() if line.startswith(("block", "net"))]
+    assert lines == frozen.splitlines()
+    assert canonical_hash(candidate.frozen_program().graph) == canonical_hash(candidate.program.graph)
+
+
+def test_opened_and_compared() -> None:
+    net = blockdsl.parse("input 20\nblock ae(w) = enc:FC(w)-RELU-FC(20,tie=enc)\nnet ae(8)")
+    opened = net.open(width=[0.5, 1, 2])
+    assert sorted(c.summary.params for c in opened.space.enumerate()) == [20 * w + w + 20 for w in (4, 8, 16)]
+    untied = blockdsl.parse("input 20\nblock ae(w) = enc:FC(w)-RELU-FC(20)\nnet ae(8)")
+    assert "FC(20,tie=enc) -> FC(20)" in str(net.diff(untied))
+
+
 def test_weights_from_elsewhere() -> None:
     class Functional(nn.Module):
         def __init__(self) -> None:

@@ -266,7 +266,7 @@ def test_json_tells_ports_layouts_and_shared_modules(name: str, tmp_path: Path) 
     write_json(graph, "", tmp_path / "net.json")
     data = json.loads((tmp_path / "net.json").read_text())
     about = data["graph"]
-    assert set(about) == {"title", "inputs", "outputs", "auxiliaries", "shared"}
+    assert set(about) == {"title", "inputs", "outputs", "auxiliaries", "shared", "ties"}
     read = nx.node_link_graph(data, edges="edges")
     state = build(graph).state_dict()
     for kind in ("inputs", "outputs", "auxiliaries"):

@@ -142,7 +142,7 @@ def test_a_node_of_the_graph_knows_operation_arguments_shape_path_and_span():
     assert third["op"] == "CONV"
     assert third["args"] == {
         "channels": 8, "kernel": (3, 3), "stride": (1, 1), "pad": (1, 1), "groups": 1,
-        "dilation": (1, 1), "bias": True, "table": None,
+        "dilation": (1, 1), "bias": True, "table": None, "tie": None,
     }  # fmt: skip
     assert third["shape"] == (8, 32, 32)
     assert third["path"] == "unit[2].conv[1]"

@@ -103,8 +103,8 @@ EXAMPLES: dict[str, Sequence[Example]] = {
     ],
     "SPLIT": [({"parts": 2}, ALL), ({"parts": (3, 5)}, [(IMAGE,)])],
     "SLICE": [({"first": 3, "count": 2}, ALL), ({"first": 1, "count": 8}, [(IMAGE,)])],
-    "SHUFFLE": [({"groups": 4}, [(IMAGE,)])],
-    "PADCHANNELS": [({"channels": 16}, [(IMAGE,)]), ({"channels": 16, "where": "both"}, [(IMAGE,)])],
+    "SHUFFLE": [({"groups": 4}, GRIDS)],
+    "PADCHANNELS": [({"channels": 16}, GRIDS), ({"channels": 16, "where": "both"}, [(IMAGE,)])],
     "PAD": [
         ({"pad": 1}, GRIDS),
         ({"pad": (0, 1, 2, 3), "mode": "reflect"}, [(IMAGE,)]),

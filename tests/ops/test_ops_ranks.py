@@ -10,7 +10,7 @@ from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
 from blockdsl.codegen import module_of
-from blockdsl.ops import Image, Operation, OpError, Shape, Signal, Volume
+from blockdsl.ops import Image, Operation, OpError, Shape, Signal, Sizes, Tokens, Vector, Volume
 from tests.graphs import op
 from tests.ops.test_ops_against_torch import Call, agree
 
@@ -176,3 +176,40 @@ def test_one_number_stands_for_all_axes(name: str) -> None:
         for other in {(3, 3), (3, 3, 3)} - {written}:
             with pytest.raises(OpError, match=f"^kernel={'x'.join('3' * len(other))} of {name} has "):
                 op(name, *first, other).shape(shape)
+
+
+@pytest.mark.parametrize("shape", [SIGNAL, VOLUME])
+def test_channels_are_shuffled_and_padded(shape: Shape) -> None:
+    same(op("SHUFFLE", 3), nn.ChannelShuffle(3), shape)
+    x = torch.randn(2, *shape)
+    for where, before, after in (("end", 0, 5), ("both", 2, 3)):
+        operation = op("PADCHANNELS", 11, where=where)
+        zeros = [torch.zeros(2, count, *shape[1:]) for count in (before, after)]
+        made = module_of(operation, shape)(x)
+        assert torch.equal(made, torch.cat([zeros[0], x, zeros[1]], 1))
+        assert operation.shapes(shape) == (type(shape)(11, *shape[1:]),)
+
+
+@pytest.mark.parametrize(
+    ("shape", "gates"),
+    [
+        (SIGNAL, [(6, 1), (1, 17)]),
+        (VOLUME, [(6, 1, 1, 1), (1, 5, 7, 6), (6, 5, 1, 1)]),
+        (Tokens(5, 6), [(5, 1), (1, 6)]),
+        (Vector(6), [(1,)]),
+    ],
+)
+def test_an_axis_of_1_is_repeated_in_a_product_of_any_layout(shape: Shape, gates: list[Sizes]) -> None:
+    x = torch.randn(2, *shape)
+    for sizes in gates:
+        gate = type(shape)(*sizes)
+        y = torch.randn(2, *sizes)
+        for name in ("MUL", "SUM", "SUB", "DIV", "MIN", "MAX"):
+            operation = op(name) if name == "MUL" else op(name, broadcast=True)
+            plain = {
+                "MUL": torch.mul, "SUM": torch.add, "SUB": torch.sub, "DIV": torch.div,
+                "MIN": torch.minimum, "MAX": torch.maximum,
+            }[name]  # fmt: skip
+            assert operation.shapes(shape, gate) == operation.shapes(gate, shape) == (shape,)
+            torch.testing.assert_close(module_of(operation, shape, gate)(x, y), plain(x, y))
+            torch.testing.assert_close(module_of(operation, gate, shape)(y, x), plain(y, x))
