@@ -1,13 +1,13 @@
 """Run exported files where blockdsl cannot be imported: `python -I alone.py FOLDER`.
 
 Every `*.py` of the folder is loaded; its network is built without memory, filled with weights that
-depend on their names alone, and run on a fixed input. `results.pt` gets what came out.
+depend on their names alone, and run on fixed inputs. `results.pt` gets what came out.
 """
 
 import runpy
 import sys
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,19 +34,26 @@ def fill(module: nn.Module) -> None:
                 tensor.normal_(mean, 0.1, generator=generator)
 
 
-def results(module: nn.Module, shape: tuple[int, ...]) -> dict[str, Any]:
+def results(module: nn.Module, shapes: Sequence[tuple[int, ...]]) -> dict[str, Any]:
     """Keys and shapes of the state, outputs in evaluation mode, and with heads those of training."""
     module = module.to_empty(device="cpu").eval()
     fill(module)
-    x = torch.randn(2, *shape, generator=torch.Generator().manual_seed(0))
+    generator = torch.Generator().manual_seed(0)
+    inputs = [torch.randn(2, *shape, generator=generator) for shape in shapes]
     with torch.no_grad():
-        outputs: dict[str, Tensor] = {"y": module(x[:1])}
+        outputs = numbered("y", module(*(x[:1] for x in inputs)))
         if any(name.startswith("aux") for name, _ in module.named_children()):
             torch.manual_seed(0)
-            y, heads = module.train()(x)
+            y, heads = module.train()(*inputs)
             assert isinstance(heads, Mapping)
-            outputs |= {"training": y, **heads}
+            outputs |= {**numbered("training", y), **heads}
     return {"state": state_shapes(module), "outputs": outputs}
+
+
+def numbered(name: str, outputs: Tensor | tuple[Tensor, ...]) -> dict[str, Tensor]:
+    """The outputs by a name and their number, of which there may be one."""
+    outputs = outputs if isinstance(outputs, tuple) else (outputs,)
+    return {f"{name}{i}": output for i, output in enumerate(outputs, 1)}
 
 
 def state_shapes(module: nn.Module) -> dict[str, tuple[int, ...]]:
@@ -70,8 +77,8 @@ def main(folder: Path) -> None:
     found = {}
     for file in sorted(folder.glob("*.py")):
         module = load(file)
-        shape = shapes[file.stem]
-        found[file.stem] = results(module, shape) if shape else {"state": state_shapes(module)}
+        run = shapes[file.stem]
+        found[file.stem] = results(module, run) if run else {"state": state_shapes(module)}
     torch.save(found, folder / "results.pt")
 
 

@@ -31,6 +31,6 @@ def run_alone(names: list[str], tmp_path: Path) -> None:
     for name in names:
         nets[name] = blockdsl.load(name)
         smaller = smallest(name)
-        if smaller.input_shape != nets[name].input_shape:
+        if smaller.inputs != nets[name].inputs:
             nets[f"{name}__small"] = smaller
     run_files(nets, {name for name in nets if f"{name}__small" in nets}, tmp_path)
