@@ -20,7 +20,10 @@ LINES = [
 
 
 @pytest.mark.parametrize("lines", LINES, ids=range(len(LINES)))
-@pytest.mark.parametrize("text", ["class A(nn.Module):\n    pass\n", "x: Tensor = F.relu(torch.ones(nn))\n"])
+@pytest.mark.parametrize(
+    "text",
+    ["class A(nn.Module):\n    pass\n", "def f(x: Tensor) -> Tensor:\n    return F.relu(torch.ones(nn))\n"],
+)
 def test_as_isort(lines: set[str], text: str) -> None:
     written = f"{import_lines(text, lines)}\n\n\n{text}"
     ruff = [sys.executable, "-m", "ruff"]

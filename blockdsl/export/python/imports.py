@@ -30,18 +30,24 @@ def import_lines(text: str, more: set[str]) -> str:
 
 
 def _joined(lines: set[str]) -> list[ast.Import | ast.ImportFrom]:
-    """Import statements, with one statement for all names from one module, in order."""
+    """Import statements, with one statement for all names of a module that keep their names, in order."""
     imports: list[ast.Import | ast.ImportFrom] = []
-    by_module: dict[str, dict[tuple[str, str | None], ast.alias]] = {}
+    kept: dict[str, dict[str, ast.alias]] = {}
+    renamed: list[tuple[str, ast.alias]] = []
     for node in ast.parse("\n".join(sorted(lines))).body:
-        if isinstance(node, ast.ImportFrom):
-            found = by_module.setdefault(node.module or "", {})
-            found |= {(alias.name, alias.asname): alias for alias in node.names}
-        elif isinstance(node, ast.Import):
+        if isinstance(node, ast.Import):
             imports.append(node)
-    for module, aliases in sorted(by_module.items()):
-        imports.append(ast.ImportFrom(module, sorted(aliases.values(), key=_order_of_alias), 0))
-    return imports
+        elif isinstance(node, ast.ImportFrom):
+            module = node.module or ""
+            for alias in node.names:
+                if alias.asname is None:
+                    kept.setdefault(module, {})[alias.name] = alias
+                else:
+                    renamed.append((module, alias))
+    found = [(module, sorted(names.values(), key=_order_of_alias)) for module, names in kept.items()]
+    found += [(module, [alias]) for module, alias in renamed]
+    found.sort(key=lambda one: (one[0], _order_of_alias(one[1][0])))
+    return imports + [ast.ImportFrom(module, aliases, 0) for module, aliases in found]
 
 
 def _order_of_alias(alias: ast.alias) -> tuple[int, str, str]:
