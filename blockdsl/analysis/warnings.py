@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from blockdsl.diagnostics import Diagnostic, Mark
 from blockdsl.formatting import shape_text
 from blockdsl.lowering import Program
+from blockdsl.lowering.ties import tie_argument
 from blockdsl.ops.layouts import Image
 from blockdsl.recipe.terms import CrossEntropy
 from blockdsl.source import Span
 from blockdsl.syntax import tree as nodes
+from blockdsl.syntax.forms import bare, names_in, used_name
 from blockdsl.syntax.names import Names
 from blockdsl.syntax.traversal import walk
 
@@ -134,6 +136,11 @@ def _users(file: nodes.File, names: Names) -> _Users:
                 user = let if used.within else around
                 if user is not used.node:
                     users[used].add(None if isinstance(used.node, nodes.Param) and used.within else user)
+    for body, around in _bodies(file):
+        for call in walk(body):
+            for let in _tied_to(call, body):
+                for name in let.names:
+                    users[bound[id(let), name]].add(around)
     words = [n for s in file.statements if isinstance(s, nodes.Check | nodes.Search) for n in walk(s)]
     seen = {word.steps[0].name for word in words if isinstance(word, nodes.Path)}
     for net in file.statements:
@@ -155,6 +162,23 @@ def _parts(file: nodes.File) -> Iterator[tuple[nodes.Node, nodes.Node | None, no
                     yield part, None, part if isinstance(part, nodes.Let) else None
             case _:
                 yield statement, statement if isinstance(statement, nodes.Let) else None, None
+
+
+def _bodies(file: nodes.File) -> Iterator[tuple[nodes.Body, nodes.Block | None]]:
+    """The bodies of a file, each with its block; that of the net has none."""
+    for statement in file.statements:
+        if isinstance(statement, nodes.Block | nodes.Net):
+            yield statement.body, statement if isinstance(statement, nodes.Block) else None
+
+
+def _tied_to(node: nodes.Node, body: nodes.Body) -> Iterator[nodes.Let]:
+    """The `let`s of a body in which a layer may stand that a call has as its `tie`."""
+    tie = tie_argument(node) if isinstance(node, nodes.Call) else None
+    written = tie and bare(tie.value)
+    if isinstance(written, nodes.Path):
+        for let in body.lets:
+            if let.span.end <= written.span.start and used_name(written) in names_in(let.value):
+                yield let
 
 
 def _reached(users: _Users) -> set[_Binding]:

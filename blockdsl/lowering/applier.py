@@ -70,7 +70,7 @@ class Applier:
         self.evaluator = ExpressionEvaluator(self.builder.graph, self.decisions, self.budget, self.apply)
         self.lazy = LazyBuilds(self.builder.graph, self.evaluator.kind, Needs())
         self.lets = LetBinder(self.evaluator, self.lazy)
-        self.operations = OperationCalls(self.builder, self.evaluator)
+        self.operations = OperationCalls(self.builder, self.evaluator, self.lazy)
         self.recordings = Recordings(self.builder, self.decisions, self.budget, self.lazy)
         self.blocks = BlockCalls(self.builder, self.evaluator, self.recordings, self.lazy, self.body)
         self.bundles = Bundles(self.evaluator, self.apply, self._applied)

@@ -10,8 +10,7 @@ from blockdsl.lowering.context import Context, Naming
 from blockdsl.lowering.needs import Needs
 from blockdsl.lowering.values import BROKEN, Evaluated, Kind, LazyTensors, Scope
 from blockdsl.syntax import tree as nodes
-from blockdsl.syntax.forms import used_name
-from blockdsl.syntax.traversal import walk
+from blockdsl.syntax.forms import names_in
 
 Key = tuple[int, ...]
 """A place in an order. `(4, 0, 9)` comes after `(4,)` and before `(5,)`."""
@@ -32,13 +31,14 @@ class _Place:
     outer: _Place | None
 
     def of_layer(self, layer: int) -> Key:
-        return (*self._layers_before(), layer)
+        return (*self.order(), layer)
 
     def of_name(self, name: str, index: int) -> Key:
         return (*self._names_before(name), index)
 
-    def _layers_before(self) -> Key:
-        outer = self.outer._layers_before() if self.outer else ()
+    def order(self) -> Key:
+        """What orders places as the text does."""
+        outer = self.outer.order() if self.outer else ()
         return (*outer, self.layers - 1, self.number)
 
     def _names_before(self, name: str) -> Key:
@@ -69,7 +69,7 @@ class LazyBuilds:
         self.built = 0
         self.layers: dict[int, Key] = {}
         self.names: dict[tuple[Path, str, int], Key] = {}
-        self._bound: list[LazyTensors] = []
+        self._bound: list[tuple[LazyTensors, _Place, set[str]]] = []
         self._within: _Place | None = None
         self._counts: dict[str, int] = {}
 
@@ -89,19 +89,40 @@ class LazyBuilds:
         if self._counts != naming.counts:
             self._counts = dict(naming.counts)
         at = _Place(len(self._bound), len(self.graph), naming, self._counts, self._within)
-        used = {"in", *(used_name(node) for node in walk(expr) if isinstance(node, nodes.Call | nodes.Path))}
-        seen = Scope({name: scope.names[name] for name in used & scope.names.keys()}, scope.outer)
+        used = names_in(expr)
+        seen = Scope({name: scope.names[name] for name in {"in", *used} & scope.names.keys()}, scope.outer)
         inside = context.but(scope=seen)
         first = (seen.names.get(name) for name in self.needs.of_expression(expr, scope))
         value = LazyTensors(
             lambda: self._built(make, inside, at), tuple(v for v in first if isinstance(v, LazyTensors))
         )
-        self._bound.append(value)
+        self._bound.append((value, at, used))
         return value
+
+    def build_earlier(self, name: str, path: Path) -> bool:
+        """Build what stands before the layer that is added now, around it, and gives or uses a name.
+
+        Args:
+            name: a label, or what else is named there.
+            path: that of what is around the layer.
+
+        Returns:
+            Whether anything was built.
+        """
+        now = self._within.order() if self._within else None
+        waiting = [
+            value for value, at, used in self._bound
+            if value.make and name in used
+            and path[: len(at.naming.path)] == at.naming.path
+            and (now is None or at.order() < now)
+        ]  # fmt: skip
+        for value in waiting:
+            value.value()
+        return bool(waiting)
 
     def close(self) -> None:
         """Build nothing more: the network is complete."""
-        for value in self._bound:
+        for value, _, _ in self._bound:
             value.make = None
 
     def _built(self, make: Callable[[Context], Evaluated], context: Context, at: _Place) -> Evaluated:

@@ -7,6 +7,7 @@ from blockdsl.lowering.binding import assign, declared
 from blockdsl.lowering.builder import GraphBuilder
 from blockdsl.lowering.context import Context, Naming
 from blockdsl.lowering.evaluator import ExpressionEvaluator
+from blockdsl.lowering.lazy import LazyBuilds
 from blockdsl.lowering.ties import Ties
 from blockdsl.lowering.values import Evaluated, Tensors, is_known
 from blockdsl.ops import Operation
@@ -21,11 +22,12 @@ class OperationCalls:
     Args:
         builder: gets the layers.
         evaluator: evaluates the arguments.
+        lazy: builds tensors when they are needed.
     """
 
-    def __init__(self, builder: GraphBuilder, evaluator: ExpressionEvaluator) -> None:
+    def __init__(self, builder: GraphBuilder, evaluator: ExpressionEvaluator, lazy: LazyBuilds) -> None:
         self.builder, self.evaluator = builder, evaluator
-        self.ties = Ties(builder.graph)
+        self.ties = Ties(builder.graph, lazy)
         self._plain: dict[type[Operation], Operation] = {}
         """Operations that were written without arguments."""
 

@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from blockdsl import ops
 from blockdsl.diagnostics import ArchError, Mark, did_you_mean
 from blockdsl.formatting import listed, shape_text
 from blockdsl.ir import Graph, Layer, Path, Segment, module_name, path_text
+from blockdsl.lowering.binding import tag_of
 from blockdsl.lowering.context import Context
+from blockdsl.lowering.lazy import LazyBuilds
 from blockdsl.lowering.values import SharedNetwork, Tensors
 from blockdsl.ops import Sizes
-from blockdsl.ops.tie import TiedTo, fit, tie_of, tied
+from blockdsl.ops.tie import TiedTo, fit, tie_of, tied, tied_to
 from blockdsl.syntax import tree as nodes
+from blockdsl.syntax.forms import bare
 
 
 class Ties:
@@ -20,10 +24,11 @@ class Ties:
 
     Args:
         graph: has the layers.
+        lazy: builds a layer that nothing but its weight is used of.
     """
 
-    def __init__(self, graph: Graph) -> None:
-        self.graph = graph
+    def __init__(self, graph: Graph, lazy: LazyBuilds) -> None:
+        self.graph, self.lazy = graph, lazy
 
     def tie(self, layer: Layer, written: nodes.Expr, context: Context) -> None:
         """Let a layer use the weight of the layer that is `written`.
@@ -59,7 +64,7 @@ class Ties:
                 "argument", f"tie of {layer.operation.name} takes the name of a layer", written.span,
                 help="the layer has a label, or is shared: encoder:FC(32), then tie=encoder",
             )  # fmt: skip
-        found = self._shared(steps, written, context) or self._labelled(layer, steps, context)
+        found = self._found(layer, steps, written, context)
         if found == [layer]:
             raise context.error("name", "a layer is not tied to itself", written.span)
         if not found:
@@ -86,11 +91,22 @@ class Ties:
         (owner,) = owners
         return next(one for one in self.graph.layers() if self.graph.module_path(one) == owner)
 
-    def _shared(self, steps: Path, written: nodes.Expr, context: Context) -> list[Layer]:
-        """The layers of a shared network, in its first application."""
+    def _found(self, layer: Layer, steps: Path, written: nodes.Expr, context: Context) -> list[Layer]:
+        """The layers that a name stands for, which are built now if they only have been bound to a name."""
         value = context.scope.find(steps[0].name)
-        if not isinstance(value, SharedNetwork):
-            return []
+        if isinstance(value, SharedNetwork):
+            return self._shared(value, steps, written, context)
+        found = self._labelled(layer, steps, context)
+        if found in ([], [layer]) and self.lazy.build_earlier(steps[0].name, context.naming.path):
+            found = self._labelled(layer, steps, context)
+        return found
+
+    def _shared(
+        self, value: SharedNetwork, steps: Path, written: nodes.Expr, context: Context
+    ) -> list[Layer]:
+        """The layers of a shared network, in its first application."""
+        if not value.uses:
+            self.lazy.build_earlier(value.name, context.naming.path)
         if not value.uses:
             raise context.error(
                 "name", f"{value.name} is not applied before this", written.span, value.span,
@@ -128,8 +144,23 @@ class Ties:
         )  # fmt: skip
 
 
+def tie_argument(call: nodes.Call) -> nodes.Arg | None:
+    """What a call of an operation has as its `tie`, if it has one."""
+    operation = ops.find(call.name)
+    names = list(operation.arguments) if operation and call.args else []
+    place = next(
+        (n for n, a in enumerate(names) if operation and operation.arguments[a].convert is tied_to), None
+    )
+    if place is None:
+        return None
+    by_place = [arg for arg in call.args if arg.name is None and not tag_of(arg)]
+    found = [arg for arg in call.args if arg.name == names[place]] + by_place[place : place + 1]
+    return found[0] if found else None
+
+
 def _steps(written: nodes.Expr) -> Path:
     """The path that is written, empty where it is none."""
+    written = bare(written)
     if not isinstance(written, nodes.Path):
         return ()
     steps: list[Segment] = []

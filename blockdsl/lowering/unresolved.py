@@ -12,6 +12,7 @@ from blockdsl.lowering.binding import assign, tag_of
 from blockdsl.lowering.calls import takes
 from blockdsl.lowering.context import Context, Naming
 from blockdsl.lowering.expression_kinds import AUX
+from blockdsl.lowering.ties import tie_argument
 from blockdsl.lowering.unknown_names import unknown
 from blockdsl.lowering.values import BROKEN, Scope, Trace, cut
 from blockdsl.syntax import tree as nodes
@@ -72,18 +73,22 @@ def _unknown(one: Unresolved, context: Context) -> ArchError:
 
 
 def _is_word(one: Unresolved) -> bool:
-    """Whether it is a function, a word that an argument takes, or a tag."""
+    """Whether it is a function, a word that an argument takes, the layer that one names, or a tag."""
     name = used_name(one.use)
     if isinstance(one.use, nodes.Call):
         return name == AUX or name in arithmetic.FUNCTIONS
-    if one.argument is None or not one.use.is_name:
+    if one.argument is None:
         return False
     call, arg = one.argument
+    operation = ops.find(call.name)
+    if operation is not None and arg is tie_argument(call):
+        return True
+    if not one.use.is_name:
+        return False
     if call.name == AUX or tag_of(arg):
         return True
-    operation = ops.find(call.name)
     if operation is None:
-        return False
+        return call.name not in one.in_sight  # what is unknown itself may take any word
     try:
         given = assign(call, list(operation.arguments), _context(one, Errors()))
     except ArchError:

@@ -32,6 +32,17 @@ def used_name(node: nodes.Call | nodes.Path) -> str:
     return node.name if isinstance(node, nodes.Call) else node.steps[0].name
 
 
+def names_in(expr: nodes.Node) -> set[str]:
+    """The names that an expression uses, and the labels that it gives."""
+    found = set[str]()
+    for node in walk(expr):
+        if isinstance(node, nodes.Call | nodes.Path):
+            found.add(used_name(node))
+        elif isinstance(node, nodes.Label):
+            found.add(node.name)
+    return found
+
+
 def is_identity(expr: object) -> bool:
     """Whether an expression is `ID`."""
     return isinstance(expr, nodes.Path) and name_of(expr) == "ID"

@@ -106,3 +106,16 @@ def test_the_command_line(
     assert run(["check", "net.arch", "-W", "ignore"]) == 0
     out, err = capsys.readouterr()
     assert (out, err) == ("net.arch: right (0 checks, 16 parameters)\n", "")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "net let a = in-enc:FC(6)  in-FC(6, tie=enc)",
+        "shared enc = FC(6)  net let a = in-enc  in-FC(6, tie=enc)",
+        "shared enc = FC(6)  block unit(s) = FC(6, tie=s)  net enc-unit(enc)",
+        "block unit = enc:FC(6)-BN  net let a = in-unit  in-FC(6, yes, unit[1].enc)",
+    ],
+)
+def test_a_tie_uses_what_has_the_layer(text: str) -> None:
+    assert not blockdsl.parse("input 6 " + text).warnings()

@@ -110,6 +110,33 @@ def test_a_layer_whose_weight_is_used() -> None:
     blockdsl.parse(INPUT + text).module()
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "net let a = in-enc:FC(6)  in-RELU-FC(6, tie=enc)",
+        "net let a = in-enc:FC(6)  let b = in-RELU-FC(6, tie=enc)  b-TANH",
+        "net let a = in-enc:FC(6)  let b = in-RELU-FC(6, tie=enc)  if 1 == 1 then b + a else b",
+        "shared enc = FC(6)  net let a = in-enc  in-RELU-FC(6, tie=enc)",
+        "block unit(s) = FC(6, tie=s)  shared enc = FC(6)  net let a = in-enc  in-RELU-unit(enc)",
+        "block unit = enc:FC(6)-BN  net let a = in-unit  in-FC(6, tie=unit[1].enc)",
+        "block unit = let a = in-enc:FC(6)  in-RELU-FC(6, tie=enc)  net unit",
+    ],
+)
+def test_a_layer_whose_weight_alone_is_used_is_built(text: str) -> None:
+    graph = graph_of("input 6\n" + text)
+    ((tied, owner),) = graph.ties.items()
+    order = [graph.module_path(layer) for layer in graph.layers()]
+    assert order.index(owner) < order.index(tied)
+    module = blockdsl.parse("input 6\n" + text).module()
+    assert sum(p.numel() for p in module.parameters()) == 6 * 6 + 6 + 6
+
+
+def test_a_layer_that_a_later_line_would_have() -> None:
+    text = "input 6  net let a = in-FC(6, tie=enc)  let b = in-enc:FC(6)  a"
+    with pytest.raises(ArchError, match="no layer before this is called enc"):
+        blockdsl.parse(text)
+
+
 def test_a_tie_in_what_is_renumbered() -> None:
     text = "net let a = in-FC(9)  let b = in-FC(9)  FC(5)-code:FC(6)-FC(5, tie=code)"
     graph = graph_of("input 4\n" + text)

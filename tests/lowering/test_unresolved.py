@@ -44,6 +44,10 @@ def test_an_unknown_name(text: str, name: str) -> None:
         "block a = AUX(head, GAP-FC(3))-UP(2,kind=bilinear)" + NET,
         "block a(x) = CONV(max(x, 3),len([1, 2]))" + NET,
         "block a(x) = [t-CONV(c,k) for c, k in [[1, 2]]]" + NET,
+        "block a = FC(8,tie=enc)" + NET,
+        "block a = b-FC(8,tie=b[1].enc) block b = enc:FC(8)-RELU" + NET,
+        "block a(s) = FC(8,tie=s) net if 1 == 2 then FC(8,yes,far) else CONV(8,3)",
+        "net FC(8)-q:(enc:FC(8)-RELU)-FC(8,tie=q.enc)",
         "block b = a block a = RELU let f(i) = g(i) let g(i) = i" + NET,
         "net if 1 == 2 then PAD(1)-POOL(2,count_pad=no) else CONV(8,3)",
     ],
@@ -52,6 +56,10 @@ def test_what_is_known(text: str) -> None:
     if "[t-" in text:
         text = text.replace("[t-", "[x-")
     program(text)
+
+
+def test_the_words_of_an_unknown_operation_are_not_judged() -> None:
+    assert "unknown name" not in message("block a = TCONV(8,3,pad=same)" + NET)
 
 
 def test_one_message_for_each_name() -> None:
