@@ -6,6 +6,9 @@ from functools import cache
 from keyword import iskeyword
 from unicodedata import normalize
 
+from torch.fx import Graph as TracedGraph
+from torch.fx import GraphModule
+
 from blockdsl.codegen.containers import CallPlan, Chain, NamedNetwork, WiredBlock
 from blockdsl.ir import BlockCall, Graph, Layer, Path, Segment, module_name
 
@@ -16,9 +19,9 @@ MAX_DEPTH = 48
 """Deeper blocks become part of their ancestor: copying and pickling modules recurse over the depth."""
 
 _EMPTY = CallPlan((), 0, (), 0, (), 0)
-_RESERVED = frozenset(
-    name for m in (Chain(), WiredBlock({}, _EMPTY), NamedNetwork({}, _EMPTY)) for name in dir(m)
-)
+_MODULES = (Chain(), WiredBlock({}, _EMPTY), NamedNetwork({}, _EMPTY), GraphModule(Chain(), TracedGraph()))
+_RESERVED = frozenset(name for module in _MODULES for name in dir(module))
+"""The attributes of the modules themselves, and of those that PyTorch makes of them in tracing."""
 
 
 def module_path(graph: Graph, layer: Layer) -> str:
@@ -53,8 +56,8 @@ def block_calls(graph: Graph) -> dict[Names, BlockCall]:
 def attributes(path: Path) -> Names:
     """The attribute names that lead to a module: `stage1`, `unit1`, `conv1`.
 
-    A name that modules have for themselves (`train`, `forward`) and a keyword of Python (`None`, `class`)
-    get an underscore behind them. Python renames `__x` inside of classes, so that becomes `_dunder__x`.
+    A name that modules have for themselves (`train`, `forward`; traced ones `code`) and a keyword of Python
+    (`None`, `class`) get an underscore behind them. Python renames `__x` inside of classes, so that becomes `_dunder__x`.
     From the `MAX_DEPTH`-th on, names are joined by an underscore.
     """
     if len(path) > MAX_DEPTH:

@@ -17,7 +17,7 @@ HOSTILE = [
     "_", "__", "torch", "nn", "F", "f", "x", "y", "Tensor", "tensor", "Network", "module", "name", "i",
     "draw", "model", "forward", "training", "weight", "bias", "children", "add_module", "state_dict",
     "parameters", "append", "forward_", "None_", "_dunder__x", "Conv", "conv", "Sequential", "Mean", "Sum",
-    "classes", "annotations",
+    "classes", "annotations", "code", "graph", "meta",
 ]  # fmt: skip
 
 POSITIONS = {

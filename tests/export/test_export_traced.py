@@ -58,3 +58,9 @@ def test_what_cannot_be_traced_is_named(kind: str, tmp_path: Path, monkeypatch: 
     assert (place, line) == ("  --> <text>:2:19", "     2 | block f() = FC(4)-BRANCH")
     assert (carets.count("^"), calls) == (6, "   in f called at <text>:3:5")
     assert [file.name for file in tmp_path.iterdir()] == ["net.arch"]
+
+
+@pytest.mark.parametrize("name", ["code", "graph", "meta", "recompile", "shape_env", "_tracer_cls"])
+def test_labels_that_traced_modules_have_as_attributes(name: str, tmp_path: Path) -> None:
+    text = f"input 3x8x8 block b = {name}:CONV(3,3,p1)-RELU net {name}:b-CONV(3,1)"
+    blockdsl.parse(text).export(tmp_path / "net.pt2", tmp_path / "net.onnx")
