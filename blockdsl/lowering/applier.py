@@ -35,10 +35,12 @@ from blockdsl.lowering.values import (
     Networks,
     SharedNetwork,
     Tensors,
+    cut,
     place,
     shown,
 )
 from blockdsl.syntax import tree as nodes
+from blockdsl.syntax.forms import bare
 
 _REPEATING = "to repeat, write the network first: RELU * 3; SCALE(0.5) scales by a number"
 _JOINS = {nodes.Sum: "SUM", nodes.Concat: "CAT", nodes.Product: "MUL"}
@@ -271,6 +273,9 @@ class Applier:
         """Apply a value that `call` names."""
         value = self.evaluator.needed(value, call, context)
         if isinstance(value, BlockValue):
+            around = context.scope.find("in")
+            if not stream.values and isinstance(around, Tensors):  # it takes nothing from what flows in
+                stream = around
             return self.blocks.apply(value, call, stream, context, path)
         if isinstance(value, Closure):
             return self._closure(value, call, stream, context, path)
@@ -370,7 +375,9 @@ _RULES: dict[type, Callable[[Applier, Any, Tensors, Context], Tensors]] = {
 
 
 def _loses_stream(part: nodes.Expr, context: Context) -> ArchError:
-    return context.error(
-        "value", "a tensor can only begin a chain", part.span,
-        help="what came before it would be lost; join them with +, | or [ , ]",
-    )  # fmt: skip
+    help = "what came before it would be lost; join them with +, | or [ , ]"
+    written = bare(part)
+    if isinstance(written, nodes.Call) and isinstance(context.scope.find(written.name), BlockValue):
+        begin = cut(written.span.text)
+        help = f"{written.name} takes what it is given, and nothing from `in`: begin with {begin}"
+    return context.error("value", "a tensor can only begin a chain", part.span, help=help)

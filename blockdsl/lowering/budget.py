@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from blockdsl.lowering.context import Context
 from blockdsl.syntax import tree as nodes
@@ -16,9 +16,15 @@ MAX_ITEMS = 100_000
 
 @dataclass
 class Budget:
-    """Counts the steps that lowering takes; no file may take forever."""
+    """Counts the steps that lowering takes; no file may take forever.
+
+    What is known of blocks is kept here too, by the `id` of their nodes: whether they read what flows in, and
+    which ones are being looked at.
+    """
 
     steps: int = 0
+    reads_stream: dict[int, bool] = field(default_factory=dict)
+    looked_at: set[int] = field(default_factory=set)
 
     def spend(self, steps: int, expr: nodes.Expr, context: Context) -> None:
         """Count steps (raises `ArchError` where there are too many)."""
