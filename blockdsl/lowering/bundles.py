@@ -26,9 +26,12 @@ ApplyValue = Callable[[Evaluated, nodes.Call, Tensors, Context, Path | None], Te
 
 
 class _Branch(NamedTuple):
-    """A branch of a bundle: a network, or tensors that exist already; `span` is where it is written."""
+    """A branch of a bundle; `span` is where it is written.
 
-    is_tensor: bool
+    A network takes a tensor of what flows in; tensors that exist already, and what is refused, take nothing.
+    """
+
+    is_network: bool
     span: Span
     apply: Callable[[Tensors], Tensors]
 
@@ -62,8 +65,8 @@ class Bundles:
         return self._through(branches, stream, bundle.span, context, join)
 
     def _branch(self, expr: nodes.Expr, context: Context) -> _Branch:
-        is_tensor = self.evaluator.kind(expr, context) is Kind.TENSOR
-        return _Branch(is_tensor, expr.span, lambda stream: self.network(expr, stream, context))
+        is_network = self.evaluator.kind(expr, context) is Kind.NET
+        return _Branch(is_network, expr.span, lambda stream: self.network(expr, stream, context))
 
     def apply_list(
         self, networks: Networks, call: nodes.Call, stream: Tensors, context: Context, path: Path | None
@@ -76,7 +79,7 @@ class Bundles:
 
         def branch(value: Evaluated, frame: Trace) -> _Branch:
             return _Branch(
-                isinstance(value, Tensors), call.span,
+                not isinstance(value, Tensors), call.span,
                 lambda stream: self.value(value, call, stream, inner.but(trace=frame), None),
             )  # fmt: skip
 
@@ -87,7 +90,7 @@ class Bundles:
     ) -> Tensors:
         """Let tensors flow through the branches of a bundle."""
         incoming = stream.values
-        networks = [branch for branch in branches if not branch.is_tensor]
+        networks = [branch for branch in branches if branch.is_network]
         if not is_known(stream):  # it may be one tensor, or as many as there are networks
             incoming = UNKNOWN_TENSOR.values
         if len(incoming) == 1 or not networks:
@@ -108,7 +111,7 @@ class Bundles:
         labels: list[str] = []
         waiting = iter(incoming)
         for branch in branches:
-            made = branch.apply(Tensors(()) if branch.is_tensor else Tensors((next(waiting),)))
+            made = branch.apply(Tensors((next(waiting),) if branch.is_network else ()))
             outgoing += made.values
             alone = len(made.values) == 1 or not made.sides
             sides += [branch.span] * len(made.values) if alone else made.sides
