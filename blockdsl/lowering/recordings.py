@@ -138,7 +138,7 @@ class _Copy:
 
     def call(self, call: BlockCall) -> BlockCall:
         path, outer = self.path + call.path[self.before :], self.calls[id(call.outer)]
-        moved = self.calls[id(call)] = BlockCall(call.block, call.args, path, call.span, outer)
+        moved = self.calls[id(call)] = BlockCall(call.block, call.args, path, call.span, outer, call.tensors)
         return moved
 
     def applications(self, graph: Graph) -> dict[Path, Path]:

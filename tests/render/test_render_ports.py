@@ -340,3 +340,13 @@ def test_inputs_stand_in_the_order_of_their_lines(text: str, direction: str, axi
     places = {item["name"]: float(item["pos"].split(",")[axis]) for item in objects if item.get("pos")}
     inputs = [places[name] for name in "abc" if name in places]
     assert inputs == sorted(inputs, reverse=direction == "right")
+
+
+def test_tensors_are_no_words_in_the_box_of_a_block() -> None:
+    text = (
+        "input 3x8x8 block c(y, k) = (in-CONV(8,k,p1)) + (y-CONV(8,1)) net let s = in-RELU s-c(s,3)-c(in,3)"
+    )
+    graph = blockdsl.parse(text).ir
+    assert {"c 1 k=3", "c 2 k=3"} <= set(labels(dot(graph, 0)).values())
+    assert str(graph.blocks["c1"]) == "c(k=3)"
+    assert graph.blocks["c1"].chain()[0].startswith("c(y=a tensor, k=3) called at")
