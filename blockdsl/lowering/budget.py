@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from blockdsl.lowering.block_kinds import BlockKinds
 from blockdsl.lowering.context import Context
 from blockdsl.syntax import tree as nodes
 
@@ -16,9 +17,15 @@ MAX_ITEMS = 100_000
 
 @dataclass
 class Budget:
-    """Counts the steps that lowering takes; no file may take forever."""
+    """Counts the steps that lowering takes; no file may take forever.
+
+    Attributes:
+        steps: those taken so far.
+        block_kinds: what need not be found out again.
+    """
 
     steps: int = 0
+    block_kinds: BlockKinds = field(default_factory=BlockKinds)
 
     def spend(self, steps: int, expr: nodes.Expr, context: Context) -> None:
         """Count steps (raises `ArchError` where there are too many)."""

@@ -7,9 +7,11 @@ from typing import Any
 
 from blockdsl import ops
 from blockdsl.lowering import arithmetic
+from blockdsl.lowering.block_kinds import SOME
 from blockdsl.lowering.budget import Budget
 from blockdsl.lowering.values import (
     UNKNOWN_TENSOR,
+    BlockValue,
     Broken,
     Evaluated,
     Function,
@@ -26,9 +28,6 @@ from blockdsl.syntax.forms import bare
 
 AUX = "AUX"
 """The one network word that is no operation: it adds an output and lets the stream pass."""
-
-_SOME: dict[Kind, Evaluated] = {Kind.DATA: 0, Kind.TENSOR: UNKNOWN_TENSOR, Kind.NET: Networks()}
-"""A value of each kind, where only the kind matters."""
 
 
 def kind_of(expr: nodes.Expr, scope: Scope, budget: Budget) -> Kind:
@@ -111,6 +110,8 @@ def _of_operation(name: str) -> Kind:
 
 def _of_call(expr: nodes.Call, scope: Scope, budget: Budget) -> Kind:
     value = scope.find(expr.name)
+    if isinstance(value, BlockValue):
+        return budget.block_kinds.of_call(value, expr, lambda one, seen: kind_of(one, seen, budget), scope)
     if value is not None:
         return Kind.DATA if isinstance(value, Function | Broken) or callable(value) else Kind.NET
     if expr.name in arithmetic.FUNCTIONS:
@@ -157,7 +158,7 @@ def _some(expr: nodes.Expr, scope: Scope, budget: Budget) -> Evaluated:
     """A value of the kind that an expression will have; of a list one with values of its items' kinds."""
     if isinstance(expr, nodes.ListOf):
         return Networks([_some(bare(item), scope, budget) for item in expr.items])
-    return _SOME[kind_of(expr, scope, budget)]
+    return SOME[kind_of(expr, scope, budget)]
 
 
 def _items(path: nodes.Path, scope: Scope) -> list[Evaluated]:
