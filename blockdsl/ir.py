@@ -118,26 +118,39 @@ def find_path(
 
 @dataclass(frozen=True, slots=True)
 class BlockCall:
-    """An instance of a block: which block, its arguments as text, where it was called and from where."""
+    """An instance of a block: which block, its arguments as text, where it was called and from where.
+
+    `tensors` are the names of those arguments that flow into it.
+    """
 
     block: str
     args: Mapping[str, str]
     path: Path
     span: Span
     outer: BlockCall | None = None
+    tensors: frozenset[str] = frozenset()
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """The arguments that are no tensors."""
+        return {name: value for name, value in self.args.items() if name not in self.tensors}
 
     def chain(self) -> tuple[str, ...]:
         """This call and those around it, innermost first, as an error message tells them."""
         calls = []
         call: BlockCall | None = self
         while call is not None:
-            calls.append(f"{rounded_text(str(call))} called at {call.span}")
+            calls.append(f"{rounded_text(_called(call.block, call.args))} called at {call.span}")
             call = call.outer
         return tuple(calls)
 
     def __str__(self) -> str:
-        args = ", ".join(f"{name}={value}" for name, value in self.args.items())
-        return f"{self.block}({args})" if args else self.block
+        return _called(self.block, self.settings)
+
+
+def _called(block: str, args: Mapping[str, str]) -> str:
+    given = ", ".join(f"{name}={value}" for name, value in args.items())
+    return f"{block}({given})" if given else block
 
 
 @dataclass(frozen=True, slots=True)

@@ -202,14 +202,17 @@ def _reached(users: _Users) -> set[_Binding]:
 
 def _labels_of_tensors(program: Program) -> Iterator[Diagnostic]:
     """Labels in the net that name a tensor with a name of its own, where the network after it was meant."""
-    graph = program.graph
+    graph, seen = program.graph, set[int]()
     for net in program.file.statements:
         for whole in walk(net) if isinstance(net, nodes.Net) else ():
-            if not isinstance(whole, nodes.Chain | nodes.Sum | nodes.Product | nodes.Concat):
+            label: nodes.Node = whole
+            while isinstance(label, nodes.Chain | nodes.Sum | nodes.Product | nodes.Concat):
+                label = label.parts[0]
+            if label is whole or not isinstance(label, nodes.Label) or id(label) in seen:
                 continue
-            label = whole.parts[0]
-            value = graph.points.get(label.name) if isinstance(label, nodes.Label) else None
-            if not isinstance(label, nodes.Label) or value is None or not isinstance(label.body, nodes.Path):
+            seen.add(id(label))
+            value = graph.points.get(label.name)
+            if value is None or not isinstance(label.body, nodes.Path):
                 continue
             if graph.layer(value.node).path[0].name != label.name:
                 text = " ".join(whole.span.text.split()).removeprefix(f"{label.name}:")

@@ -57,8 +57,8 @@ def attributes(path: Path) -> Names:
     """The attribute names that lead to a module: `stage1`, `unit1`, `conv1`.
 
     A name that modules have for themselves (`train`, `forward`; traced ones `code`) and a keyword of Python
-    (`None`, `class`) get an underscore behind them. Python renames `__x` inside of classes, so that becomes
-    `_dunder__x`.
+    (`None`, `class`) get an underscore behind them. Python renames `__x` inside of classes, so that
+    becomes `_dunder__x`.
     From the `MAX_DEPTH`-th on, names are joined by an underscore.
     """
     if len(path) > MAX_DEPTH:

@@ -40,7 +40,7 @@ from blockdsl.lowering.values import (
     shown,
 )
 from blockdsl.syntax import tree as nodes
-from blockdsl.syntax.forms import bare
+from blockdsl.syntax.forms import bare, used_name
 
 _WITH_NUMBER: dict[type[nodes.Node], str] = {
     nodes.Product: "to repeat, write the network first: RELU * 3; SCALE(0.5) scales by a number",
@@ -244,8 +244,8 @@ class Applier:
     def _is_part(self, expr: nodes.Path | nodes.Call, context: Context) -> bool:
         """Whether an expression adds one part to the network, which can have a given name."""
         kind = self._kind(expr, context)
-        name = expr.name if isinstance(expr, nodes.Call) else expr.steps[0].name
-        return kind is Kind.NET or (kind is Kind.TENSOR and context.scope.find(name) is None)
+        value = context.scope.find(used_name(expr))
+        return kind is Kind.NET or (kind is Kind.TENSOR and isinstance(value, BlockValue | None))
 
     # --- names
 
@@ -277,9 +277,9 @@ class Applier:
         """Apply a value that `call` names."""
         value = self.evaluator.needed(value, call, context)
         if isinstance(value, BlockValue):
-            around = context.scope.find("in")
-            if not stream.values and isinstance(around, Tensors):  # it takes nothing from what flows in
-                stream = around
+            if not stream.values:  # it is given tensors; what flows in tells it the size of the batch
+                around = context.scope.find("in")
+                stream = around if isinstance(around, Tensors) else stream
             return self.blocks.apply(value, call, stream, context, path)
         if isinstance(value, Closure):
             return self._closure(value, call, stream, context, path)

@@ -15,10 +15,12 @@ from blockdsl.lowering.recordings import Recording, Recordings, key_of
 from blockdsl.lowering.values import (
     BlockValue,
     Evaluated,
+    Kind,
     Scope,
     Tensors,
     Trace,
     argument_text,
+    kind_of_value,
     place,
 )
 from blockdsl.syntax import tree as nodes
@@ -68,7 +70,8 @@ class BlockCalls:
         inside = outside.but(scope=scope, trace=trace)
         late = self._bind(value, given, inside, outside)
         texts = FrozenDict({name: argument_text(scope.names[name]) for name in given})
-        block_call = BlockCall(block.name, texts, naming.path, call.span, context.call)
+        tensors = frozenset(n for n in given if kind_of_value(scope.names[n]) is Kind.TENSOR)
+        block_call = BlockCall(block.name, texts, naming.path, call.span, context.call, tensors)
         name = self.builder.block(block_call)
         if same and not choosing.taken and not late:  # no argument has a choice's name
             choosing = naming

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from blockdsl.lowering.block_kinds import BlockKinds
 from blockdsl.lowering.context import Context
 from blockdsl.syntax import tree as nodes
 
@@ -18,13 +19,13 @@ MAX_ITEMS = 100_000
 class Budget:
     """Counts the steps that lowering takes; no file may take forever.
 
-    What is known of blocks is kept here too, by the `id` of their nodes: whether they read what flows in, and
-    which ones are being looked at.
+    Attributes:
+        steps: those taken so far.
+        block_kinds: what need not be found out again.
     """
 
     steps: int = 0
-    reads_stream: dict[int, bool] = field(default_factory=dict)
-    looked_at: set[int] = field(default_factory=set)
+    block_kinds: BlockKinds = field(default_factory=BlockKinds)
 
     def spend(self, steps: int, expr: nodes.Expr, context: Context) -> None:
         """Count steps (raises `ArchError` where there are too many)."""

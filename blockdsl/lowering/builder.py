@@ -7,7 +7,7 @@ from math import prod
 
 from blockdsl.diagnostics import ArchError, Mark
 from blockdsl.formatting import shape_text
-from blockdsl.ir import Auxiliary, BlockCall, Graph, Layer, Segment, Value, module_name
+from blockdsl.ir import Auxiliary, BlockCall, Graph, Layer, Path, Segment, Value, module_name
 from blockdsl.lowering.binding import assign
 from blockdsl.lowering.context import Context
 from blockdsl.lowering.values import UNKNOWN_TENSOR, Tensors
@@ -33,12 +33,15 @@ class GraphBuilder:
         graph: the graph.
         points: the names of its points, in the order in which they were given.
         calls: the block calls, in their order.
+        numbers: by the path of an application of a shared network that has a label, its number beside those
+            without one.
     """
 
     def __init__(self) -> None:
         self.graph = Graph()
         self.points: list[str] = []
         self.calls: list[BlockCall] = []
+        self.numbers: dict[Path, Path] = {}
 
     def point(self, name: str, value: Value) -> None:
         """Give a tensor a name."""

@@ -7,6 +7,7 @@ from typing import Any
 
 from blockdsl import ops
 from blockdsl.lowering import arithmetic
+from blockdsl.lowering.block_kinds import SOME
 from blockdsl.lowering.budget import Budget
 from blockdsl.lowering.values import (
     UNKNOWN_TENSOR,
@@ -24,13 +25,9 @@ from blockdsl.lowering.values import (
 )
 from blockdsl.syntax import tree as nodes
 from blockdsl.syntax.forms import bare
-from blockdsl.syntax.traversal import walk
 
 AUX = "AUX"
 """The one network word that is no operation: it adds an output and lets the stream pass."""
-
-_SOME: dict[Kind, Evaluated] = {Kind.DATA: 0, Kind.TENSOR: UNKNOWN_TENSOR, Kind.NET: Networks()}
-"""A value of each kind, where only the kind matters."""
 
 
 def kind_of(expr: nodes.Expr, scope: Scope, budget: Budget) -> Kind:
@@ -113,8 +110,8 @@ def _of_operation(name: str) -> Kind:
 
 def _of_call(expr: nodes.Call, scope: Scope, budget: Budget) -> Kind:
     value = scope.find(expr.name)
-    if isinstance(value, BlockValue) and expr.args:
-        return _of_block(value, expr, scope, budget)
+    if isinstance(value, BlockValue):
+        return budget.block_kinds.of_call(value, expr, lambda one, seen: kind_of(one, seen, budget), scope)
     if value is not None:
         return Kind.DATA if isinstance(value, Function | Broken) or callable(value) else Kind.NET
     if expr.name in arithmetic.FUNCTIONS:
@@ -123,57 +120,6 @@ def _of_call(expr: nodes.Call, scope: Scope, budget: Budget) -> Kind:
     if Kind.TENSOR in kinds and Kind.NET not in kinds:
         return Kind.TENSOR
     return _of_operation(expr.name)
-
-
-def _of_block(value: BlockValue, call: nodes.Call, scope: Scope, budget: Budget) -> Kind:
-    """A tensor where a block is given tensors, and takes nothing from what flows into it."""
-    block = value.block
-    given = {arg.name: arg.value for arg in call.args if arg.name is not None}
-    params = [param.name for param in block.params if param.name not in given]
-    given |= dict(zip(params, (arg.value for arg in call.args if arg.name is None), strict=False))
-    kinds = {name: kind_of(expr, scope, budget) for name, expr in given.items()}
-    if Kind.TENSOR not in kinds.values() or _reads_stream(block, budget):
-        return Kind.NET
-    if id(block) in budget.looked_at:  # what it calls of itself does not decide
-        return Kind.TENSOR
-    inside = Scope({name: _SOME[kind] for name, kind in kinds.items()}, value.scope)
-    budget.looked_at.add(id(block))
-    try:
-        for let in block.body.lets:
-            known = _SOME[Kind.NET if let.shared else kind_of(let.value, inside, budget)]
-            bound = Function(let, inside) if let.params is not None else known
-            inside.names.update(dict.fromkeys(let.names, bound))
-        return Kind.TENSOR if _begins_with_tensors(block.body.result, inside, budget) else Kind.NET
-    finally:
-        budget.looked_at.discard(id(block))
-
-
-def _reads_stream(block: nodes.Block, budget: Budget) -> bool:
-    """Whether a block has `in` written in it."""
-    found = budget.reads_stream.get(id(block))
-    if found is None:
-        parts = (block.body.result, *(let.value for let in block.body.lets))
-        words = (node.steps[0].name for part in parts for node in walk(part) if isinstance(node, nodes.Path))
-        found = budget.reads_stream[id(block)] = "in" in words
-    return found
-
-
-def _begins_with_tensors(expr: nodes.Expr, scope: Scope, budget: Budget) -> bool:
-    """Whether an expression takes nothing from what flows in, whatever is chosen in it."""
-    match expr:
-        case nodes.Group(body=body) | nodes.Label(body=body):
-            parts: tuple[nodes.Expr, ...] = (body,)
-        case nodes.Chain(parts=(first, *_)):
-            parts = (first,)
-        case nodes.Choice(options=parts) | nodes.ListOf(items=parts):
-            pass
-        case nodes.Sum(parts=parts) | nodes.Concat(parts=parts):
-            pass
-        case nodes.If(then=then, otherwise=otherwise):
-            parts = (then, otherwise)
-        case _:
-            return kind_of(expr, scope, budget) is Kind.TENSOR
-    return all(_begins_with_tensors(part, scope, budget) for part in parts)
 
 
 def joined(call: nodes.Call) -> list[nodes.Expr]:
@@ -212,7 +158,7 @@ def _some(expr: nodes.Expr, scope: Scope, budget: Budget) -> Evaluated:
     """A value of the kind that an expression will have; of a list one with values of its items' kinds."""
     if isinstance(expr, nodes.ListOf):
         return Networks([_some(bare(item), scope, budget) for item in expr.items])
-    return _SOME[kind_of(expr, scope, budget)]
+    return SOME[kind_of(expr, scope, budget)]
 
 
 def _items(path: nodes.Path, scope: Scope) -> list[Evaluated]:

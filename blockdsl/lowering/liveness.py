@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
 from blockdsl.ir import Auxiliary, BlockCall, Graph, Layer, Path, Port, Segment, Value, module_name
@@ -10,7 +10,7 @@ from blockdsl.lowering.lazy import Key, LazyBuilds
 from blockdsl.lowering.values import Evaluated, LazyTensors, Networks, Scope, Tensors, Trace
 
 
-def settle(graph: Graph, lazy: LazyBuilds, trace: Trace) -> None:
+def settle(graph: Graph, lazy: LazyBuilds, trace: Trace, numbers: Mapping[Path, Path]) -> dict[Path, Path]:
     """Leave out what feeds no output, and bring layers and numbers into the order of the text.
 
     An auxiliary output is an output. Inputs stay, and what belongs to one application of a shared network
@@ -20,15 +20,21 @@ def settle(graph: Graph, lazy: LazyBuilds, trace: Trace) -> None:
         graph: the graph, changed in place.
         lazy: has built what was needed, and builds no more.
         trace: of the net; its names and labels follow.
+        numbers: of applications with a label, as `GraphBuilder.numbers`.
+
+    Returns:
+        The numbers of those applications that stay, as they are then.
     """
     lazy.close()
     live = _live(graph)
     if len(live) == len(graph) and not lazy.layers:
-        return
+        return dict(numbers)
     order = sorted(live, key=lambda node: lazy.layers.get(node, (node,)))
     if len(live) == len(graph) and order == list(range(len(graph))):
-        return
-    _Settled(graph, order, lazy.names).apply(trace)
+        return dict(numbers)
+    settled = _Settled(graph, order, lazy.names, numbers)
+    settled.apply(trace)
+    return {settled.path(one): settled.path(number) for one, number in numbers.items() if one in settled.kept}
 
 
 def _live(graph: Graph) -> set[int]:
@@ -79,13 +85,21 @@ class _Settled:
         graph: the graph.
         order: the ids of the layers that stay.
         keys: where indices belong, as `LazyBuilds.names`.
+        numbers: of applications with a label, as `GraphBuilder.numbers`.
     """
 
-    def __init__(self, graph: Graph, order: list[int], keys: dict[tuple[Path, str, int], Key]) -> None:
+    def __init__(
+        self,
+        graph: Graph,
+        order: list[int],
+        keys: dict[tuple[Path, str, int], Key],
+        numbers: Mapping[Path, Path],
+    ) -> None:
         self.graph = graph
         self.layers = [graph.layer(node) for node in order]
         self.ids = {node: place for place, node in enumerate(order)}
         self.kept = self._kept()
+        self.kept |= {number for path, number in numbers.items() if path in self.kept}
         self.indices = self._indices(keys)
         self.calls: dict[int, BlockCall] = {}
 

@@ -19,6 +19,7 @@ from blockdsl.lowering.decisions import Decisions
 from blockdsl.lowering.definitions import define
 from blockdsl.lowering.evaluator import ExpressionEvaluator
 from blockdsl.lowering.liveness import settle
+from blockdsl.lowering.numbering import number_applications
 from blockdsl.lowering.ports import NetInput, input_lines, net_inputs, output_ports
 from blockdsl.lowering.training import recipe_of
 from blockdsl.lowering.unresolved import tell_unresolved
@@ -241,7 +242,7 @@ def _network(
     graph = applier.builder.graph
     graph.outputs = output_ports(result, graph.auxiliaries, net.body.result.span)
     if not context.errors.found:
-        settle(graph, applier.lazy, trace)
+        number_applications(graph, settle(graph, applier.lazy, trace, applier.builder.numbers))
     return trace
 
 

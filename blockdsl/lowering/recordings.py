@@ -109,6 +109,7 @@ class Recordings:
             built.block(copy.call(inner))
         for path, module in copy.applications(graph).items():
             graph.shared[path] = module
+        built.numbers |= copy.numbers(built.numbers)
         graph.ties |= copy.ties(graph)
         for node in range(record.start.layers, record.end.layers):
             graph.add(copy.layer(graph.layer(node)))
@@ -138,7 +139,7 @@ class _Copy:
 
     def call(self, call: BlockCall) -> BlockCall:
         path, outer = self.path + call.path[self.before :], self.calls[id(call.outer)]
-        moved = self.calls[id(call)] = BlockCall(call.block, call.args, path, call.span, outer)
+        moved = self.calls[id(call)] = BlockCall(call.block, call.args, path, call.span, outer, call.tensors)
         return moved
 
     def applications(self, graph: Graph) -> dict[Path, Path]:
@@ -146,6 +147,14 @@ class _Copy:
         return {
             self.path + path[self.before :]: self.module(module, graph)
             for path, module in graph.shared.items()
+            if len(path) > self.before and path[: self.before] == self.old
+        }
+
+    def numbers(self, numbers: Mapping[Path, Path]) -> dict[Path, Path]:
+        """The numbers of applications inside the call that have a label."""
+        return {
+            self.path + path[self.before :]: self.path + number[self.before :]
+            for path, number in numbers.items()
             if len(path) > self.before and path[: self.before] == self.old
         }
 

@@ -52,7 +52,11 @@ class SharedNetworks:
         without_arguments(call, "a shared network", context)
         deeper(call, context)
         graph = self.builder.graph
-        path = path or context.naming.next(value.name)
+        at_home = graph.path_in_modules(context.naming.path) == value.path[:-1]
+        number = context.naming.next(value.name) if at_home or not path else path
+        path = path or number
+        if number != path:
+            self.builder.numbers[path] = number
         graph.shared[path] = value.path
         start, heads = len(graph), len(graph.auxiliaries)
         result = self._result(value.network, call, stream, context, path)
@@ -60,6 +64,7 @@ class SharedNetworks:
         layers = tuple(layer.id for layer in added if layer.path[: len(path)] == path)
         if not layers:  # without layers there is nothing to share
             del graph.shared[path]
+            self.builder.numbers.pop(path, None)
         if len(graph.auxiliaries) > heads:
             raise context.error(
                 "value", f"{value.name} is shared, and has an auxiliary head", value.span,

@@ -13,6 +13,8 @@ from blockdsl.formatting import bytes_text, count_text, rounded_text, shape_text
 from blockdsl.ops import Shape
 from blockdsl.render import palette
 from blockdsl.render.chains import Rows, is_chain, trunk
+from blockdsl.render.inputs import Rows as InputRows
+from blockdsl.render.inputs import crossed, hold
 from blockdsl.render.palette import INK, LINE, QUIET
 from blockdsl.render.scene import Scene
 from blockdsl.render.titles import Corner, Corners, settled
@@ -45,16 +47,19 @@ class Style:
 def to_dot(view: View, style: Style) -> pygraphviz.AGraph:
     """Draw a view as a graph for Graphviz, which will lay it out."""
     right = style.direction == "right" or (style.direction == "auto" and is_chain(view))
-    return settled(lambda corners: _painted(view, style, right, corners))
+    inputs = [item.name for item in view.boxes if palette.family(item) == "input"]
+    rows = crossed(_painted(view, style, right, {}, ()), inputs, right)
+    return settled(lambda corners: _painted(view, style, right, corners, rows))
 
 
-def _painted(view: View, style: Style, right: bool, corners: Corners) -> pygraphviz.AGraph:
+def _painted(view: View, style: Style, right: bool, corners: Corners, rows: InputRows) -> pygraphviz.AGraph:
     import pygraphviz
 
     graph = pygraphviz.AGraph(directed=True, strict=False, name="network")
     painter = _Painter(graph, view, style, right, corners)
     _set_up(graph, right, view.scene.title or "network", _headline(view, style, painter.total))
     painter.paint()
+    hold(graph, rows)
     return graph
 
 

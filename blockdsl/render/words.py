@@ -74,10 +74,10 @@ def borrowed(item: BlockNode | LayerNode) -> str:
 
 
 def block_arguments(block: BlockNode) -> str:
-    """The arguments that a closed block was called with, where they are few: `c=128, n=4, s=2`."""
+    """The arguments of a closed block that are no tensors, where they are few: `c=128, n=4, s=2`."""
     if block.call is None:
         return ""
-    text = ", ".join(f"{name}={rounded_text(value)}" for name, value in block.call.args.items())
+    text = ", ".join(f"{name}={rounded_text(value)}" for name, value in block.call.settings.items())
     return text.replace("_", " ") if len(text) <= _LONGEST_ARGUMENTS else ""
 
 

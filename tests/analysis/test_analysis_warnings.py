@@ -134,8 +134,5 @@ def test_a_label_of_a_tensor_alone(text: str, whole: str) -> None:
 
 @pytest.mark.parametrize("text", ["[s:a, a-RELU]", "[s:(a-RELU), a-TANH]", "s:RELU-TANH", "a-s:RELU-t:TANH"])
 def test_other_labels(text: str) -> None:
-    assert not [
-        w
-        for w in blockdsl.parse(f"input 3x8x8 net let a = in-CONV(8,1) {text}").warnings()
-        if "label" in w.message
-    ]
+    found = blockdsl.parse(f"input 3x8x8 net let a = in-CONV(8,1) {text}").warnings()
+    assert not [one for one in found if "label" in one.message]

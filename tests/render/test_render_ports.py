@@ -1,6 +1,7 @@
 """Pictures and pages of networks with several inputs, outputs and shared weights."""
 
 import html
+import json
 import re
 from collections import Counter
 from dataclasses import replace
@@ -322,3 +323,30 @@ def test_a_head_in_a_box_alone_stays_one_that_is_shared() -> None:
     one, two = net.block("a[1]", around, x), net.block("b[1]", around, net.layer(op("TANH"), x))
     graph = net.graph(one=one, two=two)
     assert Counter(t for t in titles(dot(graph, 0)) if "shared" in t) == {"head (shared)": 2}
+
+
+@pytest.mark.parametrize(("direction", "axis"), [("down", 0), ("right", 1)])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "input a = 3x9x9 input b = 3x9x9 shared t = CONV(4,3)-RELU-POOL(2)-CONV(2,1) net SUB(a-t, b-t)-FC(2)",
+        "input a = 3x9x9 input b = 3x9x9 block t = CONV(4,3)-RELU-CONV(2,1) net SUB(b-t, a-t)-FC(2)",
+        "input a = 3x9x9 input b = 3x9x9 input c = 3x9x9 shared t = CONV(4,3)-FC(2) net [c-t, a-t, b-t]",
+    ],
+)
+def test_inputs_stand_in_the_order_of_their_lines(text: str, direction: str, axis: int) -> None:
+    graph = to_dot(view(scene(blockdsl.parse(text).ir), OPEN), Style(direction=direction))
+    objects = json.loads(drawn(graph, "json"))["objects"]
+    places = {item["name"]: float(item["pos"].split(",")[axis]) for item in objects if item.get("pos")}
+    inputs = [places[name] for name in "abc" if name in places]
+    assert inputs == sorted(inputs, reverse=direction == "right")
+
+
+def test_tensors_are_no_words_in_the_box_of_a_block() -> None:
+    text = (
+        "input 3x8x8 block c(y, k) = (in-CONV(8,k,p1)) + (y-CONV(8,1)) net let s = in-RELU s-c(s,3)-c(in,3)"
+    )
+    graph = blockdsl.parse(text).ir
+    assert {"c 1 k=3", "c 2 k=3"} <= set(labels(dot(graph, 0)).values())
+    assert str(graph.blocks["c1"]) == "c(k=3)"
+    assert graph.blocks["c1"].chain()[0].startswith("c(y=a tensor, k=3) called at")
