@@ -82,7 +82,10 @@ def open_network(source: Source, opening: Opening, *, input: InputSizes | None =
     program = lower(file, input=input)
     best: OpenedSpace | None = None
     for multiple in MULTIPLES if opening.width else (1,):
-        tried = _tried(program, replace(opening, multiple=multiple), input)
+        opening = replace(opening, multiple=multiple)
+        tried = _tried(program, opening, input)
+        if tried is None and multiple > 1:
+            tried = _tried(program, replace(opening, where=True), input)
         if tried is not None and (best is None or len(tried.refused) < len(best.refused)):
             best = tried
         if best is not None and not best.refused:

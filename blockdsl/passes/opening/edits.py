@@ -17,8 +17,13 @@ Make = Callable[["Edits"], str]
 
 @dataclass
 class Edits:
-    """Edits of several sources. `starts` gets, choice by choice as they are written, what the file had."""
+    """Edits of several sources. `starts` gets, choice by choice as they are written, what the file had.
 
+    `words` are those of all sources; `given` are the names that were bound beside a `let`.
+    """
+
+    words: set[str] = field(default_factory=set)
+    given: set[str] = field(default_factory=set)
     made: dict[Place, tuple[Span, Make]] = field(default_factory=dict)
     starts: list[Number] = field(default_factory=list)
     lets: dict[Place, list[tuple[str, Make]]] = field(default_factory=dict)
@@ -44,10 +49,17 @@ class Edits:
         before = home.result.span if isinstance(home, nodes.Body) else with_comment(home.span)
         at = Span(before.source, before.start, before.start)
         known = self.lets.setdefault(place(at), [])
-        base = free(names, _words_around(home))
-        given = {name for name, _ in known}
-        name = free((base, *(f"{base}_{i}" for i in range(2, 999))), _words_around(home) | given)
+        if isinstance(home, nodes.Let):  # which others follow in the same body, or all bodies see
+            around = self.words
+            given = {name for lets in self.lets.values() for name, _ in lets}
+        else:
+            around = _words_around(home)
+            given = self.given | {name for name, _ in known}
+        base = free(names, around)
+        name = free((base, *(f"{base}_{i}" for i in range(2, 999))), around | given)
         known.append((name, make))
+        if isinstance(home, nodes.Let):
+            self.given.add(name)
         first, indent = "" if isinstance(home, nodes.Let) or home.lets else "\n    ", "    "
         if isinstance(home, nodes.Let):
             indent = " " * (before.start - before.source.text.rfind("\n", 0, before.start) - 1)
@@ -89,13 +101,16 @@ def free(names: Iterable[str], words: set[str]) -> str:
     return next(name for name in names if name not in words)
 
 
-def _words_around(home: nodes.Body | nodes.Let) -> set[str]:
-    """The words of the definition that a body belongs to, and before it to the last one; all for a `let`."""
+def words_in(text: str) -> set[str]:
+    """The words of a text, names among them."""
+    return set(re.findall(r"\w+", text))
+
+
+def _words_around(home: nodes.Body) -> set[str]:
+    """The words of the definition that a body belongs to, and before it to the last one."""
     text = home.span.source.text
-    if isinstance(home, nodes.Let):
-        return set(re.findall(r"\w+", text))
     start = max(text.rfind("\nblock ", 0, home.span.start), text.rfind("\nnet ", 0, home.span.start)) + 1
-    return set(re.findall(r"\w+", text[start : home.span.end]))
+    return words_in(text[start : home.span.end])
 
 
 def _inside(span: Span, outer: Span) -> bool:

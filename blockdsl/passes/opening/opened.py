@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 
 from blockdsl.diagnostics import error
@@ -11,7 +10,7 @@ from blockdsl.lowering import Program
 from blockdsl.lowering.values import place
 from blockdsl.ops import InputSizes
 from blockdsl.ops.layouts import input_texts
-from blockdsl.passes.opening.edits import Edits, Number
+from blockdsl.passes.opening.edits import Edits, Number, words_in
 from blockdsl.passes.opening.flatten import flattened
 from blockdsl.passes.opening.number_origins import Role, Site
 from blockdsl.passes.opening.options import Opening
@@ -19,7 +18,7 @@ from blockdsl.passes.opening.ranges import Values
 from blockdsl.passes.opening.shortcuts import open_shortcuts
 from blockdsl.passes.opening.statement_spans import whole_line, with_comment
 from blockdsl.passes.opening.visitor import Found, Kernel, Visitor
-from blockdsl.passes.opening.widths import Widths
+from blockdsl.passes.opening.widths import Rounding, Widths
 from blockdsl.source import Source, Span
 from blockdsl.syntax import tree as nodes
 from blockdsl.syntax.forms import bare
@@ -75,11 +74,13 @@ class _Opener:
     def __init__(self, program: Program, names: Names, opening: Opening, found: Found) -> None:
         self.program, self.names, self.opening, self.found = program, names, opening, found
         self.source = program.file.span.source
-        self.edits = Edits()
+        files = (*names.used(), names)
+        words = words_in("\n".join(n.file.span.source.text for n in files))
+        self.edits = Edits(words)
         self.result = Opened()
-        words = set(re.findall(r"\w+", "".join(n.file.span.source.text for n in (*names.used(), names))))
         values = opening.width or Values("--width", (1,))
-        self.widths = Widths(values, words, opening.each, opening.multiple)
+        bound = {name for n in files for name in n.defined}
+        self.widths = Widths(values, words, Rounding(opening.multiple, opening.where, bound), opening.each)
 
     def opened(self, input: InputSizes | None) -> Opened:
         """Open what is asked for, and write the file."""

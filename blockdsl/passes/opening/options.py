@@ -24,6 +24,8 @@ class Opening:
     """Each width has a factor of its own; equal numbers share one."""
     multiple: int = 1
     """Scaled widths are multiples of this."""
+    where: bool = False
+    """But those that are no multiples of it in the file."""
 
 
 def opening_of(
