@@ -68,7 +68,7 @@ class Edits:
 
     def touches(self, span: Span) -> bool:
         """Whether anything is edited in a span."""
-        return any(_inside(other, span) for other, _ in self.made.values())
+        return any(inside(other, span) for other, _ in self.made.values())
 
     def inner(self, span: Span) -> str:
         """The text of a part that is edited around: as `text`, an edit of the part itself made too."""
@@ -78,17 +78,17 @@ class Edits:
     def text(self, span: Span, *, inserted: bool = True) -> str:
         """The text of a span with the edits inside it made, from left to right; `inserted` texts as well."""
         whole = span.source.text
-        inside = [
+        within = [
             (s, m)
             for s, m in self.made.values()
-            if _inside(s, span)
+            if inside(s, span)
             and place(s) != place(span)
             and (inserted or s.start < s.end)
             and s.start < span.end  # what is inserted at the end belongs to what follows
         ]
-        inside.sort(key=lambda edit: (edit[0].start, -edit[0].end if edit[0].start != edit[0].end else -1e9))
+        within.sort(key=lambda edit: (edit[0].start, -edit[0].end if edit[0].start != edit[0].end else -1e9))
         parts, at = [], span.start
-        for edit, make in inside:
+        for edit, make in within:
             if edit.start < at:
                 continue  # inside one that was made, which writes it itself
             parts += [whole[at : edit.start], make(self)]
@@ -113,6 +113,7 @@ def _words_around(home: nodes.Body) -> set[str]:
     return words_in(text[start : home.span.end])
 
 
-def _inside(span: Span, outer: Span) -> bool:
+def inside(span: Span, outer: Span) -> bool:
+    """Whether a span lies in another one."""
     same = place(span)[0] == place(outer)[0]
     return same and outer.start <= span.start and span.end <= outer.end
