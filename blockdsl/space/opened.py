@@ -16,11 +16,10 @@ from blockdsl.passes.relocate import relocate
 from blockdsl.source import Source
 from blockdsl.space.candidate import Candidate
 from blockdsl.space.counting import in_words
+from blockdsl.space.culprits import culprits, groups, starts_by_place
 from blockdsl.space.space import Space
-from blockdsl.syntax.forms import is_choice
 from blockdsl.syntax.parser import parse
 from blockdsl.syntax.printer import format_file
-from blockdsl.syntax.traversal import walk
 
 DRAWS = 24
 """Networks that are drawn to see whether what was opened goes together."""
@@ -34,12 +33,14 @@ class OpenedSpace:
     """A space that was made from a network.
 
     Attributes:
+        opening: what was to be opened.
         opened: what was opened, and what was not and why.
         space: the space.
         start: the network that it was made from, which is in it.
         refused: of the networks that were drawn to try the space, those whose choices do not go together.
     """
 
+    opening: Opening
     opened: Opened
     space: Space
     start: Candidate
@@ -80,16 +81,12 @@ def open_network(source: Source, opening: Opening, *, input: InputSizes | None =
     file = parse(source)
     refuse_space(file)
     program = lower(file, input=input)
-    best: OpenedSpace | None = None
-    for multiple in MULTIPLES if opening.width else (1,):
-        opening = replace(opening, multiple=multiple)
-        tried = _tried(program, opening, input)
-        if tried is None and multiple > 1:
-            tried = _tried(program, replace(opening, where=True), input)
-        if tried is not None and (best is None or len(tried.refused) < len(best.refused)):
-            best = tried
-        if best is not None and not best.refused:
+    best = _best(program, opening, input)
+    while best is not None and best.refused:
+        without = _without_culprits(program, best, input)
+        if without is None or len(without.refused) >= len(best.refused):
             break
+        best = without
     if best is None:
         raise error("open", f"{source.name} opened so does not hold the network itself")
     if len(best.refused) == DRAWS:
@@ -101,8 +98,44 @@ def open_network(source: Source, opening: Opening, *, input: InputSizes | None =
     return best
 
 
-def _tried(program: Program, opening: Opening, input: InputSizes | None) -> OpenedSpace | None:
-    """The space, unless the network itself is not in it."""
+def _without_culprits(program: Program, tried: OpenedSpace, input: InputSizes | None) -> OpenedSpace | None:
+    """The space without what its refusals come from, if that is found and something is left."""
+    opening, starts = tried.opening, tried.opened.starts
+    found = culprits(tried.space, starts)
+    best: OpenedSpace | None = None
+    for closed in [found] if found else groups(starts, f"otherwise {tried.refused[0].diagnostic.message}"):
+        less = replace(opening, closed={**opening.closed, **closed})
+        try:
+            without = _best(program, less, input) if found else _tried(program, less, input)
+        except ArchError:  # nothing would be left
+            continue
+        if without is not None and (best is None or len(without.refused) < len(best.refused)):
+            best = without
+        if best is not None and not best.refused:
+            break
+    return best
+
+
+def _best(program: Program, opening: Opening, input: InputSizes | None) -> OpenedSpace | None:
+    """The space with the fewest refusals, of those with widths that are multiples of 1, 2, 4, …"""
+    best: OpenedSpace | None = None
+    for multiple in MULTIPLES if opening.width else (1,):
+        opening = replace(opening, multiple=multiple)
+        limit = len(best.refused) if best is not None else DRAWS
+        tried = _tried(program, opening, input, limit)
+        if tried is None and multiple > 1:
+            tried = _tried(program, replace(opening, where=True), input, limit)
+        if tried is not None and (best is None or len(tried.refused) < len(best.refused)):
+            best = tried
+        if best is not None and not best.refused:
+            break
+    return best
+
+
+def _tried(
+    program: Program, opening: Opening, input: InputSizes | None, limit: int = DRAWS
+) -> OpenedSpace | None:
+    """The space, unless the network itself is not in it; it is drawn from until `limit` draws are refused."""
     opened = open_choices(program, opening, input=input)
     space = Space(Source(program.file.span.source.name, opened.text, program.file.span.source.folder))
     try:
@@ -117,11 +150,12 @@ def _tried(program: Program, opening: Opening, input: InputSizes | None) -> Open
             space.sample(random.Random(seed))
         except ArchError as refusal:
             refused.append(refusal)
-    return OpenedSpace(opened, space, start, tuple(refused))
+        if len(refused) == limit:
+            break
+    return OpenedSpace(opening, opened, space, start, tuple(refused))
 
 
 def _start(space: Space, opened: Opened) -> Candidate:
     """The network that was opened, as one of the space."""
-    choices = sorted((n.span for n in walk(space.file) if is_choice(n)), key=lambda span: span.start)
-    starts = {place(span): start for span, start in zip(choices, opened.starts, strict=True)}
-    return space.reach(lambda point: starts[place(point.span)])
+    starts = starts_by_place(space, opened.starts)
+    return space.reach(lambda point: starts[place(point.span)].decision)

@@ -15,6 +15,14 @@ Number = int | float
 Make = Callable[["Edits"], str]
 
 
+@dataclass(frozen=True)
+class Start:
+    """How to decide a choice for what the file had, and the places that the choice opens."""
+
+    decision: Number
+    at: tuple[Span, ...]
+
+
 @dataclass
 class Edits:
     """Edits of several sources. `starts` gets, choice by choice as they are written, what the file had.
@@ -25,7 +33,7 @@ class Edits:
     words: set[str] = field(default_factory=set)
     given: set[str] = field(default_factory=set)
     made: dict[Place, tuple[Span, Make]] = field(default_factory=dict)
-    starts: list[Number] = field(default_factory=list)
+    starts: list[Start] = field(default_factory=list)
     lets: dict[Place, list[tuple[str, Make]]] = field(default_factory=dict)
 
     def add(self, span: Span, make: Make) -> None:
@@ -36,7 +44,7 @@ class Edits:
         """Write a choice in place of a span; `start` decides for what stands there."""
 
         def make(edits: Edits) -> str:
-            edits.starts.append(start)
+            edits.starts.append(Start(start, (span,)))
             return text
 
         self.add(span, make)

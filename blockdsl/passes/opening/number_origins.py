@@ -200,7 +200,7 @@ def _is_size(expr: nodes.Expr) -> bool:
 
 
 def _is_small(expr: nodes.Expr) -> bool:
-    """Whether an expression is a number that says how many times a width is taken, or which one, not a width."""
+    """Whether an expression is a number too small for a width: how often one is taken, or which."""
     return isinstance(expr, nodes.Number) and expr.value < SMALL
 
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from blockdsl.diagnostics import error
 from blockdsl.formatting import listed
 from blockdsl.lowering import Program
-from blockdsl.lowering.values import place
+from blockdsl.lowering.values import Place, place
 from blockdsl.ops import InputSizes
 from blockdsl.ops.layouts import input_texts
-from blockdsl.passes.opening.edits import Edits, Number, words_in
+from blockdsl.passes.opening.edits import Edits, Start, words_in
 from blockdsl.passes.opening.flatten import flattened
 from blockdsl.passes.opening.number_origins import Role, Site
 from blockdsl.passes.opening.options import Opening
@@ -48,7 +49,7 @@ class Opened:
     """
 
     text: str = ""
-    starts: list[Number] = field(default_factory=list)
+    starts: list[Start] = field(default_factory=list)
     done: dict[str, str] = field(default_factory=dict)
     kept: list[tuple[Span, str]] = field(default_factory=list)
     none: dict[str, str] = field(default_factory=dict)
@@ -84,6 +85,7 @@ class _Opener:
 
     def opened(self, input: InputSizes | None) -> Opened:
         """Open what is asked for, and write the file."""
+        self._close()
         for role, values, open_sites in (
             (Role.WIDTH, self.opening.width, self._open_widths),
             (Role.DEPTH, self.opening.depth, self._open_depths),
@@ -102,6 +104,16 @@ class _Opener:
         self.result.text = self._written(input)
         self.result.starts = self.edits.starts
         return self.result
+
+    def _close(self) -> None:
+        """Leave out what shall stay as it is."""
+        everything: tuple[dict[Place, Any], ...] = (
+            self.found.sites, self.found.kernels, self.found.shortcuts
+        )  # fmt: skip
+        for key, (span, reason) in self.opening.closed.items():
+            for found in everything:
+                if found.pop(key, None) is not None:
+                    self.result.kept.append((span, reason))
 
     def _tell(self, what: str, opened: list[str]) -> None:
         """Say what was opened in how many places, or that there are none."""
@@ -173,7 +185,7 @@ class _Opener:
         """Name a kernel that is a choice, so that its pad follows."""
 
         def choice(edits: Edits) -> str:
-            edits.starts.append(values.decision(found.size))
+            edits.starts.append(Start(values.decision(found.size), (found.kernel.value.span,)))
             return values.written()
 
         name = self.edits.let(found.home, ("k", "kernel", "size"), choice)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from blockdsl.diagnostics import error
+from blockdsl.lowering.values import Place
 from blockdsl.passes.opening.ranges import Values, counts, kernels, multipliers
+from blockdsl.source import Span
 from blockdsl.syntax import tree as nodes
 from blockdsl.syntax.forms import is_choice
 from blockdsl.syntax.traversal import walk
@@ -26,6 +28,8 @@ class Opening:
     """Scaled widths are multiples of this."""
     where: bool = False
     """But those that are no multiples of it in the file."""
+    closed: Mapping[Place, tuple[Span, str]] = field(default_factory=dict)
+    """What stays as it is, and why."""
 
 
 def opening_of(

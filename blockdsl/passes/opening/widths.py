@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Set
 from dataclasses import dataclass
+from itertools import chain
 from math import gcd
 
-from blockdsl.passes.opening.edits import Edits, free
+from blockdsl.passes.opening.edits import Edits, Start, free
 from blockdsl.passes.opening.ranges import Values
 from blockdsl.source import Span
 
@@ -58,6 +59,7 @@ class Widths:
         self.width = free(("width", "multiplier", "width_2"), words)
         self.wide = free(("wide", "scaled", "wide_2"), words)
         self.names: dict[str, str] = {}
+        self.spans: dict[str, list[Span]] = {}
 
     @property
     def is_late(self) -> bool:
@@ -67,6 +69,7 @@ class Widths:
     def scale(self, span: Span, edits: Edits) -> None:
         """Write the scaled width in place of a width."""
         text = " ".join(span.text.split())
+        self.spans.setdefault(text, []).append(span)
         if not self.each:
             self.names[text] = self.width
             edits.add(span, lambda e: f"{self.wide}({e.text(span)})")
@@ -79,7 +82,8 @@ class Widths:
         """The lines that bind the factors, and the function or names that use them."""
         if not self.names:
             return
-        edits.starts += [self.values.decision(1)] * (len(self.names) if self.each else 1)
+        spans = list(self.spans.values()) if self.each else [list(chain(*self.spans.values()))]
+        edits.starts += [Start(self.values.decision(1), tuple(opened)) for opened in spans]
         if not self.each:
             yield f"let {self.width} = {self.values.written()}    # all widths times this"
             yield f"let {self.wide}(c) = {self.rounding.written(f'{self.width}*c', 'c')}\n"
