@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import random
+from collections.abc import Mapping, Sequence
 
 from blockdsl.diagnostics import ArchError
 from blockdsl.lowering import ChoicePoint
 from blockdsl.lowering.values import Place, place
 from blockdsl.passes.opening.edits import Start
-from blockdsl.source import Span
-from blockdsl.space.domains import Value, size, value_at
+from blockdsl.passes.opening.options import Refused
+from blockdsl.passes.opening.ranges import Number
+from blockdsl.space.domains import Value, draw
 from blockdsl.space.space import Space
 from blockdsl.syntax.forms import is_choice
 from blockdsl.syntax.traversal import walk
 
-Closed = dict[Place, tuple[Span, str]]
-"""What shall stay as it is, and why."""
+TRIES = 12
+"""Networks that a value is tried in: with all other choices as they were, then with others drawn."""
+
+MAX_VALUES = 12
+"""Values of a choice that are tried."""
+
+Closed = dict[Place, Refused]
+"""What does not go together with the rest, by place."""
 
 
 def starts_by_place(space: Space, starts: Sequence[Start]) -> dict[Place, Start]:
@@ -24,41 +32,77 @@ def starts_by_place(space: Space, starts: Sequence[Start]) -> dict[Place, Start]
     return {place(span): start for span, start in zip(choices, starts, strict=True)}
 
 
-def culprits(space: Space, starts: Sequence[Start]) -> Closed:
-    """The places whose choice is refused though all others are decided as the network was.
+def culprits(space: Space, starts: Sequence[Start], *, widths: bool = True) -> Closed:
+    """What is refused with all other choices as the network has them, and as they are drawn.
 
-    Those of a choice that opens several are left to `groups`.
+    Of the factors of a width all are, or none is told. What one choice opens in several places is left to
+    `groups`.
+
+    Args:
+        space: of a network that was opened.
+        starts: how its choices are decided for the network.
+        widths: also the factors of widths.
     """
     found: Closed = {}
-    for key, start in starts_by_place(space, starts).items():
-        if len(start.at) > 1:
+    decided = starts_by_place(space, starts)
+    for key, start in decided.items():
+        if len(start.at) > 1 or (start.scales and not widths):
             continue
-        for refusal in _refusals(space, starts, key):
-            reason = f"otherwise {refusal.diagnostic.message}"
-            found |= {place(span): (span, reason) for span in start.at}
-            break
+        refused, why = _refused(space, decided, key)
+        if why is not None and (len(refused) == len(start.others) or not start.scales):
+            numbers = None if len(refused) == len(start.others) else refused
+            found[place(start.at[0])] = Refused(start.at[0], why.diagnostic.message, numbers)
     return found
 
 
-def groups(starts: Sequence[Start], reason: str) -> list[Closed]:
-    """Of the places that one choice opens those with the same text, and last all of them."""
-    places = [span for start in starts for span in start.at if len(start.at) > 1]
-    texts = dict.fromkeys(span.text for span in places)
-    parts = [[span for span in places if span.text == text] for text in texts]
-    return [{place(span): (span, reason) for span in part} for part in (*parts, places)]
+def groups(space: Space, starts: Sequence[Start]) -> list[Closed]:
+    """What may be closed of the places that one choice opens together, where that is always refused.
 
-
-def _refusals(space: Space, starts: Sequence[Start], key: Place) -> Iterator[ArchError]:
-    """What is refused with the first or the last value of a choice."""
+    Those with the same text, for each text; and last all of them.
+    """
     decided = starts_by_place(space, starts)
-    for last in (True, False):
+    for key, start in decided.items():
+        if len(start.at) == 1:
+            continue
+        refused, why = _refused(space, decided, key)
+        if why is not None and len(refused) == len(start.others):
+            texts = dict.fromkeys(span.text for span in start.at)
+            parts = [[span for span in start.at if span.text == text] for text in texts]
+            message = why.diagnostic.message
+            return [{place(span): Refused(span, message) for span in part} for part in (*parts, start.at)]
+    return []
 
-        def choose(point: ChoicePoint, last: bool = last) -> Value:
-            if place(point.span) != key:
-                return decided[place(point.span)].decision
-            return value_at(point.domain, size(point.domain) - 1 if last else 0)
+
+def _refused(
+    space: Space, decided: Mapping[Place, Start], key: Place
+) -> tuple[set[Number | str], ArchError | None]:
+    """What a choice cannot be, and why; of many values some are tried, and speak for those behind them."""
+    others = [*decided[key].others]
+    refused: set[Number | str] = set()
+    first: ArchError | None = None
+    step = -(-len(others) // MAX_VALUES)
+    for at in range(0, len(others), step):
+        if why := _refusal(space, decided, key, decided[key].others[others[at]]):
+            refused |= {*others[at : at + step]}
+            first = first or why
+    return refused, first
+
+
+def _refusal(space: Space, decided: Mapping[Place, Start], key: Place, value: Number) -> ArchError | None:
+    """Why a choice cannot be decided for a value; None where it can."""
+    refusal: ArchError | None = None
+    for seed in range(TRIES):
+        rng = random.Random(seed)
+
+        def choose(point: ChoicePoint, seed: int = seed, rng: random.Random = rng) -> Value:
+            if place(point.span) == key:
+                return value
+            return draw(point.domain, rng) if seed else decided[place(point.span)].decision
 
         try:
             space.reach(choose)
-        except ArchError as refusal:
-            yield refusal
+        except ArchError as refused:
+            refusal = refusal or refused
+        else:
+            return None
+    return refusal

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from blockdsl.passes.relocate import relocate
 from blockdsl.source import Source
 from blockdsl.space.candidate import Candidate
 from blockdsl.space.counting import in_words
-from blockdsl.space.culprits import culprits, groups, starts_by_place
+from blockdsl.space.culprits import Closed, culprits, groups, starts_by_place
 from blockdsl.space.space import Space
 from blockdsl.syntax.parser import parse
 from blockdsl.syntax.printer import format_file
@@ -24,7 +25,7 @@ from blockdsl.syntax.printer import format_file
 DRAWS = 24
 """Networks that are drawn to see whether what was opened goes together."""
 
-MULTIPLES = (1, 2, 4, 8, 16, 32, 64)
+MULTIPLES = (2, 4, 8, 16, 32, 64)
 """What widths are tried to be multiples of, where others do not go together (groups, heads)."""
 
 
@@ -81,15 +82,22 @@ def open_network(source: Source, opening: Opening, *, input: InputSizes | None =
     file = parse(source)
     refuse_space(file)
     program = lower(file, input=input)
-    best = _best(program, opening, input)
-    while best is not None and best.refused:
-        without = _without_culprits(program, best, input)
-        if without is None or len(without.refused) >= len(best.refused):
+    best = _tried(program, opening, input)
+    if best is not None and best.refused:  # widths may have to be multiples; nothing else is mended by that
+        best = _fewest(program, best, [culprits(best.space, best.opened.starts, widths=False)], input)
+    plain, best = best, _with_multiples(program, best, opening, input)
+    while plain is not None and best is not None and best.refused and opening.width:
+        found = culprits(plain.space, plain.opened.starts)  # where widths are multiples, some stay the same
+        ways = [found] if found else groups(plain.space, plain.opened.starts)
+        without = _fewest(program, plain, ways, input)
+        if without is plain:
             break
-        best = without
+        plain, again = without, _with_multiples(program, without, opening, input)
+        if again is not None and len(again.refused) < len(best.refused):
+            best = again
     if best is None:
         raise error("open", f"{source.name} opened so does not hold the network itself")
-    if len(best.refused) == DRAWS:
+    if best.refused and _is_alone(best):
         raise error(
             "open", f"{source.name} opened so is a network only as it was; drawn:\n{best.refused[0]}",
             help="a width that must be that of the input, or of what is added to it, cannot be scaled: open "
@@ -98,37 +106,59 @@ def open_network(source: Source, opening: Opening, *, input: InputSizes | None =
     return best
 
 
-def _without_culprits(program: Program, tried: OpenedSpace, input: InputSizes | None) -> OpenedSpace | None:
-    """The space without what its refusals come from, if that is found and something is left."""
-    opening, starts = tried.opening, tried.opened.starts
-    found = culprits(tried.space, starts)
-    best: OpenedSpace | None = None
-    for closed in [found] if found else groups(starts, f"otherwise {tried.refused[0].diagnostic.message}"):
-        less = replace(opening, closed={**opening.closed, **closed})
+def _is_alone(tried: OpenedSpace) -> bool:
+    """Whether nothing but the network itself is drawn from a space."""
+    itself = canonical_hash(tried.start.program.graph)
+    return all(canonical_hash(drawn.program.graph) == itself for drawn in _draws(tried.space)[0])
+
+
+def _draws(space: Space, limit: int = DRAWS) -> tuple[list[Candidate], list[ArchError]]:
+    """Networks that are drawn from a space, and what is refused, until so many draws are."""
+    drawn, refused = [], []
+    for seed in range(DRAWS):
         try:
-            without = _best(program, less, input) if found else _tried(program, less, input)
+            drawn.append(space.sample(random.Random(seed)))
+        except ArchError as refusal:
+            refused.append(refusal)
+        if len(refused) == limit:
+            break
+    return drawn, refused
+
+
+def _fewest(
+    program: Program, tried: OpenedSpace, ways: Sequence[Closed], input: InputSizes | None
+) -> OpenedSpace:
+    """The space with the fewest refusals if one of some sets of places is closed, or none."""
+    best = tried
+    for closed in filter(None, ways):
+        opening = replace(tried.opening, closed={**tried.opening.closed, **closed})
+        try:
+            without = _tried(program, opening, input, len(best.refused))
         except ArchError:  # nothing would be left
             continue
-        if without is not None and (best is None or len(without.refused) < len(best.refused)):
+        if without is not None and len(without.refused) < len(best.refused):
             best = without
-        if best is not None and not best.refused:
+        if not best.refused:
             break
     return best
 
 
-def _best(program: Program, opening: Opening, input: InputSizes | None) -> OpenedSpace | None:
+def _with_multiples(
+    program: Program, tried: OpenedSpace | None, opening: Opening, input: InputSizes | None
+) -> OpenedSpace | None:
     """The space with the fewest refusals, of those with widths that are multiples of 1, 2, 4, …"""
-    best: OpenedSpace | None = None
-    for multiple in MULTIPLES if opening.width else (1,):
-        opening = replace(opening, multiple=multiple)
-        limit = len(best.refused) if best is not None else DRAWS
-        tried = _tried(program, opening, input, limit)
-        if tried is None and multiple > 1:
-            tried = _tried(program, replace(opening, where=True), input, limit)
-        if tried is not None and (best is None or len(tried.refused) < len(best.refused)):
-            best = tried
+    best = tried
+    closed = tried.opening.closed if tried is not None else opening.closed
+    for multiple in MULTIPLES if opening.width else ():
         if best is not None and not best.refused:
             break
+        limit = len(best.refused) if best is not None else DRAWS
+        again = replace(opening, closed=closed, multiple=multiple)
+        found = _tried(program, again, input, limit) or _tried(
+            program, replace(again, where=True), input, limit
+        )
+        if found is not None and (best is None or len(found.refused) < len(best.refused)):
+            best = found
     return best
 
 
@@ -144,14 +174,7 @@ def _tried(
         return None
     if canonical_hash(start.program.graph) != canonical_hash(program.graph):
         return None
-    refused = []
-    for seed in range(DRAWS):
-        try:
-            space.sample(random.Random(seed))
-        except ArchError as refusal:
-            refused.append(refusal)
-        if len(refused) == limit:
-            break
+    refused = _draws(space, limit)[1]
     return OpenedSpace(opening, opened, space, start, tuple(refused))
 
 

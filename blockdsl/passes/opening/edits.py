@@ -3,24 +3,41 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from blockdsl.lowering.values import Place, place
+from blockdsl.passes.opening.ranges import Number, Values
 from blockdsl.passes.opening.statement_spans import with_comment
 from blockdsl.source import Span
 from blockdsl.syntax import tree as nodes
 
-Number = int | float
 Make = Callable[["Edits"], str]
 
 
 @dataclass(frozen=True)
 class Start:
-    """How to decide a choice for what the file had, and the places that the choice opens."""
+    """How to decide a choice for what the file had.
+
+    Attributes:
+        decision: what to decide.
+        others: what may be decided otherwise, by what it means: a number, or "without".
+        at: the places that the choice opens.
+        scales: whether it multiplies widths.
+    """
 
     decision: Number
+    others: Mapping[Number | str, Number]
     at: tuple[Span, ...]
+    scales: bool = False
+
+
+def start_of(values: Values, start: Number, *at: Span, scales: bool = False) -> Start:
+    """How to decide a choice of some values for one of them."""
+    others: dict[Number | str, Number] = {
+        number: values.decision(number) for number in values.numbers if number != start
+    }
+    return Start(values.decision(start), others, at, scales)
 
 
 @dataclass
@@ -40,12 +57,12 @@ class Edits:
         """Write what `make` returns in place of a span; an empty span inserts."""
         self.made[place(span)] = (span, make)
 
-    def choice(self, span: Span, text: str, start: Number) -> None:
-        """Write a choice in place of a span; `start` decides for what stands there."""
+    def choice(self, span: Span, values: Values, start: Number) -> None:
+        """Write a choice of some values in place of a span; `start` is what stands there."""
 
         def make(edits: Edits) -> str:
-            edits.starts.append(Start(start, (span,)))
-            return text
+            edits.starts.append(start_of(values, start, span))
+            return values.written()
 
         self.add(span, make)
 

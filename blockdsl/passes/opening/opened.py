@@ -11,7 +11,7 @@ from blockdsl.lowering import Program
 from blockdsl.lowering.values import Place, place
 from blockdsl.ops import InputSizes
 from blockdsl.ops.layouts import input_texts
-from blockdsl.passes.opening.edits import Edits, Start, words_in
+from blockdsl.passes.opening.edits import Edits, Start, start_of, words_in
 from blockdsl.passes.opening.flatten import flattened
 from blockdsl.passes.opening.number_origins import Role, Site
 from blockdsl.passes.opening.options import Opening
@@ -110,10 +110,18 @@ class _Opener:
         everything: tuple[dict[Place, Any], ...] = (
             self.found.sites, self.found.kernels, self.found.shortcuts
         )  # fmt: skip
-        for key, (span, reason) in self.opening.closed.items():
-            for found in everything:
-                if found.pop(key, None) is not None:
-                    self.result.kept.append((span, reason))
+        for key, refused in self.opening.closed.items():
+            reason = refused.reason
+            if refused.numbers is not None:
+                reason = f"not {listed([*map(str, refused.numbers)], 'or')}: {reason}"
+            self.result.kept.append((refused.span, reason))
+            for found in everything if refused.numbers is None else ():
+                found.pop(key, None)
+
+    def _possible(self, values: Values, span: Span) -> Values:
+        """Those of some values that a place can take."""
+        refused = self.opening.closed.get(place(span))
+        return values.without(refused.numbers or ()) if refused is not None else values
 
     def _tell(self, what: str, opened: list[str]) -> None:
         """Say what was opened in how many places, or that there are none."""
@@ -128,7 +136,7 @@ class _Opener:
     def _open_widths(self, sites: list[Site], values: Values) -> list[str]:
         multipliers = [site for site in sites if site.multiplier]
         for site in multipliers:
-            self.edits.choice(site.expr.span, values.written(), values.decision(1))
+            self.edits.choice(site.expr.span, values, 1)
         if multipliers:
             return [values.written()] * len(multipliers)
         outputs = {place(site.expr.span) for site in self.found.outputs}
@@ -157,8 +165,8 @@ class _Opener:
             if site.multiplier:
                 self.result.kept.append((expr.span, "it multiplies depths; make it a choice by hand"))
             elif isinstance(expr, nodes.Number) and isinstance(expr.value, int):
-                around = values.around(expr.value)
-                self.edits.choice(expr.span, around.written(), around.decision(expr.value))
+                around = self._possible(values.around(expr.value), expr.span)
+                self.edits.choice(expr.span, around, expr.value)
                 opened.append(around.written())
             else:
                 self.result.kept.append((site.expr.span, "this depth is computed, not written"))
@@ -169,14 +177,16 @@ class _Opener:
         for site in sites:
             expr = bare(site.expr)
             if isinstance(expr, nodes.Number) and expr.value in values.numbers:
-                self.edits.choice(expr.span, values.written(), values.decision(expr.value))
-                opened.append(values.written())
+                possible = self._possible(values, expr.span)
+                self.edits.choice(expr.span, possible, expr.value)
+                opened.append(possible.written())
             elif expr.span.text != "1":
                 self.result.kept.append((expr.span, f"this kernel is none of {values.written()}"))
         for found in self.found.kernels.values():
             if found.size in values.numbers:
-                self._tie(found, values)
-                opened.append(values.written())
+                possible = self._possible(values, found.kernel.value.span)
+                self._tie(found, possible)
+                opened.append(possible.written())
             else:
                 self.result.kept.append((found.kernel.span, f"this kernel is none of {values.written()}"))
         return opened
@@ -185,7 +195,7 @@ class _Opener:
         """Name a kernel that is a choice, so that its pad follows."""
 
         def choice(edits: Edits) -> str:
-            edits.starts.append(Start(values.decision(found.size), (found.kernel.value.span,)))
+            edits.starts.append(start_of(values, found.size, found.kernel.value.span))
             return values.written()
 
         name = self.edits.let(found.home, ("k", "kernel", "size"), choice)

@@ -31,7 +31,7 @@ def _named(shortcut: Shortcut, edits: Edits) -> str:
 
 
 def _choice(shortcut: Shortcut, name: str, edits: Edits) -> str:
-    edits.starts.append(Start(0, (shortcut.total.span,)))
+    edits.starts.append(Start(0, {"without": 1}, (shortcut.total.span,)))
     parts = [
         name if name and part in shortcut.branch else edits.inner(part.span) for part in shortcut.total.parts
     ]

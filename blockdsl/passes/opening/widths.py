@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import chain
 from math import gcd
 
-from blockdsl.passes.opening.edits import Edits, Start, free
+from blockdsl.passes.opening.edits import Edits, free, start_of
 from blockdsl.passes.opening.ranges import Values
 from blockdsl.source import Span
 
@@ -83,7 +83,7 @@ class Widths:
         if not self.names:
             return
         spans = list(self.spans.values()) if self.each else [list(chain(*self.spans.values()))]
-        edits.starts += [Start(self.values.decision(1), tuple(opened)) for opened in spans]
+        edits.starts += [start_of(self.values, 1, *opened, scales=True) for opened in spans]
         if not self.each:
             yield f"let {self.width} = {self.values.written()}    # all widths times this"
             yield f"let {self.wide}(c) = {self.rounding.written(f'{self.width}*c', 'c')}\n"
