@@ -11,7 +11,7 @@ from blockdsl.lowering.values import Place, place
 from blockdsl.passes.arguments import arguments
 from blockdsl.passes.opening.forms import block_named, is_net, may_be_identity
 from blockdsl.passes.opening.frames import TOP, Callee, Frame, Thunk, items, stands_for, values
-from blockdsl.passes.opening.number_origins import Demands, Role, Site, is_closed
+from blockdsl.passes.opening.number_origins import Demands, Role, Site, is_closed, scaled_once
 from blockdsl.passes.opening.outputs import Chain, output_layers
 from blockdsl.source import Span
 from blockdsl.syntax import tree as nodes
@@ -76,6 +76,7 @@ class Visitor:
         """All that the `net` of the file leads to."""
         net = next(s for s in self.names.file.statements if isinstance(s, nodes.Net))
         self._visit(net.body.result, TOP, (), net.body)
+        self.found.sites = scaled_once(self.found.sites, self.names)
         return self.found
 
     def _visit(self, expr: nodes.Expr, frame: Frame, chain: Chain, home: Home | None) -> None:
