@@ -165,12 +165,12 @@ class Applier:
         *before, count = expr.parts
         span = before[0].span.to(before[-1].span)
         body = before[0] if len(before) == 1 else nodes.Product(span, tuple(before))
+        times = self.evaluator.whole(count, context.hinted("repeat"), "a repetition")
         if self._kind(body, context) is not Kind.NET:
             raise context.error(
                 "value", "what is repeated is a network, and no tensor", span,
                 help="in-A-A-A is written in-A*3",
             )  # fmt: skip
-        times = self.evaluator.whole(count, context.hinted("repeat"), "a repetition")
         if times < 0:
             raise context.error("value", f"nothing can be repeated {times} times", count.span)
         if times > MAX_ITEMS:
