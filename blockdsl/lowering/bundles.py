@@ -62,8 +62,12 @@ class Bundles:
         return self._through(branches, stream, bundle.span, context, join)
 
     def _branch(self, expr: nodes.Expr, context: Context) -> _Branch:
-        is_tensor = self.evaluator.kind(expr, context) is Kind.TENSOR
-        return _Branch(is_tensor, expr.span, lambda stream: self.network(expr, stream, context))
+        kind = self.evaluator.kind(expr, context)
+        if kind is Kind.DATA:
+            with context.errors.gathering():
+                raise self.evaluator.no_network(expr, context)
+            return _Branch(True, expr.span, lambda _: UNKNOWN_TENSOR)
+        return _Branch(kind is Kind.TENSOR, expr.span, lambda stream: self.network(expr, stream, context))
 
     def apply_list(
         self, networks: Networks, call: nodes.Call, stream: Tensors, context: Context, path: Path | None
