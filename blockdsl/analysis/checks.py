@@ -101,11 +101,12 @@ def refuse_several(program: Program, condition: nodes.Expr) -> None:
         name = node.steps[0].name if isinstance(node, nodes.Path) else ""
         if found := several.get(name, ()):
             names = ", ".join(port.name for port in found)
+            points = (port.name for port in found if port.name in program.graph.points)
             raise error(
                 "name",
                 f"the network has {len(found)} {name}s: {names}",
                 node.span,
-                help="name the point where one of them is: shape(conv[1])",
+                help=f"name the point where one of them is: shape({next(points, 'conv[1]')})",
             )
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from blockdsl.diagnostics import Diagnostic, Mark
 from blockdsl.formatting import shape_text
+from blockdsl.ir import Graph
 from blockdsl.lowering import Program
 from blockdsl.lowering.ties import tie_argument
 from blockdsl.lowering.values import cut
@@ -25,7 +26,7 @@ def warnings_of(program: Program) -> tuple[Diagnostic, ...]:
 
     Names that begin with `_` may be unused, and so may all that a used file has.
     """
-    found = [*_unused(program.file), *_suspicious(program)]
+    found = [*_unused(program), *_suspicious(program)]
     return tuple(sorted(found, key=lambda one: one.marks[0].span.start))
 
 
@@ -45,7 +46,7 @@ class _Binding:
         words: the name, and what it names.
         node: the node that binds it.
         place: where.
-        within: whether it is a parameter, or is bound in a body: another body cannot use it.
+        within: whether it is a parameter, an input, or is bound in a body: another body cannot use it.
         help: what its being unused means.
     """
 
@@ -61,12 +62,15 @@ _Users = dict[_Binding, set[nodes.Node | None]]
 """By binding, the `let`s and blocks that use it; None stands for the rest of the file."""
 
 
-def _unused(file: nodes.File) -> Iterator[Diagnostic]:
+def _unused(program: Program) -> Iterator[Diagnostic]:
+    file, flowing = program.file, _flowing(program.graph)
     names = Names(file)
     users = _users(file, names)
     reached = _reached(users)
     for binding, by in users.items():
         if binding in reached or binding.name.startswith("_"):
+            continue
+        if isinstance(binding.node, nodes.Input) and binding.name in flowing:
             continue
         others = sorted({node.name for node in by if isinstance(node, nodes.Let | nodes.Block)})
         how = f"used only by {' and '.join(others)}, which nothing uses" if others else "never used"
@@ -76,6 +80,12 @@ def _unused(file: nodes.File) -> Iterator[Diagnostic]:
     for line, used_names in zip(lines, names.uses, strict=True):
         if not any(id(one.node) in meant for one in used_names.defined.values()):
             yield _warning("unused", f"nothing of {line.path.value} is used", line.path.span)
+
+
+def _flowing(graph: Graph) -> set[str]:
+    """The inputs that flow somewhere, be it without their names: a net that begins with a network has all."""
+    read = {value for layer in graph.layers() for value in layer.inputs} | set(graph.results())
+    return {port.name for port in graph.inputs if port.value in read}
 
 
 def _bindings(file: nodes.File) -> Iterator[_Binding]:
@@ -94,7 +104,8 @@ def _bindings(file: nodes.File) -> Iterator[_Binding]:
                 yield from _lets(body.lets, within=True)
             case nodes.Input(name=str() as name):
                 help = "it stays an argument of the module"
-                yield _Binding(name, f"the input {name}", statement, _head(statement, name), help=help)
+                place = _head(statement, name)
+                yield _Binding(name, f"the input {name}", statement, place, within=True, help=help)
 
 
 def _lets(lets: Iterable[nodes.Let], *, within: bool) -> Iterator[_Binding]:
@@ -130,9 +141,9 @@ def _users(file: nodes.File, names: Names) -> _Users:
             definition = names.definition(node)
             if definition is None:
                 continue
-            if isinstance(definition.node, nodes.Net):  # `in` of the net is all inputs
-                for binding in inputs:
-                    users[binding].add(None)
+            if isinstance(definition.node, nodes.Net):
+                for binding in _taken(inputs, node):
+                    users[binding].add(let)
             elif used := bound.get((id(definition.node), definition.name)):
                 user = let if used.within else around
                 if user is not used.node:
@@ -149,6 +160,14 @@ def _users(file: nodes.File, names: Names) -> _Users:
             for name in seen.intersection(let.names):  # conditions see the names of the net
                 users[bound[id(let), name]].add(None)
     return users
+
+
+def _taken(inputs: list[_Binding], node: nodes.Node) -> list[_Binding]:
+    """The inputs that `in` of the net is: all of them, or the one of an index that is written as a number."""
+    match node:
+        case nodes.Path(steps=(nodes.Step(indices=(nodes.Number(value=int() as index), *_)), *_)):
+            return inputs[index - 1 : index]
+    return inputs
 
 
 def _parts(file: nodes.File) -> Iterator[tuple[nodes.Node, nodes.Node | None, nodes.Node | None]]:

@@ -23,6 +23,7 @@ from blockdsl.lowering.unknown_names import (
     is_unknown_word,
     refuse_unknown_word,
     unknown,
+    without_input,
 )
 from blockdsl.lowering.values import (
     Broken,
@@ -244,7 +245,9 @@ class ExpressionEvaluator:
 
     def _axis(self, value: Evaluated, axis: nodes.Step, path: nodes.Path, context: Context) -> Data:
         if not isinstance(value, Tensors) or len(value.values) != 1:
-            raise context.error("value", f"{shown(value)} has no .{axis.name}", path.span)
+            raise context.error(
+                "value", f"{shown(value)} has no .{axis.name}", path.span, help=without_input(value)
+            )
         if not is_known(value):
             raise already_told()
         shape = self.graph.shape_of(value.values[0])
@@ -292,13 +295,13 @@ class ExpressionEvaluator:
 
     # --- operators
 
-    def _each(self, exprs: Iterable[nodes.Expr], context: Context) -> list[Evaluated]:
+    def each(self, exprs: Iterable[nodes.Expr], context: Context) -> list[Evaluated]:
         """The values of expressions that do not depend on each other."""
         return context.errors.every(lambda expr: self.evaluate(expr, context), exprs)
 
     def _fold(self, expr: nodes.Chain | nodes.Sum | nodes.Product, context: Context) -> Data:
         op, parts = _SIGNS[type(expr)], expr.parts
-        result, *others = self._each(parts, context)
+        result, *others = self.each(parts, context)
         for part, value in zip(parts[1:], others, strict=True):
             result = combine(op, result, value, parts[0], part, context)
         return result  # type: ignore[return-value]
@@ -317,7 +320,7 @@ class ExpressionEvaluator:
                 lambda side: self.word_or_value(side, context), (expr.left, expr.right)
             )
             return is_same(left, right, expr, context, self.budget) == (expr.op == "==")
-        left, right = self._each((expr.left, expr.right), context)
+        left, right = self.each((expr.left, expr.right), context)
         return combine(expr.op, left, right, expr.left, expr.right, context)
 
     # --- functions, and what they may do beside yielding a value
@@ -339,7 +342,8 @@ def _literal(
     return expr.value
 
 
-def _concat(_: ExpressionEvaluator, expr: nodes.Concat, context: Context) -> NoReturn:
+def _concat(evaluator: ExpressionEvaluator, expr: nodes.Concat, context: Context) -> NoReturn:
+    evaluator.each(expr.parts, context)  # of what is refused itself no more is told
     raise context.error("value", "| joins networks, here are none", expr.span)
 
 

@@ -11,7 +11,7 @@ from blockdsl.lowering import arithmetic
 from blockdsl.lowering.budget import MAX_ITEMS, Budget
 from blockdsl.lowering.calls import MAX_DEPTH, Evaluate, deeper, given_arguments, parameter_values
 from blockdsl.lowering.context import Context
-from blockdsl.lowering.unknown_names import unknown
+from blockdsl.lowering.unknown_names import unknown, without_input
 from blockdsl.lowering.values import (
     BlockValue,
     Broken,
@@ -87,8 +87,9 @@ class FunctionCalls:
         try:
             result: Data = arithmetic.bounded(named(values))
         except (ArithmeticError, ValueError) as failed:
+            fix = next(filter(None, map(without_input, values)), named.written)
             raise context.error(
-                "value", f"{call.name} {arithmetic.reason(failed)}", call.span, help=named.written
+                "value", f"{call.name} {arithmetic.reason(failed)}", call.span, help=fix
             ) from None
         return result
 

@@ -11,6 +11,7 @@ from blockdsl.lowering.calls import free_name
 from blockdsl.lowering.context import Context
 from blockdsl.lowering.evaluator import ExpressionEvaluator
 from blockdsl.lowering.lazy import LazyBuilds
+from blockdsl.lowering.unknown_names import without_input
 from blockdsl.lowering.values import (
     BROKEN,
     UNKNOWN_TENSOR,
@@ -134,7 +135,9 @@ class LetBinder:
         if not isinstance(value, tuple | Tensors):
             raise context.error(
                 "value", f"{len(names)} names take a list or a bundle of {len(names)}, not {shown(value)}",
-                let.value.span, help="a bundle comes of SPLIT(n), of [A, B], or of a block that ends in one",
+                let.value.span,
+                help=without_input(value)
+                or "a bundle comes of SPLIT(n), of [A, B], or of a block that ends in one",
             )  # fmt: skip
         if count_of(value) != len(names):
             what = shown(value) if isinstance(value, Tensors) else f"a list of {count_of(value)}"

@@ -8,6 +8,7 @@ from blockdsl.lowering.budget import MAX_ITEMS
 from blockdsl.lowering.calls import Evaluate
 from blockdsl.lowering.context import Context
 from blockdsl.lowering.indexing import Whole
+from blockdsl.lowering.unknown_names import without_input
 from blockdsl.lowering.values import Evaluated, Scope, Tensors, count_of, items_of, place, shown
 from blockdsl.syntax import tree as nodes
 
@@ -30,7 +31,10 @@ class Loops:
             over = self.evaluate(loop.first, context)
             if not isinstance(over, tuple | Tensors):
                 raise context.error(
-                    "value", f"a loop runs over a..b, a list or a bundle, not {shown(over)}", loop.first.span
+                    "value",
+                    f"a loop runs over a..b, a list or a bundle, not {shown(over)}",
+                    loop.first.span,
+                    help=without_input(over),
                 )
             values = items_of(over)
         else:

@@ -169,7 +169,7 @@ def lower(
             raise
         errors.add(last)
     if names:
-        tell_unresolved(file, errors)
+        tell_unresolved(file, errors, input)
     errors.raise_found()
     verify(made.graph)
     return made

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from blockdsl.diagnostics import ArchError, Mark
+from blockdsl.diagnostics import ArchError, Mark, already_told
 from blockdsl.formatting import shape_text
 from blockdsl.frozen import FrozenDict
 from blockdsl.ir import BlockCall, Path, module_name
@@ -35,6 +35,7 @@ class SharedNetworks:
         name: Callable[[nodes.Path, Tensors, Context, Path], Tensors],
     ) -> None:
         self.builder, self.apply_network, self.apply_call, self.apply_name = builder, apply, call, name
+        self._refused: set[int] = set()
 
     def apply(
         self,
@@ -51,6 +52,8 @@ class SharedNetworks:
         """
         without_arguments(call, "a shared network", context)
         deeper(call, context)
+        if id(value) in self._refused:
+            raise already_told()
         graph = self.builder.graph
         at_home = graph.path_in_modules(context.naming.path) == value.path[:-1]
         number = context.naming.next(value.name) if at_home or not path else path
@@ -66,6 +69,7 @@ class SharedNetworks:
             del graph.shared[path]
             self.builder.numbers.pop(path, None)
         if len(graph.auxiliaries) > heads:
+            self._refused.add(id(value))
             raise context.error(
                 "value", f"{value.name} is shared, and has an auxiliary head", value.span,
                 help="an auxiliary output exists once: write AUX beside the shared network",

@@ -8,7 +8,7 @@ from blockdsl.lowering import arithmetic
 from blockdsl.lowering.binding import signature, size_in_brackets
 from blockdsl.lowering.context import Context
 from blockdsl.lowering.expression_kinds import AUX
-from blockdsl.lowering.values import BlockValue, Closure, Evaluated, Scope, Tensors, cut
+from blockdsl.lowering.values import BlockValue, Closure, Evaluated, Scope, SharedNetwork, Tensors, cut, shown
 from blockdsl.ops import TAGS, foreign
 from blockdsl.ops.registry import failures_of_packages
 from blockdsl.source import Span
@@ -88,6 +88,18 @@ def no_index(name: str, value: Evaluated) -> str:
         return f"a bundle has no index: each tensor flows into a network of its own, {name}-[{networks}]"
     if isinstance(value, Tensors):
         return f"a tensor has sizes, such as {name}.c; SPLIT parts its channels: {name}-SPLIT(2)-[A, B]"
-    if isinstance(value, Closure | BlockValue):
-        return "an index takes an item of a list; a repeated layer is named by `check shape(conv[2])` only"
+    if fix := without_input(value):
+        return f"{fix}; a repeated layer is named by `check shape(conv[2])` only"
     return f"an index takes an item of a list: let {name} = [3, 4], then {name}[1]"
+
+
+def without_input(value: Evaluated) -> str:
+    """The help for a network where the tensors that it yields are meant; nothing for what is none."""
+    if not isinstance(value, Closure | BlockValue | SharedNetwork):
+        return ""
+    text = shown(value)
+    fed = f"in-({text})" if isinstance(value, Closure) and isinstance(value.expr, _JOINS) else f"in-{text}"
+    return f"this network has no input yet: `{cut(fed)}` is what it makes of what flows in here"
+
+
+_JOINS = (nodes.Sum, nodes.Concat, nodes.Product, nodes.If)

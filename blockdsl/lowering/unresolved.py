@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 
@@ -15,24 +16,29 @@ from blockdsl.lowering.expression_kinds import AUX
 from blockdsl.lowering.ties import tie_argument
 from blockdsl.lowering.unknown_names import unknown
 from blockdsl.lowering.values import BROKEN, Scope, Trace, cut
+from blockdsl.ops import InputSizes
 from blockdsl.syntax import tree as nodes
 from blockdsl.syntax.forms import used_name
 from blockdsl.syntax.names import Names, Unresolved
 from blockdsl.syntax.uses import parsed, used_files
 
 
-def refuse_unresolved(file: nodes.File) -> None:
+def refuse_unresolved(file: nodes.File, input: InputSizes | None = None) -> None:
     """Refuse names in a file, and in those that it uses, that lead nowhere.
+
+    Args:
+        file: the file.
+        input: the shapes of its inputs, where they are given from outside.
 
     Raises:
         ArchError: there are such names.
     """
     errors = Errors()
-    tell_unresolved(file, errors)
+    tell_unresolved(file, errors, input)
     errors.raise_found()
 
 
-def tell_unresolved(file: nodes.File, errors: Errors) -> None:
+def tell_unresolved(file: nodes.File, errors: Errors, input: InputSizes | None = None) -> None:
     """Tell of each name in a file, and in those that it uses, that leads nowhere.
 
     An operation that is unknown in a used file is refused only where it is evaluated: the block that has it
@@ -42,8 +48,11 @@ def tell_unresolved(file: nodes.File, errors: Errors) -> None:
         for one in _unresolved_in_used(path, path.stat().st_mtime_ns):
             if not used_name(one.use).isupper():
                 _tell(one, errors)
+    written = any(isinstance(statement, nodes.Input) for statement in file.statements)
+    given = input.keys() if isinstance(input, Mapping) and not written else ()
     for one in _unresolved_in(file):
-        _tell(one, errors)
+        if used_name(one.use) not in given:
+            _tell(one, errors)
 
 
 @lru_cache(maxsize=256)

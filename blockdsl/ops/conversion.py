@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from blockdsl.formatting import shape_text
 from blockdsl.ops.core import POINTWISE, SAVES_NOTHING, Operation, OpError, Window
-from blockdsl.ops.geometry import describe
+from blockdsl.ops.geometry import LEAVE_OUT, describe
 from blockdsl.ops.layouts import Image, Shape, Signal, Sizes, Tokens, Vector, Volume
 from blockdsl.ops.registry import operation
 from blockdsl.ops.spec import ModuleSpec
@@ -80,6 +80,7 @@ class ToTokens(_Conversion):
 
     word = "to tokens"
     takes = (Signal, Image, Volume, Vector)
+    takes_help = {Tokens: f"these are tokens already: {LEAVE_OUT}"}
     argument = "length"
 
     length: Count | None = None
@@ -108,6 +109,7 @@ class ToSignal(_Conversion):
 
     word = "to signal"
     takes = (Tokens, Image, Volume, Vector)
+    takes_help = {Signal: f"this is a signal already: {LEAVE_OUT}"}
     argument = "length"
 
     length: Count | None = None
@@ -134,6 +136,7 @@ class ToImage(_Conversion):
 
     word = "to image, {size}"
     takes = (Tokens, Signal, Volume, Vector)
+    takes_help = {Image: f"this is an image already: {LEAVE_OUT}, or TOKENS before it to lay it out anew"}
     argument = "size"
     depends_on_size = "it makes an image of a fixed size"
 
@@ -160,6 +163,7 @@ class ToVolume(_Conversion):
 
     word = "to volume, {size}"
     takes = (Tokens, Signal, Image, Vector)
+    takes_help = {Volume: f"this is a volume already: {LEAVE_OUT}, or TOKENS before it to lay it out anew"}
     argument = "size"
     depends_on_size = "it makes a volume of a fixed size"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from math import ceil, floor
 from typing import Any
@@ -39,6 +39,10 @@ def describe(shape: Shape) -> str:
     return f"{_WORDS[type(shape)][0]} of {shape_text(shape, word=False)}"
 
 
+LEAVE_OUT = "leave it out"
+"""Ends what is said of an operation that the input does not need."""
+
+
 def check_layout(
     name: str,
     takes: tuple[type[Shape], ...],
@@ -70,9 +74,14 @@ def check_layout(
     fix, made = (help or {}).get(given), conversion(takes, given)
     if given is Vector:  # it has lost its positions: laying it out is seldom what was meant
         fix = fix or f"put it before FLATTEN and FC, or {made}"
-    elif fix and not any(CONVERSIONS[cls].partition("(")[0] in fix for cls in takes if cls in CONVERSIONS):
+    elif fix and not any(words in fix for words in (LEAVE_OUT, *_made_by(takes))):
         fix = f"{fix}; {made}"
     raise OpError(f"{name} takes {words}, not {describe(shape)}", sides=sides, help=fix or made)
+
+
+def _made_by(layouts: Iterable[type[Shape]]) -> Iterator[str]:
+    """The operations that make these layouts of others."""
+    return (CONVERSIONS[cls].partition("(")[0] for cls in layouts if cls in CONVERSIONS)
 
 
 CONVERSIONS: Mapping[type[Shape], str] = {

@@ -37,7 +37,7 @@ class Space:
     ) -> None:
         self.source = source
         self.file = parse(source)
-        refuse_unresolved(self.file)
+        refuse_unresolved(self.file, input)
         self.input = input
         self.settings = dict(settings or {})
         sections = [s for s in self.file.statements if isinstance(s, nodes.Search)]

@@ -394,7 +394,8 @@ def test_a_check_of_the_only_output_is_refused_where_there_are_several(
     with pytest.raises(ArchError) as refused:
         checked(NETWORKS[name](), condition)
     assert f"error[name]: {message}\n  --> <text>:3:" in str(refused.value)
-    assert "help: name the point where one of them is: shape(conv[1])" in str(refused.value)
+    point = "image" if "input" in condition else "conv[1]"
+    assert f"help: name the point where one of them is: shape({point})" in str(refused.value)
 
 
 def test_what_there_is_one_of_can_be_checked() -> None:

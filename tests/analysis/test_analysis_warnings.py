@@ -62,10 +62,31 @@ def test_the_whole_text_of_one() -> None:
 
 
 @pytest.mark.parametrize(
+    ("net", "how"),
+    [
+        ("in[1]-FC(3)", "never used"),
+        ("a-FC(3)", "never used"),
+        ("first", "never used"),
+        ("in[1]-FC(in[1].c)", "never used"),
+        ("let y = in[2]-FC(3) a", "used only by y, which nothing uses"),
+        ("let y = b-FC(3) a", "used only by y, which nothing uses"),
+    ],
+)
+def test_an_input_that_nothing_uses(net: str, how: str) -> None:
+    text = f"input a = 4 input b = 4 block first = in[1]-FC(3) net {net}"
+    assert f"the input b is {how}" in [one.message for one in blockdsl.parse(text).warnings()]
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "input 3x8x8 net let a = in-CONV(8,1) let b = a-RELU b + a",
         "input a = 3x8x8 input b = 3x8x8 net in-SUM",
+        "input a = 3x8x8 input b = 3x8x8 net [CONV(4,1), CONV(4,1)]-SUM",
+        "input a = 3x8x8 input b = 3x8x8 net in[1]-CONV(in[2].c,1)",
+        "input a = 3x8x8 input b = 3x8x8 let i = 2 net in[1] + in[i]",
+        "input a = 3x8x8 net CONV(4,1)",
+        "input a = 4 input b = 4 block pair = [FC(3), ID] net pair",
         "input 3x8x8 let n = 3 net CONV(8,1) check params == 24 + 8 and n == 3",
         "input 3x8x8 net let n = 32 CONV(8,1) check params == n",
         "input 3x8x8 param rate = 0.1 net GAP-FC(2) train optimizer = sgd(lr=rate)",
