@@ -16,7 +16,7 @@ from blockdsl.passes.opening import Opened, Opening, open_choices, refuse_space
 from blockdsl.passes.relocate import relocate
 from blockdsl.source import Source
 from blockdsl.space.candidate import Candidate
-from blockdsl.space.counting import in_words
+from blockdsl.space.counting import MAX_LAYERS, in_words
 from blockdsl.space.culprits import Closed, culprits, groups, starts_by_place
 from blockdsl.space.space import Space
 from blockdsl.syntax.parser import parse
@@ -49,8 +49,8 @@ class OpenedSpace:
 
     @property
     def size(self) -> str:
-        """How many assignments it has, in words."""
-        return in_words(self.space)
+        """How many assignments it has, in words; an estimate where counting would take long."""
+        return in_words(self.space, layers=MAX_LAYERS // 10)
 
     def text(self, folder: str | Path | None = None) -> str:
         """The space as an `.arch` file.

@@ -69,7 +69,7 @@ class Demands:
             yield from found if factor is None or not _is_size_of_layer(role) else [Site(role, factor)]
 
     def _closed(self, expr: nodes.Expr, frame: Frame, role: Role) -> Iterator[Site]:
-        found = self._lone(expr, frame)
+        found = self.lone(expr, frame)
         if role in (Role.DEPTH, Role.KERNEL) and (parts := self._items(expr, frame)):
             for part, inner in parts:
                 yield from self.sites(part, inner, role)
@@ -91,7 +91,7 @@ class Demands:
             return None
         for part in expr.parts:
             value, home = bare(part), frame
-            while is_closed(value, self.names) and isinstance(found := self._lone(value, home), Thunk):
+            while is_closed(value, self.names) and isinstance(found := self.lone(value, home), Thunk):
                 if self._varies(value):
                     break
                 value, home = bare(found.expr), found.frame
@@ -141,12 +141,12 @@ class Demands:
 
     def _unit(self, expr: nodes.Expr, frame: Frame) -> nodes.Expr | None:
         """The 1 that is the default of a parameter of the file, where an expression names that."""
-        found = self._lone(bare(expr), frame)
+        found = self.lone(bare(expr), frame)
         while isinstance(found, Thunk):
             value: nodes.Expr = bare(found.expr)
             if found.param and isinstance(value, nodes.Number) and value.value == 1:
                 return value
-            found = self._lone(value, found.frame)
+            found = self.lone(value, found.frame)
         return None
 
     def _items(self, expr: nodes.Expr, frame: Frame) -> list[tuple[nodes.Expr, Frame]]:
@@ -158,7 +158,8 @@ class Demands:
             return []
         return [(item, found.frame) for item in items.items]
 
-    def _lone(self, expr: nodes.Expr, frame: Frame) -> Bound | None:
+    def lone(self, expr: nodes.Expr, frame: Frame) -> Bound | None:
+        """What an expression stands for if it is a name and nothing else."""
         is_word = isinstance(expr, nodes.Path) and name_of(expr)
         return stands_for(expr, self.names, frame) if is_word else None
 
