@@ -342,6 +342,13 @@ def _literal(
     return expr.value
 
 
+def _dims(_: ExpressionEvaluator, expr: nodes.Dims, context: Context) -> Data:
+    if not expr.layout:
+        return expr.values
+    help = f"write {shape_text(expr.values)}; a layout stands in an `input` line, or on one side of a check"
+    raise context.error("value", "a layout has no meaning here", expr.span, help=help)
+
+
 def _concat(evaluator: ExpressionEvaluator, expr: nodes.Concat, context: Context) -> NoReturn:
     evaluator.each(expr.parts, context)  # of what is refused itself no more is told
     raise context.error("value", "| joins networks, here are none", expr.span)
@@ -370,7 +377,7 @@ _RULES: dict[type, Callable[[ExpressionEvaluator, Any, Context], Evaluated]] = {
     nodes.Number: _literal,
     nodes.String: _literal,
     nodes.Bool: _literal,
-    nodes.Dims: lambda _, expr, context: expr.values,
+    nodes.Dims: _dims,
     nodes.Path: ExpressionEvaluator._path,
     nodes.Group: lambda evaluator, expr, context: evaluator.evaluate(expr.body, context),
     nodes.TupleOf: ExpressionEvaluator._list,
