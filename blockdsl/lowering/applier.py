@@ -127,7 +127,7 @@ class Applier:
 
     def _chosen(self, option: nodes.Expr, stream: Tensors, context: Context) -> Tensors:
         """Apply what a choice decided on. An option may be a tensor where the choice begins a chain."""
-        if context.linked and stream.values and self._kind(option, context) is Kind.TENSOR:
+        if context.linked and stream.values and self.evaluator.is_tensor(option, context):
             raise _loses_stream(option, context)
         return self.apply(option, stream, context)
 
@@ -141,7 +141,7 @@ class Applier:
                 part = self.evaluator.without_ifs(part, context)
                 context = context if context.linked else context.but(linked=True)
             kind = self._kind(part, context)
-            if kind is Kind.TENSOR and index > 0:
+            if index > 0 and self.evaluator.is_tensor(part, context):
                 context.errors.tell(_loses_stream(part, context))
                 stream = UNKNOWN_TENSOR
             elif kind is Kind.DATA:
@@ -166,7 +166,7 @@ class Applier:
         span = before[0].span.to(before[-1].span)
         body = before[0] if len(before) == 1 else nodes.Product(span, tuple(before))
         times = self.evaluator.whole(count, context.hinted("repeat"), "a repetition")
-        if self._kind(body, context) is not Kind.NET:
+        if self._kind(body, context) is Kind.DATA or self.evaluator.is_tensor(body, context):
             raise context.error(
                 "value", "what is repeated is a network, and no tensor", span,
                 help="in-A-A-A is written in-A*3",

@@ -55,19 +55,21 @@ class Bundles:
         for item in bundle.items:
             if isinstance(item, nodes.For):
                 branches += [
-                    self._branch(item.body, inner) for inner in self.evaluator.loops.rounds(item, context)
+                    self._branch(item.body, stream, inner)
+                    for inner in self.evaluator.loops.rounds(item, context)
                 ]
             else:
-                branches.append(self._branch(item, context))
+                branches.append(self._branch(item, stream, context))
         return self._through(branches, stream, bundle.span, context, join)
 
-    def _branch(self, expr: nodes.Expr, context: Context) -> _Branch:
+    def _branch(self, expr: nodes.Expr, stream: Tensors, context: Context) -> _Branch:
         kind = self.evaluator.kind(expr, context)
         if kind is Kind.DATA:
             with context.errors.gathering():
                 raise self.evaluator.no_network(expr, context)
             return _Branch(True, expr.span, lambda _: UNKNOWN_TENSOR)
-        return _Branch(kind is Kind.TENSOR, expr.span, lambda stream: self.network(expr, stream, context))
+        is_tensor = kind is Kind.TENSOR and (not stream.values or self.evaluator.is_tensor(expr, context))
+        return _Branch(is_tensor, expr.span, lambda stream: self.network(expr, stream, context))
 
     def apply_list(
         self, networks: Networks, call: nodes.Call, stream: Tensors, context: Context, path: Path | None

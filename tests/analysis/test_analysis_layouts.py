@@ -79,5 +79,5 @@ def test_the_words_stay_names() -> None:
 
 
 def test_a_layout_elsewhere() -> None:
-    with pytest.raises(ArchError, match="write 1x1; a layout stands in an `input` line"):
+    with pytest.raises(ArchError, match="write 1x1; layouts stand in an `input` line"):
         blockdsl.parse("input 3x8x8 net CONV(3,tokens 1x1)")
