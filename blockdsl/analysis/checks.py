@@ -11,7 +11,9 @@ from blockdsl.diagnostics import Errors, Mark, error
 from blockdsl.formatting import shape_text
 from blockdsl.lowering import Program
 from blockdsl.ops import Shape
+from blockdsl.ops.layouts import LAYOUTS, read_sizes
 from blockdsl.syntax import tree as nodes
+from blockdsl.syntax.forms import bare
 from blockdsl.syntax.traversal import walk
 
 COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
@@ -134,9 +136,12 @@ def _hold(program: Program, condition: nodes.Expr, names: dict[str, object]) -> 
         if not value:
             raise error("check", "the check does not hold", Mark(condition.span))
         return
-    actual = program.evaluate(condition.left, names)
-    stated = program.evaluate(condition.right, names)
-    sides = Mark(condition.left.span, _shown(actual)), Mark(condition.right.span, _shown(stated))
+    typed = _typed(condition.left), _typed(condition.right)
+    names = {**names, **_shapes(program)} if any(typed) else names
+    actual = typed[0] or program.evaluate(condition.left, names)
+    stated = typed[1] or program.evaluate(condition.right, names)
+    shown = _with_layout if any(typed) else _shown
+    sides = Mark(condition.left.span, shown(actual)), Mark(condition.right.span, shown(stated))
     if condition.op not in ("==", "!=") and not (_is_number(actual) and _is_number(stated)):
         raise error(
             "value",
@@ -144,14 +149,42 @@ def _hold(program: Program, condition: nodes.Expr, names: dict[str, object]) -> 
             *sides,
             help="== and != compare shapes",
         )
-    if COMPARISONS[condition.op](actual, stated):
+    holds = COMPARISONS[condition.op](actual, stated)
+    if any(typed) and type(actual) is not type(stated):  # the sizes may agree
+        holds = condition.op == "!="
+    if holds:
         return
     raise error(
         "check",
-        f"{condition.left.span.text} is {_shown(actual)}, not {_WORDS[condition.op]}{_shown(stated)}",
+        f"{condition.left.span.text} is {shown(actual)}, not {_WORDS[condition.op]}{shown(stated)}",
         *sides,
         help="correct the network, or the check",
     )
+
+
+def _typed(expr: nodes.Expr) -> Shape | None:
+    """A shape that is written with its layout."""
+    written = bare(expr)
+    if not isinstance(written, nodes.Dims) or not written.layout:
+        return None
+    try:
+        return read_sizes(written.values, written.layout)
+    except TypeError:
+        axes = LAYOUTS[written.layout].axes
+        raise error(
+            "value", f"{written.layout} has {len(axes)} sizes, not {len(written.values)}", written.span,
+            help=f"{written.layout} is {' x '.join(axes)}; the batch is no part of it",
+        ) from None  # fmt: skip
+
+
+def _shapes(program: Program) -> dict[str, object]:
+    """The names that stand for shapes; that of a vector is a shape here, and no number."""
+    graph = program.graph
+    ports = {"input": graph.inputs, "output": graph.outputs}
+    return {
+        **{name: graph.shape_of(one[0].value) for name, one in ports.items() if len(one) == 1},
+        "shape": lambda point: graph.shape_of(program.point(point)),
+    }
 
 
 def _is_number(value: object) -> bool:
@@ -159,6 +192,10 @@ def _is_number(value: object) -> bool:
 
 
 _WORDS = {"==": "", "!=": "other than ", "<=": "at most ", ">=": "at least ", "<": "below ", ">": "above "}
+
+
+def _with_layout(value: object) -> str:
+    return f"{value.layout} {shape_text(value, word=False)}" if isinstance(value, Shape) else _shown(value)
 
 
 def _shown(value: object) -> str:

@@ -20,7 +20,9 @@ MAX_DEPTH = 48
 
 _EMPTY = CallPlan((), 0, (), 0, (), 0)
 _MODULES = (Chain(), WiredBlock({}, _EMPTY), NamedNetwork({}, _EMPTY), GraphModule(Chain(), TracedGraph()))
-_RESERVED = frozenset(name for module in _MODULES for name in dir(module))
+_EXPORTED = {"_guards_fn", "_in_spec", "_out_spec", "range_constraints", "validate_inputs"}
+"""What `torch.export` sets on a module that it has traced."""
+_RESERVED = _EXPORTED.union(name for module in _MODULES for name in dir(module))
 """The attributes of the modules themselves, and of those that PyTorch makes of them in tracing."""
 
 
@@ -74,4 +76,5 @@ def _attribute(step: Segment) -> str:
     if name.startswith(("__", "_dunder__")):
         name = f"_dunder{name}"
     stem = name.rstrip("_")
-    return f"{name}_" if stem in _RESERVED or iskeyword(stem) else name
+    taken = stem in _RESERVED or iskeyword(stem) or (name != stem and f"{stem}_" in _RESERVED)
+    return f"{name}_" if taken else name

@@ -35,12 +35,11 @@ from blockdsl.lowering.values import (
     Networks,
     SharedNetwork,
     Tensors,
-    cut,
     place,
     shown,
 )
 from blockdsl.syntax import tree as nodes
-from blockdsl.syntax.forms import bare, used_name
+from blockdsl.syntax.forms import used_name
 
 _WITH_NUMBER: dict[type[nodes.Node], str] = {
     nodes.Product: "to repeat, write the network first: RELU * 3; SCALE(0.5) scales by a number",
@@ -132,7 +131,7 @@ class Applier:
 
     def _chosen(self, option: nodes.Expr, stream: Tensors, context: Context) -> Tensors:
         """Apply what a choice decided on. An option may be a tensor where the choice begins a chain."""
-        if context.linked and stream.values and self._kind(option, context) is Kind.TENSOR:
+        if context.linked and stream.values and self.evaluator.is_tensor(option, context):
             raise _loses_stream(option, context)
         return self.apply(option, stream, context)
 
@@ -146,7 +145,7 @@ class Applier:
                 part = self.evaluator.without_ifs(part, context)
                 context = context if context.linked else context.but(linked=True)
             kind = self._kind(part, context)
-            if kind is Kind.TENSOR and index > 0:
+            if index > 0 and self.evaluator.is_tensor(part, context):
                 context.errors.tell(_loses_stream(part, context))
                 stream = UNKNOWN_TENSOR
             elif kind is Kind.DATA:
@@ -171,7 +170,7 @@ class Applier:
         span = before[0].span.to(before[-1].span)
         body = before[0] if len(before) == 1 else nodes.Product(span, tuple(before))
         times = self.evaluator.whole(count, context.hinted("repeat"), "a repetition")
-        if self._kind(body, context) is not Kind.NET:
+        if self._kind(body, context) is Kind.DATA or self.evaluator.is_tensor(body, context):
             raise context.error(
                 "value", "what is repeated is a network, and no tensor", span,
                 help="in-A-A-A is written in-A*3; in-SCALE(2) multiplies by 2",
@@ -379,9 +378,7 @@ _RULES: dict[type, Callable[[Applier, Any, Tensors, Context], Tensors]] = {
 
 
 def _loses_stream(part: nodes.Expr, context: Context) -> ArchError:
-    help = "what came before it would be lost; join them with +, | or [ , ]; a difference is SUB(a, b)"
-    written = bare(part)
-    if isinstance(written, nodes.Call) and isinstance(context.scope.find(written.name), BlockValue):
-        begin = cut(written.span.text)
-        help = f"{written.name} takes what it is given, and nothing from `in`: begin with {begin}"
-    return context.error("value", "a tensor can only begin a chain", part.span, help=help)
+    return context.error(
+        "value", "a tensor can only begin a chain", part.span,
+        help="what came before it would be lost; join them with +, | or [ , ]; a difference is SUB(a, b)",
+    )  # fmt: skip

@@ -58,15 +58,17 @@ class Bundles:
         for item in bundle.items:
             if isinstance(item, nodes.For):
                 branches += [
-                    self._branch(item.body, inner) for inner in self.evaluator.loops.rounds(item, context)
+                    self._branch(item.body, stream, inner)
+                    for inner in self.evaluator.loops.rounds(item, context)
                 ]
             else:
-                branches.append(self._branch(item, context))
+                branches.append(self._branch(item, stream, context))
         return self._through(branches, stream, bundle.span, context, join)
 
-    def _branch(self, expr: nodes.Expr, context: Context) -> _Branch:
-        is_network = self.evaluator.kind(expr, context) is Kind.NET
-        return _Branch(is_network, expr.span, lambda stream: self.network(expr, stream, context))
+    def _branch(self, expr: nodes.Expr, stream: Tensors, context: Context) -> _Branch:
+        kind = self.evaluator.kind(expr, context)
+        takes = kind is Kind.TENSOR and bool(stream.values) and not self.evaluator.is_tensor(expr, context)
+        return _Branch(kind is Kind.NET or takes, expr.span, lambda given: self.network(expr, given, context))
 
     def apply_list(
         self, networks: Networks, call: nodes.Call, stream: Tensors, context: Context, path: Path | None

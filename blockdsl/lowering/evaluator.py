@@ -12,11 +12,11 @@ from blockdsl.ir import Graph
 from blockdsl.lowering.budget import MAX_ITEMS, Budget
 from blockdsl.lowering.context import Context
 from blockdsl.lowering.decisions import Decisions
-from blockdsl.lowering.expression_kinds import kind_of, kinds_of, mixed_join
+from blockdsl.lowering.expression_kinds import kind_of, kinds_of, mixed_join, takes_nothing
 from blockdsl.lowering.functions import FunctionCalls
 from blockdsl.lowering.indexing import taken
 from blockdsl.lowering.loops import Loops
-from blockdsl.lowering.operators import BUNDLE, combine, is_same, mixed
+from blockdsl.lowering.operators import BUNDLE, combine, is_same, mixed, sizes_of
 from blockdsl.lowering.unknown_names import (
     index_of_nothing,
     is_known_name,
@@ -69,6 +69,10 @@ class ExpressionEvaluator:
     def kind(self, expr: nodes.Expr, context: Context) -> Kind:
         """What an expression will yield."""
         return kind_of(expr, context.scope, self.budget)
+
+    def is_tensor(self, expr: nodes.Expr, context: Context) -> bool:
+        """Whether nothing can flow into an expression."""
+        return takes_nothing(expr, context.scope, self.budget)
 
     def evaluate(self, expr: nodes.Expr, context: Context) -> Evaluated:
         """The value of an expression: data, tensors, or a closure for a network."""
@@ -370,7 +374,7 @@ _RULES: dict[type, Callable[[ExpressionEvaluator, Any, Context], Evaluated]] = {
     nodes.Number: _literal,
     nodes.String: _literal,
     nodes.Bool: _literal,
-    nodes.Dims: lambda _, expr, context: expr.values,
+    nodes.Dims: lambda _, expr, context: sizes_of(expr, context),
     nodes.Path: ExpressionEvaluator._path,
     nodes.Group: lambda evaluator, expr, context: evaluator.evaluate(expr.body, context),
     nodes.TupleOf: ExpressionEvaluator._list,

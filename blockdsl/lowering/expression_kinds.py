@@ -37,6 +37,13 @@ def kind_of(expr: nodes.Expr, scope: Scope, budget: Budget) -> Kind:
     return Kind.DATA if rule is None else rule(expr, scope, budget)
 
 
+def takes_nothing(expr: nodes.Expr, scope: Scope, budget: Budget) -> bool:
+    """Whether an expression is a tensor into which nothing can flow; into a block something always can."""
+    written = bare(expr)
+    is_block = isinstance(written, nodes.Call) and isinstance(scope.find(written.name), BlockValue)
+    return not is_block and kind_of(written, scope, budget) is Kind.TENSOR
+
+
 def kinds_of(exprs: Iterable[nodes.Expr], scope: Scope, budget: Budget) -> set[Kind]:
     """The kinds of several expressions."""
     return {kind_of(expr, scope, budget) for expr in exprs}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from blockdsl.diagnostics import ArchError
+from blockdsl.formatting import shape_text
 from blockdsl.lowering import arithmetic
 from blockdsl.lowering.budget import MAX_ITEMS, Budget
 from blockdsl.lowering.context import Context
@@ -30,6 +31,16 @@ def is_same(left: Evaluated, right: Evaluated, expr: nodes.Binary, context: Cont
     if isinstance(left, tuple):
         budget.spend(extent(left, MAX_ITEMS)[0], expr, context)
     return left == right
+
+
+def sizes_of(expr: nodes.Dims, context: Context) -> Data:
+    """The sizes that are written (raises `ArchError` where they have a layout)."""
+    if not expr.layout:
+        return expr.values
+    raise context.error(
+        "value", "a layout has no meaning here", expr.span,
+        help=f"write {shape_text(expr.values)}; layouts stand in an `input` line, or on one side of a check",
+    )  # fmt: skip
 
 
 def combine(

@@ -43,9 +43,10 @@ class Bool(Node):
 
 @dataclass(frozen=True, slots=True)
 class Dims(Node):
-    """`3x224x224`, or a kernel `1x7`."""
+    """`3x224x224`, or a kernel `1x7`; in a check also with its layout: `signal 1x16000`."""
 
     values: tuple[int, ...]
+    layout: str = ""
 
 
 @dataclass(frozen=True, slots=True)

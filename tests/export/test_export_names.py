@@ -6,9 +6,12 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch import nn
 
 import blockdsl
+from blockdsl.codegen import attributes
 from blockdsl.export.python.names import unique
+from blockdsl.ir import Segment
 from tests.export.running import agree
 
 HOSTILE = [
@@ -98,6 +101,14 @@ def test_a_unique_name_is_legal_and_free(wanted: str, taken: set[str]) -> None:
     name = unique(wanted, taken)
     assert name.isidentifier() and not keyword.iskeyword(name) and name not in taken
     assert name not in ("torch", "nn", "F", "super", "range") and not name.startswith("__")
+
+
+def test_labels_with_underscores_stay_different_and_hide_no_method() -> None:
+    labels = [f"{stem}{'_' * n}" for stem in ("requires_grad", "code", "None", "mine") for n in range(4)]
+    names = [attributes((Segment(label),))[0] for label in labels]
+    assert len(set(names)) == len(labels) and not {*dir(nn.Module()), "code", "None"} & set(names)
+    net = blockdsl.parse("input 3x8x8 net requires_grad_:CONV(4,1)-requires_grad:CONV(5,1)")
+    assert not any(p.requires_grad for p in net.module(seed=0).requires_grad_(False).parameters())
 
 
 def test_different_labels_stay_different_modules() -> None:

@@ -3,12 +3,15 @@
 from pathlib import Path
 
 import pytest
+import torch
 from torch import Tensor, nn
 
 import blockdsl
 from blockdsl.cli import run
+from blockdsl.codegen import attributes
 from blockdsl.diagnostics import ArchError
 from blockdsl.export.traced import write_onnx, write_pt2
+from blockdsl.ir import Segment
 from blockdsl.ops import ModuleSpec, Operation, Shape, operation, unregister
 from tests.export.tracing import agree, zoo
 
@@ -60,7 +63,16 @@ def test_what_cannot_be_traced_is_named(kind: str, tmp_path: Path, monkeypatch: 
     assert [file.name for file in tmp_path.iterdir()] == ["net.arch"]
 
 
-@pytest.mark.parametrize("name", ["code", "graph", "meta", "recompile", "shape_env", "_tracer_cls"])
+def test_traced_modules_have_no_attributes_that_a_label_may_be() -> None:
+    program = torch.export.export(nn.Sequential(nn.ReLU()), (torch.zeros(1),))
+    for name in {*dir(program.graph_module), *dir(program.module())} - {"0"}:
+        assert attributes((Segment(name),)) != (name,), name
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["code", "graph", "meta", "recompile", "shape_env", "_tracer_cls", "_guards_fn", "range_constraints"],
+)
 def test_labels_that_traced_modules_have_as_attributes(name: str, tmp_path: Path) -> None:
     text = f"input 3x8x8 block b = {name}:CONV(3,3,p1)-RELU net {name}:b-CONV(3,1)"
     blockdsl.parse(text).export(tmp_path / "net.pt2", tmp_path / "net.onnx")

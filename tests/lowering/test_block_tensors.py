@@ -66,8 +66,22 @@ def test_one_that_reads_what_flows_in_is_a_network(body: str) -> None:
     assert "this network has no input yet: `in-f(in-RELU)`" in message(INPUT + text)
 
 
-def test_it_begins_a_chain_only() -> None:
-    assert "a tensor can only begin a chain" in message(INPUT + "block f(x) = x-RELU net in-TANH-f(in)")
+@pytest.mark.parametrize(
+    "text",
+    [
+        "net let y = in-f(in-RELU) y",
+        "net let y = f(in-RELU) y",
+        "net TANH-f(in-RELU)",
+        "net if in.c == 4 then f(in-RELU) else ID",
+        "net [TANH, ID]-[f(in-RELU), TANH]-SLICE(1, 1)",
+        "net let a, b = [f(in-RELU), in] a",
+        "net f(in-RELU)*1",
+    ],
+)
+def test_what_flows_into_it_is_not_looked_at(text: str) -> None:
+    text = text.replace("-SLICE(1, 1)", "-first")
+    graph = graph_of(INPUT + "block f(x) = x-CONV(4,1) block first = in[1] " + text)
+    assert [layer.operation.name for layer in graph.layers()][1:] == ["RELU", "CONV"]
 
 
 def test_what_is_open_in_it_is_chosen_once() -> None:

@@ -89,9 +89,3 @@ def test_a_block_that_reads_what_flows_in_is_a_network() -> None:
     assert layers(text) == ["f1.cat1", "f1.conv1", "f2.cat1", "f2.conv1"]
     text = TWO + "block f(x) = SUM(x, CONV(3,1))\nnet\n let m = f(a)\n [b-m, a-m]"
     assert layers(text) == ["f1.conv1", "f1.sum1", "f2.conv1", "f2.sum1"]
-
-
-def test_a_block_of_tensors_alone_loses_what_flows() -> None:
-    with pytest.raises(ArchError, match="a tensor can only begin a chain") as refused:
-        layers(f"{TWO}{FUSE}net a-CONV(3,1)-fuse([a, b])")
-    assert "fuse takes what it is given, and nothing from `in`: begin with fuse([a, b])" in str(refused.value)

@@ -28,7 +28,12 @@ _atoms = st.one_of(
     st.builds(nodes.Number, st.just(NOWHERE), numbers),
     st.builds(nodes.String, st.just(NOWHERE), st.text("abc #(,é", max_size=6)),
     st.builds(nodes.Bool, st.just(NOWHERE), st.booleans()),
-    st.builds(nodes.Dims, st.just(NOWHERE), st.lists(st.integers(0, 512), min_size=2, max_size=4).map(tuple)),
+    st.builds(
+        nodes.Dims,
+        st.just(NOWHERE),
+        st.lists(st.integers(0, 512), min_size=2, max_size=4).map(tuple),
+        st.sampled_from(["", "", "signal"]),
+    ),
     NAMES.map(lambda name: nodes.Path(NOWHERE, (nodes.Step(NOWHERE, name),))),
     NAMES.map(lambda name: nodes.Path(NOWHERE, (nodes.Step(NOWHERE, "in"), nodes.Step(NOWHERE, name)))),
 )

@@ -22,7 +22,7 @@ from blockdsl.visible import visible
 _KEPT = {
     "NAME", "CALLED", "INDEXED", "INDEXED_IN", "LONE_NAME", "NUMBER", "LONE_NUMBER", "STRING", "DIMS", "YES",
     "TRUE", "NO", "FALSE", "IN", "LOG", "TITLE", "AUTHORS", "PAPER", "DATASET", "NOTE", "YEAR", "ERROR",
-    "MAXIMIZE", "MINIMIZE", "COMPARISON", "DIVISION", "POWER", "AND", "OR",
+    "LAYOUT", "MAXIMIZE", "MINIMIZE", "COMPARISON", "DIVISION", "POWER", "AND", "OR",
 }  # fmt: skip
 RESERVED = frozenset(
     {"in", "if", "then", "else", "not", "and", "or", "for", "yes", "no", "true", "false", "shared"}
@@ -200,6 +200,10 @@ class Builder:
         if max(map(len, values)) > MAX_DIGITS:
             self._too_large(token)
         return nodes.Dims(span, tuple(map(int, values)))
+
+    def typed(self, span: Span, layout: Token, sizes: nodes.Dims | nodes.Number) -> nodes.Dims:
+        values = sizes.values if isinstance(sizes, nodes.Dims) else (sizes.value,)
+        return nodes.Dims(span, values, str(layout))  # type: ignore[arg-type]
 
     def truth(self, span: Span, token: Token) -> nodes.Bool:
         return nodes.Bool(span, token.type in ("YES", "TRUE"))

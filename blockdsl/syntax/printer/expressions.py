@@ -172,7 +172,8 @@ class ExpressionPrinter:
         return "yes" if node.value else "no"
 
     def _dims(self, node: nodes.Dims) -> Doc:
-        return shape_text(node.values)
+        sizes = shape_text(node.values)
+        return f"{node.layout} {sizes}" if node.layout else sizes
 
     def _step(self, node: nodes.Step) -> Doc:
         return (node.name, *(("[", self.whole(index), "]") for index in node.indices))
