@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
@@ -32,6 +33,9 @@ MAX_LOOKS = 10_000
 
 MAX_LAYERS = 50_000
 """Layers of the networks that draws unfold to test a count; ten times as many while counting."""
+
+MANY = 64
+"""Of more open choices than this, those that are alike are tried together."""
 
 PROBES = 200
 
@@ -209,7 +213,8 @@ class _Counter:
         if key not in self._parts:
             base = self.reached(fixed)
             points = sorted(base - known, key=lambda key: key[0])
-            changes = {key: self.changes(key, fixed, base) for key in points}
+            changes = self._idle(points, fixed, base) if len(points) > MANY else {}
+            changes |= {key: self.changes(key, fixed, base) for key in points if key not in changes}
             self._parts[key] = [
                 _Part(
                     root := self._root(component, changes),
@@ -259,6 +264,24 @@ class _Counter:
             for value, reached, _ in changes[key]
         )
 
+    def _idle(self, points: list[Key], fixed: dict[str, Value], base: frozenset[Key]) -> dict[Key, Changes]:
+        """The choices that make no difference to what is reached.
+
+        Choices whose paths differ in numbers alone are tried together: if all of them at once make no
+        difference, one of them by itself makes none. Where that is wrong, the draws show it.
+        """
+        alike: dict[tuple[str, Domain], list[Key]] = {}
+        for path, domain in points:
+            alike.setdefault((re.sub(r"\[\d+\]", "", path), domain), []).append((path, domain))
+        found: dict[Key, Changes] = {}
+        for (_, domain), keys in alike.items():
+            if len(keys) == 1 or self.sizes(domain) > MAX_VALUES_TRIED:
+                continue
+            options = [value_at(domain, index) for index in range(self.sizes(domain))]
+            if all(self.reached({**fixed, **{path: v for path, _ in keys}}) == base for v in options[1:]):
+                found |= {key: [(v, base, 1) for v in options] for key in keys}
+        return found
+
     def changes(self, key: Key, fixed: dict[str, Value], base: frozenset[Key]) -> Changes:
         """For each value of a choice, what is then reached, and how many values it stands for."""
         path, domain = key
@@ -270,8 +293,8 @@ class _Counter:
                 return [(tried[0], base, number)]
         if number > MAX_LOOKS:
             raise _TooManyError
-        options = (value_at(domain, index) for index in range(number))
-        return [(v, self.reached({**fixed, path: v}), 1) for v in options]
+        others = (value_at(domain, index) for index in range(1, number))
+        return [(first_value(domain), base, 1), *((v, self.reached({**fixed, path: v}), 1) for v in others)]
 
     def reached(self, fixed: dict[str, Value]) -> frozenset[Key]:
         """The choices that an assignment reaches, first options elsewhere; up to where it breaks down."""
