@@ -89,3 +89,15 @@ def test_a_block_that_reads_what_flows_in_is_a_network() -> None:
     assert layers(text) == ["f1.cat1", "f1.conv1", "f2.cat1", "f2.conv1"]
     text = TWO + "block f(x) = SUM(x, CONV(3,1))\nnet\n let m = f(a)\n [b-m, a-m]"
     assert layers(text) == ["f1.conv1", "f1.sum1", "f2.conv1", "f2.sum1"]
+
+
+@pytest.mark.parametrize(
+    ("net", "last"),
+    [("net MIN(fuse([a, b]), down(b, 1))", "min1"), ("net [fuse([a, b]), down(a, 1)]-SUM", "sum1"),
+     ("net [TANH, RELU, fuse([a, b])]-SUM", "sum1"), ("net [TANH, fuse([a, b])-RELU]-SUM", "sum1"),
+     ("net a-[TANH, fuse([a, b])]-SUM", "sum1"), ("net [TANH, x:fuse([a, b])]-SUM", "sum1")],
+)  # fmt: skip
+def test_a_block_of_tensors_alone_takes_what_is_there_for_it(net: str, last: str) -> None:
+    made = layers(f"{TWO}{FUSE}{net}")
+    assert made[-1] == last
+    assert sum(name.endswith("tanh1") for name in made) == net.count("TANH")
