@@ -93,9 +93,9 @@ class _Writer:
                 lambda: f"(WEIGHT(4)-{'IMAGE(1x1)'} * {a()})" if self.shape == SHAPES[0] else a(),
             ]
             if self.with_mix:
-                forms.append(lambda: f"(in-mix([{a()}, {a()}], 4))")
+                forms.append(lambda: f"mix([{a()}, {a()}], 4)")
             if self.with_table:
-                forms.append(lambda: f"(in-node([{a()}, {a()}]))")
+                forms.append(lambda: f"node([{a()}, {a()}])")
             if self.choices:
                 forms += [lambda: f"{{{a()}, {a()}}}", lambda: f"({{{a()}, {a()}}}-{net()})"]
         return self.one_of(*forms)

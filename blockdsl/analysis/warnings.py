@@ -11,6 +11,7 @@ from blockdsl.formatting import shape_text
 from blockdsl.ir import Graph
 from blockdsl.lowering import Program
 from blockdsl.lowering.ties import tie_argument
+from blockdsl.lowering.values import cut
 from blockdsl.ops.layouts import Image
 from blockdsl.recipe.terms import CrossEntropy
 from blockdsl.source import Span
@@ -218,6 +219,28 @@ def _reached(users: _Users) -> set[_Binding]:
 # --- what is probably not meant
 
 
+def _labels_of_tensors(program: Program) -> Iterator[Diagnostic]:
+    """Labels in the net that name a tensor with a name of its own, where the network after it was meant."""
+    graph, seen = program.graph, set[int]()
+    for net in program.file.statements:
+        for whole in walk(net) if isinstance(net, nodes.Net) else ():
+            label: nodes.Node = whole
+            while isinstance(label, nodes.Chain | nodes.Sum | nodes.Product | nodes.Concat):
+                label = label.parts[0]
+            if label is whole or not isinstance(label, nodes.Label) or id(label) in seen:
+                continue
+            seen.add(id(label))
+            value = graph.points.get(label.name)
+            if value is None or not isinstance(label.body, nodes.Path):
+                continue
+            if graph.layer(value.node).path[0].name != label.name:
+                text = " ".join(whole.span.text.split()).removeprefix(f"{label.name}:")
+                yield _warning(
+                    "suspicious", f"the label {label.name} names {label.body.span.text} alone", label.span,
+                    f"in brackets it names the whole: {label.name}:({cut(text)})",
+                )  # fmt: skip
+
+
 def _suspicious(program: Program) -> Iterator[Diagnostic]:
     graph = program.graph
     for port in graph.inputs:
@@ -229,6 +252,7 @@ def _suspicious(program: Program) -> Iterator[Diagnostic]:
                 "suspicious", f"the input has {shape[0]} channels and is {shape[2]} wide", layer.span,
                 f"sizes are channels x height x width: {fixed}",
             )  # fmt: skip
+    yield from _labels_of_tensors(program)
     if not any(isinstance(statement, nodes.Train) for statement in program.file.statements):
         return
     if isinstance(program.recipe.loss, CrossEntropy):

@@ -75,7 +75,16 @@ def _export(module: nn.Module, inputs: tuple[Tensor, ...]) -> torch.export.Expor
 
 
 def _convert(module: nn.Module, inputs: tuple[Tensor, ...]) -> Any:
-    return torch.onnx.export(module, inputs, dynamo=True, verbose=False, dynamic_shapes=_any_batch(inputs))
+    from blockdsl.export.onnx_functions import onnx_functions  # the extra blockdsl[onnx]
+
+    return torch.onnx.export(
+        module,
+        inputs,
+        dynamo=True,
+        verbose=False,
+        dynamic_shapes=_any_batch(inputs),
+        custom_translation_table=onnx_functions(),
+    )
 
 
 def _name(graph: Any, inputs: list[str], outputs: list[str]) -> None:

@@ -50,7 +50,8 @@ class PaddedMaxPool(nn.Module):
         dilation: int | tuple[int, ...] = 1,
     ) -> None:
         super().__init__()
-        self.kernel_size, self.pads, self.stride, self.dilation = kernel_size, pads, stride, dilation
+        self.kernel_size, self.pads = kernel_size, pads
+        self.stride, self.dilation = stride, dilation
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, *positions) -> (N, C, *positions)."""

@@ -41,7 +41,11 @@ from blockdsl.lowering.values import (
 from blockdsl.syntax import tree as nodes
 from blockdsl.syntax.forms import used_name
 
-_REPEATING = "to repeat, write the network first: RELU * 3; SCALE(0.5) scales by a number"
+_WITH_NUMBER: dict[type[nodes.Node], str] = {
+    nodes.Product: "to repeat, write the network first: RELU * 3; SCALE(0.5) scales by a number",
+    nodes.Sum: "SHIFT(1) adds a number: in-SHIFT(1)",
+}
+"""By join, what is meant by a number in it."""
 _JOINS = {nodes.Sum: "SUM", nodes.Concat: "CAT", nodes.Product: "MUL"}
 
 
@@ -169,7 +173,7 @@ class Applier:
         if self._kind(body, context) is Kind.DATA or self.evaluator.is_tensor(body, context):
             raise context.error(
                 "value", "what is repeated is a network, and no tensor", span,
-                help="in-A-A-A is written in-A*3",
+                help="in-A-A-A is written in-A*3; in-SCALE(2) multiplies by 2",
             )  # fmt: skip
         if times < 0:
             raise context.error("value", f"nothing can be repeated {times} times", count.span)
@@ -196,7 +200,7 @@ class Applier:
         context = context.but(linked=False) if context.linked else context
         for part in expr.parts:
             if self._kind(part, context) is Kind.DATA:
-                help = _REPEATING if isinstance(expr, nodes.Product) else ""
+                help = _WITH_NUMBER.get(type(expr), "")
                 branch = self._refused_part(part, context, help)
             else:
                 branch = self.apply(part, stream, context)
@@ -376,5 +380,5 @@ _RULES: dict[type, Callable[[Applier, Any, Tensors, Context], Tensors]] = {
 def _loses_stream(part: nodes.Expr, context: Context) -> ArchError:
     return context.error(
         "value", "a tensor can only begin a chain", part.span,
-        help="what came before it would be lost; join them with +, | or [ , ]",
+        help="what came before it would be lost; join them with +, | or [ , ]; a difference is SUB(a, b)",
     )  # fmt: skip

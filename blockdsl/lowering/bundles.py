@@ -26,9 +26,14 @@ ApplyValue = Callable[[Evaluated, nodes.Call, Tensors, Context, Path | None], Te
 
 
 class _Branch(NamedTuple):
-    """A branch of a bundle: a network, or tensors that exist already; `span` is where it is written."""
+    """A branch of a bundle; `span` is where it is written.
 
-    is_tensor: bool
+    A network takes a tensor of what flows in; tensors that exist already, and what is refused, take nothing.
+    A block that reads only the tensors that it is given `lets_by` a tensor where there is one for it.
+    """
+
+    is_network: bool
+    lets_by: bool
     span: Span
     apply: Callable[[Tensors], Tensors]
 
@@ -55,21 +60,18 @@ class Bundles:
         for item in bundle.items:
             if isinstance(item, nodes.For):
                 branches += [
-                    self._branch(item.body, stream, inner)
-                    for inner in self.evaluator.loops.rounds(item, context)
+                    self._branch(item.body, inner) for inner in self.evaluator.loops.rounds(item, context)
                 ]
             else:
-                branches.append(self._branch(item, stream, context))
+                branches.append(self._branch(item, context))
         return self._through(branches, stream, bundle.span, context, join)
 
-    def _branch(self, expr: nodes.Expr, stream: Tensors, context: Context) -> _Branch:
+    def _branch(self, expr: nodes.Expr, context: Context) -> _Branch:
         kind = self.evaluator.kind(expr, context)
-        if kind is Kind.DATA:
-            with context.errors.gathering():
-                raise self.evaluator.no_network(expr, context)
-            return _Branch(True, expr.span, lambda _: UNKNOWN_TENSOR)
-        is_tensor = kind is Kind.TENSOR and (not stream.values or self.evaluator.is_tensor(expr, context))
-        return _Branch(is_tensor, expr.span, lambda stream: self.network(expr, stream, context))
+        lets_by = kind is Kind.TENSOR and not self.evaluator.is_tensor(expr, context)
+        return _Branch(
+            kind is Kind.NET, lets_by, expr.span, lambda stream: self.network(expr, stream, context)
+        )
 
     def apply_list(
         self, networks: Networks, call: nodes.Call, stream: Tensors, context: Context, path: Path | None
@@ -82,7 +84,7 @@ class Bundles:
 
         def branch(value: Evaluated, frame: Trace) -> _Branch:
             return _Branch(
-                isinstance(value, Tensors), call.span,
+                not isinstance(value, Tensors), False, call.span,
                 lambda stream: self.value(value, call, stream, inner.but(trace=frame), None),
             )  # fmt: skip
 
@@ -93,17 +95,20 @@ class Bundles:
     ) -> Tensors:
         """Let tensors flow through the branches of a bundle."""
         incoming = stream.values
-        networks = [branch for branch in branches if not branch.is_tensor]
+        takes = [branch.is_network or branch.lets_by for branch in branches]
+        if sum(takes) != len(incoming):
+            takes = [branch.is_network for branch in branches]
+        networks = sum(takes)
         if not is_known(stream):  # it may be one tensor, or as many as there are networks
             incoming = UNKNOWN_TENSOR.values
         if len(incoming) == 1 or not networks:
-            incoming = incoming[:1] * len(networks)
-        if len(incoming) != len(networks):
+            incoming = incoming[:1] * networks
+        if len(incoming) != networks:
             raise context.error(
                 "shape",
                 f"{len(stream.values)} tensors flow into "
                 + (f"{join} with " if join else "a bundle of ")
-                + ("one network" if len(networks) == 1 else f"{len(networks)} networks"),
+                + ("one network" if networks == 1 else f"{networks} networks"),
                 span,
                 help=f"-{join} without networks joins the tensors that flow in"
                 if join
@@ -113,8 +118,8 @@ class Bundles:
         sides: list[Span] = []
         labels: list[str] = []
         waiting = iter(incoming)
-        for branch in branches:
-            made = branch.apply(Tensors(()) if branch.is_tensor else Tensors((next(waiting),)))
+        for branch, is_taking in zip(branches, takes, strict=True):
+            made = branch.apply(Tensors((next(waiting),) if is_taking else ()))
             outgoing += made.values
             alone = len(made.values) == 1 or not made.sides
             sides += [branch.span] * len(made.values) if alone else made.sides

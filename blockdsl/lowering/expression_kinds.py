@@ -39,9 +39,11 @@ def kind_of(expr: nodes.Expr, scope: Scope, budget: Budget) -> Kind:
 
 def takes_nothing(expr: nodes.Expr, scope: Scope, budget: Budget) -> bool:
     """Whether an expression is a tensor into which nothing can flow; into a block something always can."""
-    written = bare(expr)
-    is_block = isinstance(written, nodes.Call) and isinstance(scope.find(written.name), BlockValue)
-    return not is_block and kind_of(written, scope, budget) is Kind.TENSOR
+    first = bare(expr)
+    while isinstance(first, nodes.Chain | nodes.Label):
+        first = bare(first.parts[0] if isinstance(first, nodes.Chain) else first.body)
+    is_block = isinstance(first, nodes.Call) and isinstance(scope.find(first.name), BlockValue)
+    return not is_block and kind_of(expr, scope, budget) is Kind.TENSOR
 
 
 def kinds_of(exprs: Iterable[nodes.Expr], scope: Scope, budget: Budget) -> set[Kind]:

@@ -9,10 +9,16 @@ from blockdsl.formatting import shape_text
 from blockdsl.lowering import arithmetic
 from blockdsl.lowering.budget import MAX_ITEMS, Budget
 from blockdsl.lowering.context import Context
-from blockdsl.lowering.values import Data, Evaluated, NoData, cut, extent, shown
+from blockdsl.lowering.values import Data, Evaluated, NoData, Tensors, cut, extent, shown
 from blockdsl.syntax import tree as nodes
 
 BUNDLE = "a bundle of networks stands in square brackets: [A, B]"
+
+_OF_TENSORS = {
+    "/": "DIV(a, b) divides tensors; a-SCALE(1/2) divides by a number",
+    "**": "a-POW(2) raises a tensor to a power",
+}
+"""How an operator on numbers is written for tensors."""
 
 
 def is_same(left: Evaluated, right: Evaluated, expr: nodes.Binary, context: Context, budget: Budget) -> bool:
@@ -44,10 +50,10 @@ def combine(
     for value, at in ((left, left_at), (right, right_at)):
         if isinstance(value, bool) or not isinstance(value, int | float):
             bundle = isinstance(value, tuple) and any(isinstance(v, NoData) for v in value)
-            raise context.error(
-                "value", f"{op} takes numbers here, not {shown(value)}", at.span,
-                help=BUNDLE if bundle else "",
-            )  # fmt: skip
+            help = BUNDLE if bundle else ""
+            if isinstance(value, Tensors) and op in _OF_TENSORS:
+                help = _OF_TENSORS[op]
+            raise context.error("value", f"{op} takes numbers here, not {shown(value)}", at.span, help=help)
     try:
         result: Data = arithmetic.bounded(arithmetic.BINARY[op](left, right))
     except (ArithmeticError, ValueError) as failed:

@@ -131,6 +131,11 @@ def _listed(names: list[str | None]) -> str:
 
 def _checked(sizes: Sizes, layout: str, place: Span | None) -> Shape:
     """Sizes as a shape; those without a layout have that of the line, where it has so many sizes."""
+    if isinstance(sizes, str):
+        raise error(
+            "input", f"a shape is a tuple of sizes in Python, not {shown(sizes)}",
+            help="input=(3, 224, 224), or with a layout: input=blockdsl.ops.Signal(1, 16000)",
+        )  # fmt: skip
     if isinstance(sizes, Shape) and not (sizes.word == "" and layout):
         shape: Sizes = sizes
     else:
@@ -143,13 +148,13 @@ def _checked(sizes: Sizes, layout: str, place: Span | None) -> Shape:
     if isinstance(shape, Shape):
         return shape
     axes = LAYOUTS[layout].axes if layout else ()
-    if layout and len(axes) != len(shape) and place is not None:
+    if layout and len(axes) != len(shape):
         raise error(
             "input", f"{layout} has {len(axes)} sizes, not {len(shape)}", place,
             help=f"{layout} is {' x '.join(axes)}; the batch is no part of it",
         )  # fmt: skip
     try:
-        return read_sizes(shape, layout if len(axes) == len(shape) else "")
+        return read_sizes(shape, layout)
     except TypeError:
         raise error(
             "input", f"an input has one to four sizes, not {len(shape)}", place,

@@ -76,7 +76,7 @@ def _tell(one: Unresolved, errors: Errors) -> None:
 
 def _unknown(one: Unresolved, context: Context) -> ArchError:
     name = used_name(one.use)
-    in_quotes = isinstance(one.use, nodes.Path) and one.use.is_name and not name.isupper()
+    in_quotes = one.argument is not None and not name.isupper()
     help = f'a word stands in quotes here: "{cut(name)}"' if in_quotes else ""
     return unknown(name, one.use.span, context, help)
 

@@ -203,9 +203,12 @@ def read_input(texts: Iterable[str]) -> InputSizes | None:
         *layout, written = after.split()
         try:
             sizes = tuple(map(int, written.lower().split("x")))
-            shape = read_sizes(sizes, layout[0]) if layout else sizes
-        except (ValueError, KeyError, TypeError):
+            axes = LAYOUTS[layout[0]].axes if layout else ()
+        except (ValueError, KeyError):
             raise ValueError(f"{text!r} is no shape; write 3x224x224, or a layout before it") from None
+        if layout and len(axes) != len(sizes):
+            raise ValueError(f"{text!r} is no shape; {layout[0]} is {' x '.join(axes)}")
+        shape = read_sizes(sizes, layout[0]) if layout else sizes
         if len(layout) > 1 or min(sizes) < 1 or (equals and not before.isidentifier()):
             raise ValueError(f"{text!r} is no shape; write 3x224x224 or image=3x64x64")
         if before in found:

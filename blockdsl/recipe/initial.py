@@ -37,7 +37,11 @@ Fan = Annotated[str, one_of("fan_in", "fan_out")]
 
 @term("init")
 class He(InitTerm):
-    """N(0, 2 / fan) (He et al., 2015); `uniform=yes` draws evenly with the same variance."""
+    """N(0, 2 / fan) (He et al., 2015); `uniform=yes` draws evenly with the same variance.
+
+    As in PyTorch, fan_out counts all output channels of a convolution with groups, so that a DWCONV gets
+    small initial weights; `mode=fan_in` counts the kernel alone.
+    """
 
     mode: Fan = "fan_out"
     uniform: bool = False

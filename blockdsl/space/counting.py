@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
@@ -32,6 +33,9 @@ MAX_LOOKS = 10_000
 
 MAX_LAYERS = 50_000
 """Layers of the networks that draws unfold to test a count; ten times as many while counting."""
+
+MANY = 64
+"""Of more open choices than this, those that are alike are tried together."""
 
 PROBES = 200
 
@@ -64,24 +68,28 @@ def pinned(domain: Domain) -> int:
     return 1 if endless else size(domain)
 
 
-def in_words(space: Space) -> str:
+def in_words(space: Space, *, layers: int = MAX_LAYERS) -> str:
     """How many assignments a space has; where real numbers are open, also how many they leave."""
-    number = count(space)
+    number = count(space, layers=layers)
     if number.number is not None or not (real := _real_numbers(space)):
         return str(number)
     names = " and ".join(real) if len(real) < 3 else f"the {len(real)} real numbers"
-    return f"{number}: {count(space, sizes=pinned)} for each value of {names}"
+    return f"{number}: {count(space, sizes=pinned, layers=layers)} for each value of {names}"
 
 
 def _real_numbers(space: Space) -> list[str]:
     """The paths of the ranges without an end that draws meet."""
     generator = random.Random(0)
-    keys = {key for drawn in _draws(space, generator, PROBES // 4, pinned) for key in drawn}
+    keys = {key for drawn in _draws(space, generator, PROBES // 4, pinned, MAX_LAYERS) for key in drawn}
     return sorted(path for path, domain in keys if isinstance(domain, FloatRange) and domain.step is None)
 
 
-def count(space: Space | str | Path, *, probes: int = PROBES, sizes: Size = size) -> Count:
+def count(
+    space: Space | str | Path, *, probes: int = PROBES, sizes: Size = size, layers: int = MAX_LAYERS
+) -> Count:
     """How many assignments a space has; with `sizes=pinned` how many there are beside real numbers.
+
+    No more than so many `layers` are unfolded by draws, and ten times as many while counting.
 
     >>> str(count(Space.parse("input 1x8x8 net CONV({4, 8},3)-{RELU, TANH}")))
     '4 assignments'
@@ -95,7 +103,7 @@ def count(space: Space | str | Path, *, probes: int = PROBES, sizes: Size = size
     numbers of options met on the way).
     """
     space = Space.of(space)
-    counter = _Counter(space, sizes)
+    counter = _Counter(space, sizes, 10 * layers)
     number: int | None
     try:
         number = counter.count({}, frozenset())
@@ -104,7 +112,7 @@ def count(space: Space | str | Path, *, probes: int = PROBES, sizes: Size = size
     except _TooManyError:
         number = None
     generator = random.Random(0)
-    drawn = _draws(space, generator, min(probes, 4 * (number or probes)), sizes)
+    drawn = _draws(space, generator, min(probes, 4 * (number or probes)), sizes, layers)
     if number is not None and counter.is_sure and all(map(counter.expects, drawn)):
         return Count(number)
     if number is not None and number <= ENUMERATED:
@@ -118,11 +126,11 @@ Drawn = dict[Key, Value]
 """The choices that a draw reaches, with the values drawn."""
 
 
-def _draws(space: Space, generator: random.Random, number: int, sizes: Size) -> list[Drawn]:
+def _draws(space: Space, generator: random.Random, number: int, sizes: Size, most: int) -> list[Drawn]:
     """Draws of what is counted, up to where they break down; fewer of networks with very many layers."""
     drawn: list[Drawn] = []
     layers = 0
-    while len(drawn) < number and layers < MAX_LAYERS:
+    while len(drawn) < number and layers < most:
         found, size = _reached(space, lambda p: value_at(p.domain, generator.randrange(sizes(p.domain))))
         drawn.append(found)
         layers += size
@@ -158,11 +166,11 @@ class _Part:
 class _Counter:
     """Counts by taking choices apart into components that do not depend on each other."""
 
-    def __init__(self, space: Space, sizes: Size) -> None:
+    def __init__(self, space: Space, sizes: Size, most: int) -> None:
         self.space = space
         self.sizes = sizes
         self.is_sure = True
-        self.layers = 0
+        self.layers, self.most = 0, most
         written = {n.value for n in walk(space.file) if isinstance(n, nodes.Number)}
         self.landmarks = sorted({n + d for n in written for d in (-1, 0, 1)})
         """The numbers of the file and their neighbours: what conditions compare with."""
@@ -205,7 +213,8 @@ class _Counter:
         if key not in self._parts:
             base = self.reached(fixed)
             points = sorted(base - known, key=lambda key: key[0])
-            changes = {key: self.changes(key, fixed, base) for key in points}
+            changes = self._idle(points, fixed, base) if len(points) > MANY else {}
+            changes |= {key: self.changes(key, fixed, base) for key in points if key not in changes}
             self._parts[key] = [
                 _Part(
                     root := self._root(component, changes),
@@ -255,6 +264,24 @@ class _Counter:
             for value, reached, _ in changes[key]
         )
 
+    def _idle(self, points: list[Key], fixed: dict[str, Value], base: frozenset[Key]) -> dict[Key, Changes]:
+        """The choices that make no difference to what is reached.
+
+        Choices whose paths differ in numbers alone are tried together: if all of them at once make no
+        difference, one of them by itself makes none. Where that is wrong, the draws show it.
+        """
+        alike: dict[tuple[str, Domain], list[Key]] = {}
+        for path, domain in points:
+            alike.setdefault((re.sub(r"\[\d+\]", "", path), domain), []).append((path, domain))
+        found: dict[Key, Changes] = {}
+        for (_, domain), keys in alike.items():
+            if len(keys) == 1 or self.sizes(domain) > MAX_VALUES_TRIED:
+                continue
+            options = [value_at(domain, index) for index in range(self.sizes(domain))]
+            if all(self.reached({**fixed, **{path: v for path, _ in keys}}) == base for v in options[1:]):
+                found |= {key: [(v, base, 1) for v in options] for key in keys}
+        return found
+
     def changes(self, key: Key, fixed: dict[str, Value], base: frozenset[Key]) -> Changes:
         """For each value of a choice, what is then reached, and how many values it stands for."""
         path, domain = key
@@ -266,14 +293,14 @@ class _Counter:
                 return [(tried[0], base, number)]
         if number > MAX_LOOKS:
             raise _TooManyError
-        options = (value_at(domain, index) for index in range(number))
-        return [(v, self.reached({**fixed, path: v}), 1) for v in options]
+        others = (value_at(domain, index) for index in range(1, number))
+        return [(first_value(domain), base, 1), *((v, self.reached({**fixed, path: v}), 1) for v in others)]
 
     def reached(self, fixed: dict[str, Value]) -> frozenset[Key]:
         """The choices that an assignment reaches, first options elsewhere; up to where it breaks down."""
         given = frozenset(fixed.items())
         if given not in self._known:
-            if len(self._known) == MAX_LOOKS or self.layers > 10 * MAX_LAYERS:
+            if len(self._known) == MAX_LOOKS or self.layers > self.most:
                 raise _TooManyError
             found, layers = _reached(
                 self.space,

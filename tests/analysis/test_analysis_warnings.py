@@ -140,3 +140,20 @@ def test_the_command_line(
 )
 def test_a_tie_uses_what_has_the_layer(text: str) -> None:
     assert not blockdsl.parse("input 6 " + text).warnings()
+
+
+@pytest.mark.parametrize(
+    ("text", "whole"),
+    [("[s:a-RELU, a-CONV(4,1)]", "s:(a-RELU)"), ("[s:a * a-TANH, a-CONV(4,1)]", "s:(a * a-TANH)"),
+     ("s:a + a-RELU", "s:(a + a-RELU)")],
+)  # fmt: skip
+def test_a_label_of_a_tensor_alone(text: str, whole: str) -> None:
+    (found,) = blockdsl.parse(f"input 3x8x8 net let a = in-CONV(8,1) {text}").warnings()
+    assert found.message == "the label s names a alone"
+    assert found.help == f"in brackets it names the whole: {whole}"
+
+
+@pytest.mark.parametrize("text", ["[s:a, a-RELU]", "[s:(a-RELU), a-TANH]", "s:RELU-TANH", "a-s:RELU-t:TANH"])
+def test_other_labels(text: str) -> None:
+    found = blockdsl.parse(f"input 3x8x8 net let a = in-CONV(8,1) {text}").warnings()
+    assert not [one for one in found if "label" in one.message]

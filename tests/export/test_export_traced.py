@@ -76,3 +76,12 @@ def test_traced_modules_have_no_attributes_that_a_label_may_be() -> None:
 def test_labels_that_traced_modules_have_as_attributes(name: str, tmp_path: Path) -> None:
     text = f"input 3x8x8 block b = {name}:CONV(3,3,p1)-RELU net {name}:b-CONV(3,1)"
     blockdsl.parse(text).export(tmp_path / "net.pt2", tmp_path / "net.onnx")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["input signal 512x8000 net GN(1,eps=1e-8)", "input 64x128x128 net GN(8)",
+     "input 4x7x13 net GN(2,affine=no)", "input volume 6x2x5x3 net GN(3)"],
+)  # fmt: skip
+def test_norms_of_large_groups(text: str, tmp_path: Path) -> None:
+    agree({"net": blockdsl.parse(text)}, tmp_path)

@@ -54,3 +54,50 @@ def test_choices_of_arguments_keep_their_names_from_those_of_the_block() -> None
     assert [layer.name for layer in frozen.layers()] == [
         layer.name for layer in space.first().program.graph.layers()
     ]
+
+
+FUSE = """block fuse(x) = SUM(x)-CONV(3,1)
+block down(x, n) = if n == 0 then x else down(x-CONV(3,1), n-1)
+block either(x) = {x-RELU, x-TANH}
+block weighted(x) =
+    let w = WEIGHT(3x1x1)
+    MEAN(x, CAT(x) * w)
+"""
+
+
+@pytest.mark.parametrize(
+    ("call", "added"),
+    [("fuse([a, b])", ["fuse1.sum1", "fuse1.conv1"]), ("fuse(x=[a, b])", ["fuse1.sum1", "fuse1.conv1"]),
+     ("down(a, 2)", ["down1.conv1", "down1.down1.conv1"]),
+     ("fuse([fuse([a, b]), b])", ["fuse1.sum1", "fuse1.conv1", "fuse2.sum1", "fuse2.conv1"])],
+)  # fmt: skip
+def test_a_block_of_tensors_alone_is_built_once(call: str, added: list[str]) -> None:
+    text = f"{TWO}{FUSE}net\n let m = {call}\n [m-GAP, m-RELU]"
+    assert sorted(layers(text)) == sorted([*added, "gap1", "relu1"])
+    graph = blockdsl.parse(text).module()
+    assert len([name for name, _ in graph.named_parameters()]) == 2 * sum("conv" in name for name in added)
+
+
+def test_a_block_of_tensors_has_choices_and_weights_of_its_own() -> None:
+    space = blockdsl.Space.parse(f"{TWO}{FUSE}net\n let m = either(a)\n [m-GAP, m-GMP]")
+    assert list(space.first().assignment) == ["either[1].choice[1]"]
+    assert "weighted1.weight1" in layers(f"{TWO}{FUSE}net\n let m = weighted(a)\n [m-GAP, m-RELU]")
+
+
+def test_a_block_that_reads_what_flows_in_is_a_network() -> None:
+    text = TWO + "block f(x) = CAT(x, in)-CONV(3,1)\nnet\n let m = f(a)\n [b-m, a-m]"
+    assert layers(text) == ["f1.cat1", "f1.conv1", "f2.cat1", "f2.conv1"]
+    text = TWO + "block f(x) = SUM(x, CONV(3,1))\nnet\n let m = f(a)\n [b-m, a-m]"
+    assert layers(text) == ["f1.conv1", "f1.sum1", "f2.conv1", "f2.sum1"]
+
+
+@pytest.mark.parametrize(
+    ("net", "last"),
+    [("net MIN(fuse([a, b]), down(b, 1))", "min1"), ("net [fuse([a, b]), down(a, 1)]-SUM", "sum1"),
+     ("net [TANH, RELU, fuse([a, b])]-SUM", "sum1"), ("net [TANH, fuse([a, b])-RELU]-SUM", "sum1"),
+     ("net a-[TANH, fuse([a, b])]-SUM", "sum1"), ("net [TANH, x:fuse([a, b])]-SUM", "sum1")],
+)  # fmt: skip
+def test_a_block_of_tensors_alone_takes_what_is_there_for_it(net: str, last: str) -> None:
+    made = layers(f"{TWO}{FUSE}{net}")
+    assert made[-1] == last
+    assert sum(name.endswith("tanh1") for name in made) == net.count("TANH")

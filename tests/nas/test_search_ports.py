@@ -58,9 +58,9 @@ def test_a_function_gets_the_module_with_its_inputs() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [(TWO, r"takes a network with one input; this one has 2: left, right"),
-     (OUTPUTS, r"takes a network with one output; this one has 2: y, z")],
+     (OUTPUTS, r"digits has 10 classes, the network yields 2x8x8 as z")],
 )  # fmt: skip
-def test_what_is_trained_has_one_input_and_one_output(text: str, message: str, goal: str) -> None:
+def test_what_is_trained_has_one_input_and_fits_the_data(text: str, message: str, goal: str) -> None:
     Path("s.arch").write_text(f"{text}search\n    {goal}\n")
     with pytest.raises(ArchError, match=message):
         blockdsl.search("s.arch", "digits", trials=1)

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from blockdsl.space import Space
 from blockdsl.space.counting import Count, count
 from tests.space.spaces import ENDLESS, SPACES, space
 
@@ -89,3 +90,15 @@ def test_any_space(net: str) -> None:
 
 def test_very_large_numbers_are_words_too() -> None:
     assert str(Count(2**5000)) == "about 1.4e+1505 assignments"
+
+
+def test_many_choices_that_are_alike_are_tried_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = space("net (CONV(4,{1,3},pad=same)-RELU)*200-{RELU,TANH}")
+    reach, looks = Space.reach, []
+    monkeypatch.setattr(Space, "reach", lambda s, choose: looks.append(0) or reach(s, choose))
+    assert count(whole, probes=10) == Count(2**201)
+    assert len(looks) < 20
+
+
+def test_many_choices_that_make_a_difference_are_tried_one_by_one() -> None:
+    assert count(space("net {RELU, {RELU,TANH}}*5-{RELU,TANH}*70"), probes=10) == Count(3**5 * 2**70)

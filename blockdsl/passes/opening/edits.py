@@ -3,36 +3,66 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from blockdsl.lowering.values import Place, place
+from blockdsl.passes.opening.ranges import Number, Values
 from blockdsl.passes.opening.statement_spans import with_comment
 from blockdsl.source import Span
 from blockdsl.syntax import tree as nodes
 
-Number = int | float
 Make = Callable[["Edits"], str]
+
+
+@dataclass(frozen=True)
+class Start:
+    """How to decide a choice for what the file had.
+
+    Attributes:
+        decision: what to decide.
+        others: what may be decided otherwise, by what it means: a number, or "without".
+        at: the places that the choice opens.
+        scales: whether it multiplies widths.
+    """
+
+    decision: Number
+    others: Mapping[Number | str, Number]
+    at: tuple[Span, ...]
+    scales: bool = False
+
+
+def start_of(values: Values, start: Number, *at: Span, scales: bool = False) -> Start:
+    """How to decide a choice of some values for one of them."""
+    others: dict[Number | str, Number] = {
+        number: values.decision(number) for number in values.numbers if number != start
+    }
+    return Start(values.decision(start), others, at, scales)
 
 
 @dataclass
 class Edits:
-    """Edits of several sources. `starts` gets, choice by choice as they are written, what the file had."""
+    """Edits of several sources. `starts` gets, choice by choice as they are written, what the file had.
 
+    `words` are those of all sources; `given` are the names that were bound beside a `let`.
+    """
+
+    words: set[str] = field(default_factory=set)
+    given: set[str] = field(default_factory=set)
     made: dict[Place, tuple[Span, Make]] = field(default_factory=dict)
-    starts: list[Number] = field(default_factory=list)
+    starts: list[Start] = field(default_factory=list)
     lets: dict[Place, list[tuple[str, Make]]] = field(default_factory=dict)
 
     def add(self, span: Span, make: Make) -> None:
         """Write what `make` returns in place of a span; an empty span inserts."""
         self.made[place(span)] = (span, make)
 
-    def choice(self, span: Span, text: str, start: Number) -> None:
-        """Write a choice in place of a span; `start` decides for what stands there."""
+    def choice(self, span: Span, values: Values, start: Number) -> None:
+        """Write a choice of some values in place of a span; `start` is what stands there."""
 
         def make(edits: Edits) -> str:
-            edits.starts.append(start)
-            return text
+            edits.starts.append(start_of(values, start, span))
+            return values.written()
 
         self.add(span, make)
 
@@ -44,10 +74,17 @@ class Edits:
         before = home.result.span if isinstance(home, nodes.Body) else with_comment(home.span)
         at = Span(before.source, before.start, before.start)
         known = self.lets.setdefault(place(at), [])
-        base = free(names, _words_around(home))
-        given = {name for name, _ in known}
-        name = free((base, *(f"{base}_{i}" for i in range(2, 999))), _words_around(home) | given)
+        if isinstance(home, nodes.Let):  # which others follow in the same body, or all bodies see
+            around = self.words
+            given = {name for lets in self.lets.values() for name, _ in lets}
+        else:
+            around = _words_around(home)
+            given = self.given | {name for name, _ in known}
+        base = free(names, around)
+        name = free((base, *(f"{base}_{i}" for i in range(2, 999))), around | given)
         known.append((name, make))
+        if isinstance(home, nodes.Let):
+            self.given.add(name)
         first, indent = "" if isinstance(home, nodes.Let) or home.lets else "\n    ", "    "
         if isinstance(home, nodes.Let):
             indent = " " * (before.start - before.source.text.rfind("\n", 0, before.start) - 1)
@@ -56,7 +93,7 @@ class Edits:
 
     def touches(self, span: Span) -> bool:
         """Whether anything is edited in a span."""
-        return any(_inside(other, span) for other, _ in self.made.values())
+        return any(inside(other, span) for other, _ in self.made.values())
 
     def inner(self, span: Span) -> str:
         """The text of a part that is edited around: as `text`, an edit of the part itself made too."""
@@ -66,17 +103,17 @@ class Edits:
     def text(self, span: Span, *, inserted: bool = True) -> str:
         """The text of a span with the edits inside it made, from left to right; `inserted` texts as well."""
         whole = span.source.text
-        inside = [
+        within = [
             (s, m)
             for s, m in self.made.values()
-            if _inside(s, span)
+            if inside(s, span)
             and place(s) != place(span)
             and (inserted or s.start < s.end)
             and s.start < span.end  # what is inserted at the end belongs to what follows
         ]
-        inside.sort(key=lambda edit: (edit[0].start, -edit[0].end if edit[0].start != edit[0].end else -1e9))
+        within.sort(key=lambda edit: (edit[0].start, -edit[0].end if edit[0].start != edit[0].end else -1e9))
         parts, at = [], span.start
-        for edit, make in inside:
+        for edit, make in within:
             if edit.start < at:
                 continue  # inside one that was made, which writes it itself
             parts += [whole[at : edit.start], make(self)]
@@ -89,15 +126,19 @@ def free(names: Iterable[str], words: set[str]) -> str:
     return next(name for name in names if name not in words)
 
 
-def _words_around(home: nodes.Body | nodes.Let) -> set[str]:
-    """The words of the definition that a body belongs to, and before it to the last one; all for a `let`."""
+def words_in(text: str) -> set[str]:
+    """The words of a text, names among them."""
+    return set(re.findall(r"\w+", text))
+
+
+def _words_around(home: nodes.Body) -> set[str]:
+    """The words of the definition that a body belongs to, and before it to the last one."""
     text = home.span.source.text
-    if isinstance(home, nodes.Let):
-        return set(re.findall(r"\w+", text))
     start = max(text.rfind("\nblock ", 0, home.span.start), text.rfind("\nnet ", 0, home.span.start)) + 1
-    return set(re.findall(r"\w+", text[start : home.span.end]))
+    return words_in(text[start : home.span.end])
 
 
-def _inside(span: Span, outer: Span) -> bool:
+def inside(span: Span, outer: Span) -> bool:
+    """Whether a span lies in another one."""
     same = place(span)[0] == place(outer)[0]
     return same and outer.start <= span.start and span.end <= outer.end

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
+from typing import Any
 
 from blockdsl.diagnostics import error
 from blockdsl.formatting import listed
 from blockdsl.lowering import Program
-from blockdsl.lowering.values import place
+from blockdsl.lowering.values import Place, place
 from blockdsl.ops import InputSizes
 from blockdsl.ops.layouts import input_texts
-from blockdsl.passes.opening.edits import Edits, Number
+from blockdsl.passes.opening.edits import Edits, Start, start_of, words_in
 from blockdsl.passes.opening.flatten import flattened
 from blockdsl.passes.opening.number_origins import Role, Site
 from blockdsl.passes.opening.options import Opening
@@ -19,7 +19,7 @@ from blockdsl.passes.opening.ranges import Values
 from blockdsl.passes.opening.shortcuts import open_shortcuts
 from blockdsl.passes.opening.statement_spans import whole_line, with_comment
 from blockdsl.passes.opening.visitor import Found, Kernel, Visitor
-from blockdsl.passes.opening.widths import Widths
+from blockdsl.passes.opening.widths import Rounding, Widths
 from blockdsl.source import Source, Span
 from blockdsl.syntax import tree as nodes
 from blockdsl.syntax.forms import bare
@@ -49,7 +49,7 @@ class Opened:
     """
 
     text: str = ""
-    starts: list[Number] = field(default_factory=list)
+    starts: list[Start] = field(default_factory=list)
     done: dict[str, str] = field(default_factory=dict)
     kept: list[tuple[Span, str]] = field(default_factory=list)
     none: dict[str, str] = field(default_factory=dict)
@@ -75,14 +75,17 @@ class _Opener:
     def __init__(self, program: Program, names: Names, opening: Opening, found: Found) -> None:
         self.program, self.names, self.opening, self.found = program, names, opening, found
         self.source = program.file.span.source
-        self.edits = Edits()
+        files = (*names.used(), names)
+        words = words_in("\n".join(n.file.span.source.text for n in files))
+        self.edits = Edits(words)
         self.result = Opened()
-        words = set(re.findall(r"\w+", "".join(n.file.span.source.text for n in (*names.used(), names))))
         values = opening.width or Values("--width", (1,))
-        self.widths = Widths(values, words, opening.each, opening.multiple)
+        bound = {name for n in files for name in n.defined}
+        self.widths = Widths(values, words, Rounding(opening.multiple, opening.where, bound), opening.each)
 
     def opened(self, input: InputSizes | None) -> Opened:
         """Open what is asked for, and write the file."""
+        self._close()
         for role, values, open_sites in (
             (Role.WIDTH, self.opening.width, self._open_widths),
             (Role.DEPTH, self.opening.depth, self._open_depths),
@@ -102,6 +105,24 @@ class _Opener:
         self.result.starts = self.edits.starts
         return self.result
 
+    def _close(self) -> None:
+        """Leave out what shall stay as it is."""
+        everything: tuple[dict[Place, Any], ...] = (
+            self.found.sites, self.found.kernels, self.found.shortcuts
+        )  # fmt: skip
+        for key, refused in self.opening.closed.items():
+            reason = refused.reason
+            if refused.numbers is not None:
+                reason = f"not {listed([*map(str, refused.numbers)], 'or')}: {reason}"
+            self.result.kept.append((refused.span, reason))
+            for found in everything if refused.numbers is None else ():
+                found.pop(key, None)
+
+    def _possible(self, values: Values, span: Span) -> Values:
+        """Those of some values that a place can take."""
+        refused = self.opening.closed.get(place(span))
+        return values.without(refused.numbers or ()) if refused is not None else values
+
     def _tell(self, what: str, opened: list[str]) -> None:
         """Say what was opened in how many places, or that there are none."""
         if opened:
@@ -115,7 +136,7 @@ class _Opener:
     def _open_widths(self, sites: list[Site], values: Values) -> list[str]:
         multipliers = [site for site in sites if site.multiplier]
         for site in multipliers:
-            self.edits.choice(site.expr.span, values.written(), values.decision(1))
+            self.edits.choice(site.expr.span, values, 1)
         if multipliers:
             return [values.written()] * len(multipliers)
         outputs = {place(site.expr.span) for site in self.found.outputs}
@@ -144,8 +165,8 @@ class _Opener:
             if site.multiplier:
                 self.result.kept.append((expr.span, "it multiplies depths; make it a choice by hand"))
             elif isinstance(expr, nodes.Number) and isinstance(expr.value, int):
-                around = values.around(expr.value)
-                self.edits.choice(expr.span, around.written(), around.decision(expr.value))
+                around = self._possible(values.around(expr.value), expr.span)
+                self.edits.choice(expr.span, around, expr.value)
                 opened.append(around.written())
             else:
                 self.result.kept.append((site.expr.span, "this depth is computed, not written"))
@@ -156,14 +177,16 @@ class _Opener:
         for site in sites:
             expr = bare(site.expr)
             if isinstance(expr, nodes.Number) and expr.value in values.numbers:
-                self.edits.choice(expr.span, values.written(), values.decision(expr.value))
-                opened.append(values.written())
+                possible = self._possible(values, expr.span)
+                self.edits.choice(expr.span, possible, expr.value)
+                opened.append(possible.written())
             elif expr.span.text != "1":
                 self.result.kept.append((expr.span, f"this kernel is none of {values.written()}"))
         for found in self.found.kernels.values():
             if found.size in values.numbers:
-                self._tie(found, values)
-                opened.append(values.written())
+                possible = self._possible(values, found.kernel.value.span)
+                self._tie(found, possible)
+                opened.append(possible.written())
             else:
                 self.result.kept.append((found.kernel.span, f"this kernel is none of {values.written()}"))
         return opened
@@ -172,7 +195,7 @@ class _Opener:
         """Name a kernel that is a choice, so that its pad follows."""
 
         def choice(edits: Edits) -> str:
-            edits.starts.append(values.decision(found.size))
+            edits.starts.append(start_of(values, found.size, found.kernel.value.span))
             return values.written()
 
         name = self.edits.let(found.home, ("k", "kernel", "size"), choice)

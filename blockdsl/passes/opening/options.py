@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass, field
 
 from blockdsl.diagnostics import error
-from blockdsl.passes.opening.ranges import Values, counts, kernels, multipliers
+from blockdsl.lowering.values import Place
+from blockdsl.passes.opening.ranges import Number, Values, counts, kernels, multipliers
+from blockdsl.source import Span
 from blockdsl.syntax import tree as nodes
 from blockdsl.syntax.forms import is_choice
 from blockdsl.syntax.traversal import walk
+
+
+@dataclass(frozen=True)
+class Refused:
+    """What cannot be decided otherwise at a place, and why; `numbers` of those asked for, or all of them."""
+
+    span: Span
+    reason: str
+    numbers: Set[Number | str] | None = None
 
 
 @dataclass(frozen=True)
@@ -24,6 +35,10 @@ class Opening:
     """Each width has a factor of its own; equal numbers share one."""
     multiple: int = 1
     """Scaled widths are multiples of this."""
+    where: bool = False
+    """But those that are no multiples of it in the file."""
+    closed: Mapping[Place, Refused] = field(default_factory=dict)
+    """What does not go together with the rest of the network, by place."""
 
 
 def opening_of(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from blockdsl.diagnostics import ArchError, error
@@ -37,6 +38,13 @@ class Values:
         if self.step is None:
             return self.numbers.index(number)
         return float(number) if isinstance(self.step, float) else number
+
+    def without(self, refused: Collection[Number | str]) -> Values:
+        """Those that are left."""
+        left = tuple(number for number in self.numbers if number not in refused)
+        if self.step == 1 and left == tuple(range(int(left[0]), int(left[-1]) + 1)):
+            return Values(self.option, left, 1)
+        return self if left == self.numbers else Values(self.option, left)
 
     def around(self, number: int) -> Values:
         """With a number, so that what a file has is among the choices."""

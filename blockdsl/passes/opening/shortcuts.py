@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from blockdsl.passes.opening.edits import Edits
+from blockdsl.passes.opening.edits import Edits, Start
 from blockdsl.passes.opening.visitor import Found, Shortcut
 from blockdsl.syntax import tree as nodes
 from blockdsl.syntax.forms import bare
@@ -31,7 +31,7 @@ def _named(shortcut: Shortcut, edits: Edits) -> str:
 
 
 def _choice(shortcut: Shortcut, name: str, edits: Edits) -> str:
-    edits.starts.append(0)
+    edits.starts.append(Start(0, {"without": 1}, (shortcut.total.span,)))
     parts = [
         name if name and part in shortcut.branch else edits.inner(part.span) for part in shortcut.total.parts
     ]

@@ -11,7 +11,7 @@ from blockdsl.lowering.values import Place, place
 from blockdsl.passes.arguments import arguments
 from blockdsl.passes.opening.forms import block_named, is_net, may_be_identity
 from blockdsl.passes.opening.frames import TOP, Callee, Frame, Thunk, items, stands_for, values
-from blockdsl.passes.opening.number_origins import Demands, Role, Site, is_closed
+from blockdsl.passes.opening.number_origins import Demands, Role, Site, is_closed, scaled_once
 from blockdsl.passes.opening.outputs import Chain, output_layers
 from blockdsl.source import Span
 from blockdsl.syntax import tree as nodes
@@ -76,6 +76,7 @@ class Visitor:
         """All that the `net` of the file leads to."""
         net = next(s for s in self.names.file.statements if isinstance(s, nodes.Net))
         self._visit(net.body.result, TOP, (), net.body)
+        self.found.sites = scaled_once(self.found.sites, self.names)
         return self.found
 
     def _visit(self, expr: nodes.Expr, frame: Frame, chain: Chain, home: Home | None) -> None:
@@ -200,19 +201,37 @@ class Visitor:
             if name in given and name in operation.arguments:
                 self._demand(given[name].value, frame, Role.OUTPUT if is_output else Role.WIDTH)
         if operation.kernel_can_grow and "kernel" in given and "pad" in given:
-            self._kernel(given["kernel"], given["pad"], frame, home)
+            if self._follows(given["pad"], given["kernel"], given.get("dilation"), frame):
+                self._demand(given["kernel"].value, frame, Role.KERNEL)
+            else:
+                self._kernel(given["kernel"], given["pad"], home)
 
-    def _kernel(self, kernel: nodes.Arg, pad: nodes.Arg, frame: Frame, home: Home | None) -> None:
+    def _follows(self, pad: nodes.Arg, kernel: nodes.Arg, dilation: nodes.Arg | None, frame: Frame) -> bool:
+        """Whether a pad is half of a kernel that has a name, whatever that is; times the dilation if any."""
         half = bare(pad.value)
-        follows = name_of(half) == "same" or (
+        while isinstance(found := self.demands.lone(half, frame), Thunk):
+            half, frame = bare(found.expr), found.frame
+        if name_of(half) == "same" or (isinstance(half, nodes.String) and half.value == "same"):
+            return True
+        if isinstance(half, nodes.Product) and dilation is not None and len(half.parts) == 2:
+            factor, half = half.parts[0], bare(half.parts[1])
+            if not self._same(factor, dilation.value):
+                return False
+        return (
             isinstance(half, nodes.Binary)
             and half.op == "//"
-            and (half.left.span.text, half.right.span.text) == (kernel.value.span.text, "2")
-            and not is_closed(half.left, self.names)
+            and half.right.span.text == "2"
+            and self._same(half.left, kernel.value)
         )
-        if follows:
-            self._demand(kernel.value, frame, Role.KERNEL)
-            return
+
+    def _same(self, one: nodes.Expr, other: nodes.Expr) -> bool:
+        """Whether two names are of the same parameter."""
+        definition = self.names.definition(one)
+        is_parameter = definition is not None and not definition.of_file and not definition.is_variable
+        return is_parameter and bool(name_of(one)) and definition is self.names.definition(other)
+
+    def _kernel(self, kernel: nodes.Arg, pad: nodes.Arg, home: Home | None) -> None:
+        half = bare(pad.value)
         size, tag, key = bare(kernel.value), tag_of(pad), place(kernel.value.span)
         if not isinstance(size, nodes.Number) or not isinstance(size.value, int) or size.value == 1:
             return
