@@ -31,7 +31,7 @@ def pt2_outputs(file: Path, inputs: Arrays) -> list[np.ndarray]:
     module = torch.export.load(file).module()
     with torch.no_grad():
         outputs = module(*map(torch.from_numpy, inputs.values()))
-    return [output.numpy() for output in (outputs if isinstance(outputs, tuple) else (outputs,))]
+    return [output.detach().numpy() for output in (outputs if isinstance(outputs, tuple) else (outputs,))]
 
 
 def main(folder: Path) -> None:
