@@ -311,20 +311,25 @@ class Graph:
 
     def application(self, path: Path) -> Path | None:
         """The path of the innermost application of a shared network that a layer or a block is in, or is."""
+        return next(reversed(self.applications(path)), None)
+
+    def applications(self, path: Path) -> list[Path]:
+        """The applications of shared networks that a layer or a block is in, or is, the outermost first."""
         if not self.shared:
-            return None
-        starts = (path[:length] for length in range(len(path), 0, -1))
-        return next((start for start in starts if start in self.shared), None)
+            return []
+        return [start for length in range(1, len(path) + 1) if (start := path[:length]) in self.shared]
 
     def owner(self, layer: Layer) -> Layer:
         """The first layer with the same module; the layer itself where its weights are not shared."""
-        if not self.shared:
-            return layer
+        return self.layer_of(self.module_path(layer)) if self.shared else layer
+
+    def layer_of(self, module: Path) -> Layer:
+        """The first layer that the module with a path computes."""
         if self._owners is None:
             self._owners = {}
             for one in self.layers():
                 self._owners.setdefault(self.module_path(one), one)
-        return self._owners[self.module_path(layer)]
+        return self._owners[module]
 
     def point(self, name: str, place: Span | None = None) -> Value:
         """The tensor that `conv1`, `stage[2].unit[1]` or `stage2.unit1` names; `stage` is the first one.

@@ -11,7 +11,7 @@ from blockdsl.diagnostics import Errors, Mark, error
 from blockdsl.formatting import shape_text
 from blockdsl.lowering import Program
 from blockdsl.ops import Shape
-from blockdsl.ops.layouts import LAYOUTS, read_sizes
+from blockdsl.ops.layouts import read_sizes, wrong_count
 from blockdsl.syntax import tree as nodes
 from blockdsl.syntax.forms import bare
 from blockdsl.syntax.traversal import walk
@@ -39,7 +39,6 @@ def figures(program: Program, summary: Summary) -> dict[str, object]:
     `input` and `output` are missing where there are several.
     """
     memory = summary.memory
-    ports = {"input": summary.inputs, "output": summary.outputs}
     return {
         "params": summary.params,
         "params_aux": summary.params_aux,
@@ -50,8 +49,17 @@ def figures(program: Program, summary: Summary) -> dict[str, object]:
         "memory_training": memory.training,
         "weights": memory.weights,
         "activations": memory.activations,
-        **{name: _size(*shapes.values()) for name, shapes in ports.items() if len(shapes) == 1},
-        "shape": lambda point: _size(program.graph.shape_of(program.point(point))),
+        **_shapes(program, _size),
+    }
+
+
+def _shapes(program: Program, shown: Callable[[Shape], object]) -> dict[str, object]:
+    """The names that stand for shapes, each as `shown` has it."""
+    graph = program.graph
+    ports = {"input": graph.inputs, "output": graph.outputs}
+    return {
+        **{name: shown(graph.shape_of(one[0].value)) for name, one in ports.items() if len(one) == 1},
+        "shape": lambda point: shown(graph.shape_of(program.point(point))),
     }
 
 
@@ -137,7 +145,8 @@ def _hold(program: Program, condition: nodes.Expr, names: dict[str, object]) -> 
             raise error("check", "the check does not hold", Mark(condition.span))
         return
     typed = _typed(condition.left), _typed(condition.right)
-    names = {**names, **_shapes(program)} if any(typed) else names
+    if any(typed):  # that of a vector is a shape then, and no number
+        names = {**names, **_shapes(program, lambda shape: shape)}
     actual = typed[0] or program.evaluate(condition.left, names)
     stated = typed[1] or program.evaluate(condition.right, names)
     shown = _with_layout if any(typed) else _shown
@@ -167,24 +176,9 @@ def _typed(expr: nodes.Expr) -> Shape | None:
     written = bare(expr)
     if not isinstance(written, nodes.Dims) or not written.layout:
         return None
-    try:
-        return read_sizes(written.values, written.layout)
-    except TypeError:
-        axes = LAYOUTS[written.layout].axes
-        raise error(
-            "value", f"{written.layout} has {len(axes)} sizes, not {len(written.values)}", written.span,
-            help=f"{written.layout} is {' x '.join(axes)}; the batch is no part of it",
-        ) from None  # fmt: skip
-
-
-def _shapes(program: Program) -> dict[str, object]:
-    """The names that stand for shapes; that of a vector is a shape here, and no number."""
-    graph = program.graph
-    ports = {"input": graph.inputs, "output": graph.outputs}
-    return {
-        **{name: graph.shape_of(one[0].value) for name, one in ports.items() if len(one) == 1},
-        "shape": lambda point: graph.shape_of(program.point(point)),
-    }
+    if wrong := wrong_count(written.layout, written.values):
+        raise error("value", wrong[0], written.span, help=f"{wrong[1]}; the batch is no part of it")
+    return read_sizes(written.values, written.layout)
 
 
 def _is_number(value: object) -> bool:

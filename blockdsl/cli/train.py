@@ -118,7 +118,7 @@ def command(
     train, validation = job.data.train.labels, job.data.validation.labels
     _say(f"{data}: {len(train):,} images to train, {len(validation):,} to validate")
     if len(architecture.ir.outputs) > 1:
-        _say(f"accuracy is that of {training.told_output(architecture.ir, job.recipe)}")
+        _say(f"accuracy is that of {training.reported_output(architecture.ir, job.recipe)}")
     if freeze_until:
         _say(_frozen_words(architecture, job.frozen, freeze_until))
     with _told(folder, done, resume=resume), progress("training") as on_batch:

@@ -131,7 +131,7 @@ class Applier:
 
     def _chosen(self, option: nodes.Expr, stream: Tensors, context: Context) -> Tensors:
         """Apply what a choice decided on. An option may be a tensor where the choice begins a chain."""
-        if context.linked and stream.values and self.evaluator.is_tensor(option, context):
+        if context.linked and stream.values and self.evaluator.takes_nothing(option, context):
             raise _loses_stream(option, context)
         return self.apply(option, stream, context)
 
@@ -145,7 +145,7 @@ class Applier:
                 part = self.evaluator.without_ifs(part, context)
                 context = context if context.linked else context.but(linked=True)
             kind = self._kind(part, context)
-            if index > 0 and self.evaluator.is_tensor(part, context):
+            if index > 0 and self.evaluator.takes_nothing(part, context):
                 context.errors.tell(_loses_stream(part, context))
                 stream = UNKNOWN_TENSOR
             elif kind is Kind.DATA:
@@ -170,7 +170,7 @@ class Applier:
         span = before[0].span.to(before[-1].span)
         body = before[0] if len(before) == 1 else nodes.Product(span, tuple(before))
         times = self.evaluator.whole(count, context.hinted("repeat"), "a repetition")
-        if self._kind(body, context) is Kind.DATA or self.evaluator.is_tensor(body, context):
+        if self._kind(body, context) is Kind.DATA or self.evaluator.takes_nothing(body, context):
             raise context.error(
                 "value", "what is repeated is a network, and no tensor", span,
                 help="in-A-A-A is written in-A*3; in-SCALE(2) multiplies by 2",

@@ -22,7 +22,10 @@ KindOf = Callable[[nodes.Expr, Scope], Kind]
 
 
 class BlockKinds:
-    """Tells it from the text of a block and the kinds of its arguments, once for each."""
+    """Tells whether calls of blocks are tensors, from the block's text and the kinds of the arguments.
+
+    What was told is kept, and told again for each call with arguments of the same kinds.
+    """
 
     def __init__(self) -> None:
         self._known: dict[tuple[object, ...], Kind] = {}

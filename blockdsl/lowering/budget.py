@@ -21,7 +21,7 @@ class Budget:
 
     Attributes:
         steps: those taken so far.
-        block_kinds: what need not be found out again.
+        block_kinds: which calls of blocks are tensors, as far as that is known.
     """
 
     steps: int = 0

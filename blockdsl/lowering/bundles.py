@@ -29,11 +29,11 @@ class _Branch(NamedTuple):
     """A branch of a bundle; `span` is where it is written.
 
     A network takes a tensor of what flows in; tensors that exist already, and what is refused, take nothing.
-    A block that reads only the tensors that it is given `lets_by` a tensor where there is one for it.
+    A block that reads only its arguments `ignores_input`: it takes a tensor where there is one for it.
     """
 
     is_network: bool
-    lets_by: bool
+    ignores_input: bool
     span: Span
     apply: Callable[[Tensors], Tensors]
 
@@ -68,9 +68,9 @@ class Bundles:
 
     def _branch(self, expr: nodes.Expr, context: Context) -> _Branch:
         kind = self.evaluator.kind(expr, context)
-        lets_by = kind is Kind.TENSOR and not self.evaluator.is_tensor(expr, context)
+        ignores_input = kind is Kind.TENSOR and not self.evaluator.takes_nothing(expr, context)
         return _Branch(
-            kind is Kind.NET, lets_by, expr.span, lambda stream: self.network(expr, stream, context)
+            kind is Kind.NET, ignores_input, expr.span, lambda stream: self.network(expr, stream, context)
         )
 
     def apply_list(
@@ -95,7 +95,7 @@ class Bundles:
     ) -> Tensors:
         """Let tensors flow through the branches of a bundle."""
         incoming = stream.values
-        takes = [branch.is_network or branch.lets_by for branch in branches]
+        takes = [branch.is_network or branch.ignores_input for branch in branches]
         if sum(takes) != len(incoming):
             takes = [branch.is_network for branch in branches]
         networks = sum(takes)

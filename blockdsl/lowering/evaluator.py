@@ -70,7 +70,7 @@ class ExpressionEvaluator:
         """What an expression will yield."""
         return kind_of(expr, context.scope, self.budget)
 
-    def is_tensor(self, expr: nodes.Expr, context: Context) -> bool:
+    def takes_nothing(self, expr: nodes.Expr, context: Context) -> bool:
         """Whether nothing can flow into an expression."""
         return takes_nothing(expr, context.scope, self.budget)
 

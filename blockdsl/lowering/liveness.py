@@ -57,13 +57,8 @@ def _live(graph: Graph) -> set[int]:
 
 def _owners(graph: Graph) -> dict[int, int]:
     """For each tied layer, the layer whose weight it uses."""
-    if not graph.ties:
-        return {}
-    modules: dict[Path, int] = {}
-    for layer in graph.layers():
-        modules.setdefault(graph.module_path(layer), layer.id)
-    paths = ((layer.id, graph.module_path(layer)) for layer in graph.layers())
-    return {node: modules[graph.ties[path]] for node, path in paths if path in graph.ties}
+    paths = ((layer.id, graph.module_path(layer)) for layer in graph.layers() if graph.ties)
+    return {node: graph.layer_of(graph.ties[path]).id for node, path in paths if path in graph.ties}
 
 
 def _applications(graph: Graph) -> tuple[dict[int, Path], dict[Path, list[int]]]:
@@ -71,8 +66,7 @@ def _applications(graph: Graph) -> tuple[dict[int, Path], dict[Path, list[int]]]
     around: dict[int, Path] = {}
     inside: dict[Path, list[int]] = {}
     for layer in graph.layers() if graph.shared else ():
-        starts = (layer.path[:length] for length in range(1, len(layer.path) + 1))
-        if (application := next((start for start in starts if start in graph.shared), None)) is not None:
+        for application in graph.applications(layer.path)[:1]:
             around[layer.id] = application
             inside.setdefault(application, []).append(layer.id)
     return around, inside

@@ -30,12 +30,8 @@ def number_applications(graph: Graph, numbers: Mapping[Path, Path]) -> None:
 
 def _in_order(graph: Graph) -> list[Path]:
     """The applications of shared networks, in the order in which they run."""
-    starts: dict[Path, None] = {}
-    for layer in graph.layers() if graph.shared else ():
-        for length in range(1, len(layer.path) + 1):
-            if layer.path[:length] in graph.shared:
-                starts.setdefault(layer.path[:length])
-    return list(starts)
+    layers = graph.layers() if graph.shared else ()
+    return list(dict.fromkeys(path for layer in layers for path in graph.applications(layer.path)))
 
 
 def _also_called(graph: Graph, path: Path, number: Path) -> None:

@@ -9,7 +9,7 @@ from blockdsl.formatting import shape_text
 from blockdsl.lowering import arithmetic
 from blockdsl.lowering.budget import MAX_ITEMS, Budget
 from blockdsl.lowering.context import Context
-from blockdsl.lowering.values import Data, Evaluated, NoData, Tensors, cut, extent, shown
+from blockdsl.lowering.values import Data, Evaluated, NoData, Tensors, cut, extent, fed, shown
 from blockdsl.syntax import tree as nodes
 
 BUNDLE = "a bundle of networks stands in square brackets: [A, B]"
@@ -50,9 +50,7 @@ def combine(
     for value, at in ((left, left_at), (right, right_at)):
         if isinstance(value, bool) or not isinstance(value, int | float):
             bundle = isinstance(value, tuple) and any(isinstance(v, NoData) for v in value)
-            help = BUNDLE if bundle else ""
-            if isinstance(value, Tensors) and op in _OF_TENSORS:
-                help = _OF_TENSORS[op]
+            help = _OF_TENSORS.get(op, "") if isinstance(value, Tensors) else BUNDLE if bundle else ""
             raise context.error("value", f"{op} takes numbers here, not {shown(value)}", at.span, help=help)
     try:
         result: Data = arithmetic.bounded(arithmetic.BINARY[op](left, right))
@@ -68,14 +66,13 @@ def mixed(expr: nodes.Expr, network: nodes.Expr | None, context: Context) -> Arc
     `network` is that part; None stands for the identity of `a?`.
     """
     text = "ID" if network is None else " ".join(network.span.text.split())
-    joins = nodes.Sum | nodes.Concat | nodes.Product | nodes.If
-    fed = "in" if text == "ID" else f"in-({text})" if isinstance(network, joins) else f"in-{text}"
+    written = "in" if text == "ID" else fed(text, network)
     is_choice = isinstance(expr, nodes.Choice | nodes.Optional)
     chosen = "an option is a tensor, and chosen is" if is_choice else "this joins a tensor with"
     return context.error(
         "value",
         f"{chosen} the network {cut(text)}, which has no input yet",
         expr.span,
-        help=f"write `{cut(fed)}` if it reads what flows in here; for a network that is applied later, "
+        help=f"write `{written}` if it reads what flows in here; for a network that is applied later, "
         "write a block that takes the tensor as an argument",
     )

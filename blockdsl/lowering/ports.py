@@ -11,7 +11,7 @@ from blockdsl.lowering.calls import free_name
 from blockdsl.lowering.context import Context
 from blockdsl.lowering.evaluator import ExpressionEvaluator
 from blockdsl.lowering.values import Tensors, shown
-from blockdsl.ops.layouts import LAYOUTS, InputSizes, Shape, Sizes, read_sizes
+from blockdsl.ops.layouts import LAYOUTS, InputSizes, Shape, Sizes, read_sizes, wrong_count
 from blockdsl.source import Span
 from blockdsl.syntax import tree as nodes
 
@@ -147,12 +147,8 @@ def _checked(sizes: Sizes, layout: str, place: Span | None) -> Shape:
             )
     if isinstance(shape, Shape):
         return shape
-    axes = LAYOUTS[layout].axes if layout else ()
-    if layout and len(axes) != len(shape):
-        raise error(
-            "input", f"{layout} has {len(axes)} sizes, not {len(shape)}", place,
-            help=f"{layout} is {' x '.join(axes)}; the batch is no part of it",
-        )  # fmt: skip
+    if layout and (wrong := wrong_count(layout, shape)):
+        raise error("input", wrong[0], place, help=f"{wrong[1]}; the batch is no part of it")
     try:
         return read_sizes(shape, layout)
     except TypeError:

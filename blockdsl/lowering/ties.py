@@ -89,7 +89,7 @@ class Ties:
                 help="name one of them, or give it a label",
             )  # fmt: skip
         (owner,) = owners
-        return next(one for one in self.graph.layers() if self.graph.module_path(one) == owner)
+        return self.graph.layer_of(owner)
 
     def _found(self, layer: Layer, steps: Path, written: nodes.Expr, context: Context) -> list[Layer]:
         """The layers that a name stands for, which are built now if they only have been bound to a name."""

@@ -8,7 +8,17 @@ from blockdsl.lowering import arithmetic
 from blockdsl.lowering.binding import signature, size_in_brackets
 from blockdsl.lowering.context import Context
 from blockdsl.lowering.expression_kinds import AUX
-from blockdsl.lowering.values import BlockValue, Closure, Evaluated, Scope, SharedNetwork, Tensors, cut, shown
+from blockdsl.lowering.values import (
+    BlockValue,
+    Closure,
+    Evaluated,
+    Scope,
+    SharedNetwork,
+    Tensors,
+    cut,
+    fed,
+    shown,
+)
 from blockdsl.ops import TAGS, foreign
 from blockdsl.ops.registry import failures_of_packages
 from blockdsl.source import Span
@@ -97,9 +107,5 @@ def without_input(value: Evaluated) -> str:
     """The help for a network where the tensors that it yields are meant; nothing for what is none."""
     if not isinstance(value, Closure | BlockValue | SharedNetwork):
         return ""
-    text = shown(value)
-    fed = f"in-({text})" if isinstance(value, Closure) and isinstance(value.expr, _JOINS) else f"in-{text}"
-    return f"this network has no input yet: `{cut(fed)}` is what it makes of what flows in here"
-
-
-_JOINS = (nodes.Sum, nodes.Concat, nodes.Product, nodes.If)
+    written = fed(shown(value), value.expr if isinstance(value, Closure) else None)
+    return f"this network has no input yet: `{written}` is what it makes of what flows in here"

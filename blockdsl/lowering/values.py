@@ -323,6 +323,12 @@ def cut(text: str) -> str:
     return text if len(text) <= _SHOWN_CHARACTERS else text[: _SHOWN_CHARACTERS - 1] + "…"
 
 
+def fed(text: str, network: nodes.Expr | None) -> str:
+    """How a network is written where it takes what flows in: `in-CONV(8,1)`, `in-(A + B)`."""
+    is_join = isinstance(network, nodes.Sum | nodes.Concat | nodes.Product | nodes.If)
+    return cut(f"in-({text})" if is_join else f"in-{text}")
+
+
 def _shown(value: Evaluated, number: Callable[[float], str]) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"

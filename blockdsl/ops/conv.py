@@ -70,7 +70,8 @@ class _Convolution(Sliding):
         return (Drawn.of(self._weight(inputs[0]), bias="bias" if self.bias else ""),)
 
     def _weight(self, shape: Shape) -> Sizes:
-        raise NotImplementedError
+        """The shape of the weight, its own or another layer's."""
+        return self.weights(shape)["weight"]
 
     def macs(self, *inputs: Shape) -> int:
         """Every weight of a kernel once for each output position."""
@@ -235,11 +236,8 @@ class DepthwiseConv(_Convolution):
         return True
 
     def weights(self, *inputs: Shape) -> dict[str, Sizes]:
-        weight = self._weight(inputs[0])
-        return {"weight": weight} | ({"bias": weight[:1]} if self.bias else {})
-
-    def _weight(self, shape: Shape) -> Sizes:
-        return (shape[0] * self.multiplier, 1, *along(self, "kernel", shape))
+        c = inputs[0][0] * self.multiplier
+        return {"weight": (c, 1, *along(self, "kernel", inputs[0]))} | ({"bias": (c,)} if self.bias else {})
 
     def spec(self, *inputs: Shape) -> ModuleSpec:
         c = inputs[0][0]

@@ -184,6 +184,19 @@ def read_sizes(sizes: Iterable[int], layout: str = "") -> Shape:
     return (LAYOUTS[layout] if layout else BY_COUNT[len(sizes)])(*sizes)
 
 
+def wrong_count(layout: str, sizes: Sizes) -> tuple[str, str] | None:
+    """What is wrong with how many sizes a layout is given, and which it has; None where nothing is.
+
+    >>> wrong_count("signal", (4000,))
+    ('signal has 2 sizes, not 1', 'signal is C x L')
+    """
+    axes = LAYOUTS[layout].axes
+    if len(axes) == len(sizes):
+        return None
+    counted = f"{len(axes)} size" if len(axes) == 1 else f"{len(axes)} sizes"
+    return f"{layout} has {counted}, not {len(sizes)}", f"{layout} is {' x '.join(axes)}"
+
+
 InputSizes = Sizes | Mapping[str, Sizes]
 """Shapes for the inputs of a network, in place of a file's: one, or several by the names of the inputs."""
 
@@ -203,11 +216,11 @@ def read_input(texts: Iterable[str]) -> InputSizes | None:
         *layout, written = after.split()
         try:
             sizes = tuple(map(int, written.lower().split("x")))
-            axes = LAYOUTS[layout[0]].axes if layout else ()
+            wrong = wrong_count(layout[0], sizes) if layout else None
         except (ValueError, KeyError):
             raise ValueError(f"{text!r} is no shape; write 3x224x224, or a layout before it") from None
-        if layout and len(axes) != len(sizes):
-            raise ValueError(f"{text!r} is no shape; {layout[0]} is {' x '.join(axes)}")
+        if wrong:
+            raise ValueError(f"{text!r} is no shape; {wrong[1]}")
         shape = read_sizes(sizes, layout[0]) if layout else sizes
         if len(layout) > 1 or min(sizes) < 1 or (equals and not before.isidentifier()):
             raise ValueError(f"{text!r} is no shape; write 3x224x224 or image=3x64x64")

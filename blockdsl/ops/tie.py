@@ -64,5 +64,5 @@ def fit(own: Sizes, other: Sizes) -> bool | None:
     """
     if own == other:
         return False
-    exchanged = len(own) > 1 and own == (other[1], other[0], *other[2:]) if len(other) > 1 else False
+    exchanged = len(other) > 1 and own == (other[1], other[0], *other[2:])
     return True if exchanged and set(own[2:]) <= {1} else None

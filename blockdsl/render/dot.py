@@ -48,7 +48,7 @@ def to_dot(view: View, style: Style) -> pygraphviz.AGraph:
     """Draw a view as a graph for Graphviz, which will lay it out."""
     right = style.direction == "right" or (style.direction == "auto" and is_chain(view))
     inputs = [item.name for item in view.boxes if palette.family(item) == "input"]
-    rows = crossed(_painted(view, style, right, {}, ()), inputs, right)
+    rows = crossed(_painted(view, style, right, {}, ()), inputs, right) if len(inputs) > 1 else ()
     return settled(lambda corners: _painted(view, style, right, corners, rows))
 
 

@@ -20,8 +20,6 @@ def crossed(graph: pygraphviz.AGraph, names: list[str], right: bool) -> Rows:
 
     Where arrows point to the right, boxes side by side stand below each other.
     """
-    if len(names) < 2:
-        return ()
     found = {item["name"]: item for item in json.loads(graphviz.drawn(graph, "json"))["objects"]}
     rows: dict[float, list[tuple[float, str]]] = {}
     for name in names:

@@ -99,7 +99,7 @@ def open_network(source: Source, opening: Opening, *, input: InputSizes | None =
         raise error("open", f"{source.name} opened so does not hold the network itself")
     if best.refused and _is_alone(best):
         raise error(
-            "open", f"{source.name} opened so is a network only as it was; drawn:\n{best.refused[0]}",
+            "open", f"{source.name} opened so yields no network but its own; drawn:\n{best.refused[0]}",
             help="a width that must be that of the input, or of what is added to it, cannot be scaled: open "
             "something else, or write the choices by hand",
         )  # fmt: skip
@@ -155,7 +155,7 @@ def _with_multiples(
         limit = len(best.refused) if best is not None else DRAWS
         again = replace(opening, closed=closed, multiple=multiple)
         found = _tried(program, again, input, limit) or _tried(
-            program, replace(again, where=True), input, limit
+            program, replace(again, only_multiples=True), input, limit
         )
         if found is not None and (best is None or len(found.refused) < len(best.refused)):
             best = found

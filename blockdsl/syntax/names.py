@@ -222,12 +222,10 @@ class _Resolver:
     def exports(self, file: nodes.File) -> None:
         """What other files see, without a look into it."""
         for statement in file.statements:
-            if (
-                isinstance(statement, nodes.Block)
-                or (isinstance(statement, nodes.Let) and statement.shared)
-                or _is_function(statement)
-            ):
-                self.top[statement.name] = Definition(statement, file, statement.name)
+            if isinstance(statement, nodes.Block | nodes.Let):
+                definition = Definition(statement, file, statement.name)
+                if definition.is_exported:
+                    self.top[statement.name] = definition
 
     def networks(self, file: nodes.File) -> None:
         """The networks, blocks, parameters and `let`s of a file."""

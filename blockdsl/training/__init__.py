@@ -2,7 +2,7 @@
 
 from blockdsl.training.data import DATASETS, Data, load
 from blockdsl.training.ensemble import EnsembleResult, fit_ensemble
-from blockdsl.training.evaluate import check_outputs, predict, told_output
+from blockdsl.training.evaluate import check_outputs, predict, reported_output
 from blockdsl.training.job import Job, job
 from blockdsl.training.loop import fit, overridden
 from blockdsl.training.results import Epoch, Result
@@ -27,5 +27,5 @@ __all__ = [
     "load",
     "overridden",
     "predict",
-    "told_output",
+    "reported_output",
 ]

@@ -90,9 +90,9 @@ def check_outputs(graph: Graph, recipe: Recipe, data: Data) -> None:
             check_classes(graph.shape_of(value), data, name if several else "", place)
 
 
-def told_output(graph: Graph, recipe: Recipe) -> str:
-    """The output whose accuracy is told: the first that has a loss."""
-    return Criterion(recipe, [port.name for port in graph.outputs]).told
+def reported_output(graph: Graph, recipe: Recipe) -> str:
+    """The output whose accuracy is reported: the first that has a loss."""
+    return Criterion(recipe, [port.name for port in graph.outputs]).reported
 
 
 def check_classes(shape: Sizes, data: Data, output: str = "", place: Span | None = None) -> None:

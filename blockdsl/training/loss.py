@@ -22,7 +22,7 @@ class Criterion:
     """The loss of a network: the weighted sum of those of its outputs, all of the same targets.
 
     An output whose loss has the weight 0 is not looked at. The first of the others is the one whose accuracy
-    is told.
+    is reported.
 
     Args:
         recipe: has the losses.
@@ -37,7 +37,7 @@ class Criterion:
         self.terms = {name: term for name in outputs if (term := recipe.loss_of(name)).weight > 0}
         if not self.terms:
             raise error("train", "every loss has the weight 0", help="give one output a weight above 0")
-        self.told = next(iter(self.terms))
+        self.reported = next(iter(self.terms))
         self._losses = {name: _weighted(make_loss(term), term.weight) for name, term in self.terms.items()}
         self._auxiliary = make_loss(recipe.loss)
 
@@ -75,8 +75,8 @@ class Criterion:
         return {name: y for name, y in zip(self.outputs, found, strict=True) if name in self.terms}
 
     def probabilities(self, outputs: Outputs) -> Tensor:
-        """The output that is told, as class probabilities (B, K)."""
-        return probabilities(self.terms[self.told], self.compared(outputs)[self.told])
+        """The reported output, as class probabilities (B, K)."""
+        return probabilities(self.terms[self.reported], self.compared(outputs)[self.reported])
 
 
 def output_names(module: object) -> tuple[str, ...]:

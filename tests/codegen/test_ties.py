@@ -7,6 +7,7 @@ import json
 import pickle
 from pathlib import Path
 
+import onnxruntime
 import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812
@@ -143,7 +144,6 @@ def test_written_files(name: str, tmp_path: Path) -> None:
     written.load_state_dict(ours.state_dict())
     torch.testing.assert_close(written.eval()(x), wanted)
     torch.testing.assert_close(torch.export.load(files[1]).module()(x), wanted)
-    onnxruntime = pytest.importorskip("onnxruntime")
     session = onnxruntime.InferenceSession(files[2])
     (found,) = session.run(None, {session.get_inputs()[0].name: x.numpy()})
     torch.testing.assert_close(torch.from_numpy(found), wanted, rtol=1e-4, atol=1e-5)

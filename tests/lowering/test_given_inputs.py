@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+import torch
 
 import blockdsl
 from blockdsl.space import Space
@@ -39,7 +40,6 @@ def test_one_shape_for_several_inputs() -> None:
 
 
 def test_an_input_that_is_not_given_to_the_module() -> None:
-    torch = pytest.importorskip("torch")
     module, image, time = blockdsl.parse(TWO).module(), torch.zeros(1, 3, 8, 8), torch.zeros(1, 4)
     known = "; the inputs are 'image' (N, 3, 8, 8), 'time' (N, 4)"
     with pytest.raises(TypeError) as missing:

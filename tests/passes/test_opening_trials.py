@@ -25,7 +25,7 @@ def test_other_options_stay_open_where_no_width_can_be_scaled() -> None:
     assert not tried.refused
     assert "net (ID + b)*{1..3}" in tried.opened.text
     assert "CONV(3,3,p1)" in tried.opened.text
-    with pytest.raises(ArchError, match="is a network only as it was"):
+    with pytest.raises(ArchError, match="yields no network but its own"):
         opened(Source("t.arch", lines), width="0.5..2")
 
 

@@ -40,6 +40,16 @@ def start_of(values: Values, start: Number, *at: Span, scales: bool = False) -> 
     return Start(values.decision(start), others, at, scales)
 
 
+def choice_of(values: Values, start: Number, span: Span) -> Make:
+    """Writes a choice of some values for a span; `start` is what stands there."""
+
+    def make(edits: Edits) -> str:
+        edits.starts.append(start_of(values, start, span))
+        return values.written()
+
+    return make
+
+
 @dataclass
 class Edits:
     """Edits of several sources. `starts` gets, choice by choice as they are written, what the file had.
@@ -59,12 +69,7 @@ class Edits:
 
     def choice(self, span: Span, values: Values, start: Number) -> None:
         """Write a choice of some values in place of a span; `start` is what stands there."""
-
-        def make(edits: Edits) -> str:
-            edits.starts.append(start_of(values, start, span))
-            return values.written()
-
-        self.add(span, make)
+        self.add(span, choice_of(values, start, span))
 
     def let(self, home: nodes.Body | nodes.Let, names: tuple[str, ...], make: Make) -> str:
         """Bind what `make` writes before the result of a body, or before a `let`.

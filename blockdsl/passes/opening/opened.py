@@ -11,7 +11,7 @@ from blockdsl.lowering import Program
 from blockdsl.lowering.values import Place, place
 from blockdsl.ops import InputSizes
 from blockdsl.ops.layouts import input_texts
-from blockdsl.passes.opening.edits import Edits, Start, start_of, words_in
+from blockdsl.passes.opening.edits import Edits, Start, choice_of, words_in
 from blockdsl.passes.opening.flatten import flattened
 from blockdsl.passes.opening.number_origins import Role, Site
 from blockdsl.passes.opening.options import Opening
@@ -81,7 +81,8 @@ class _Opener:
         self.result = Opened()
         values = opening.width or Values("--width", (1,))
         bound = {name for n in files for name in n.defined}
-        self.widths = Widths(values, words, Rounding(opening.multiple, opening.where, bound), opening.each)
+        rounding = Rounding(opening.multiple, opening.only_multiples, bound)
+        self.widths = Widths(values, words, rounding, opening.each)
 
     def opened(self, input: InputSizes | None) -> Opened:
         """Open what is asked for, and write the file."""
@@ -194,10 +195,7 @@ class _Opener:
     def _tie(self, found: Kernel, values: Values) -> None:
         """Name a kernel that is a choice, so that its pad follows."""
 
-        def choice(edits: Edits) -> str:
-            edits.starts.append(start_of(values, found.size, found.kernel.value.span))
-            return values.written()
-
+        choice = choice_of(values, found.size, found.kernel.value.span)
         name = self.edits.let(found.home, ("k", "kernel", "size"), choice)
         self.edits.add(found.kernel.value.span, lambda _: name)
         self.edits.add(found.pad.span, lambda _: f"pad={name}//2")

@@ -35,8 +35,8 @@ class Opening:
     """Each width has a factor of its own; equal numbers share one."""
     multiple: int = 1
     """Scaled widths are multiples of this."""
-    where: bool = False
-    """But those that are no multiples of it in the file."""
+    only_multiples: bool = False
+    """Only those are rounded to multiples that are multiples in the file."""
     closed: Mapping[Place, Refused] = field(default_factory=dict)
     """What does not go together with the rest of the network, by place."""
 

@@ -18,19 +18,19 @@ class Rounding:
 
     Attributes:
         multiple: of which they are.
-        where: but those that are no multiples of it in the file, such as 11, are rounded to any number.
+        only_multiples: only of those that are multiples in the file; 11 is scaled to any whole number.
         bound: the names that the file binds, which stand for no functions of the language.
     """
 
     multiple: int = 1
-    where: bool = False
+    only_multiples: bool = False
     bound: Set[str] = frozenset()
 
     def written(self, scaled: str, width: str) -> str:
         """A scaled width, rounded; `width` is what the file has."""
         if self.multiple == 1:
             return self._to("1", scaled)
-        if not self.where:
+        if not self.only_multiples:
             return self._to(str(self.multiple), scaled)
         if width.isdigit():
             return self._to(str(gcd(int(width), self.multiple)), scaled)
