@@ -63,6 +63,9 @@ def _verify_ties(graph: Graph) -> None:
     """Every tied layer comes after the layer whose weight it uses, and the weight fits."""
     modules: dict[Path, Layer] = {}
     met: set[Path] = set()
+    if not graph.ties:
+        assert not any(tie_of(layer.operation) for layer in graph.layers()), "a tied layer has no owner"
+        return
     for layer in graph.layers():
         module = graph.module_path(layer)
         modules.setdefault(module, layer)

@@ -145,7 +145,7 @@ class Applier:
                 part = self.evaluator.without_ifs(part, context)
                 context = context if context.linked else context.but(linked=True)
             kind = self._kind(part, context)
-            if index > 0 and self.evaluator.takes_nothing(part, context):
+            if index > 0 and kind is Kind.TENSOR and self.evaluator.takes_nothing(part, context):
                 context.errors.tell(_loses_stream(part, context))
                 stream = UNKNOWN_TENSOR
             elif kind is Kind.DATA:

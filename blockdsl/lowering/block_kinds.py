@@ -29,21 +29,35 @@ class BlockKinds:
 
     def __init__(self) -> None:
         self._known: dict[tuple[object, ...], Kind] = {}
+        """By the `id` of a block, the kind of a call with tensors alone; with kinds of arguments, with these."""
 
     def of_call(self, value: BlockValue, call: nodes.Call, kind_of: KindOf, outside: Scope) -> Kind:
         """The kind of a call; `kind_of` tells that of an expression, `outside` is what the arguments see."""
-        given = {name: kind_of(arg, outside) for name, arg in _arguments(value.block, call)}
+        block = value.block
+        if not call.args:
+            return Kind.NET
+        at_best = self._known.get((id(block),))
+        if at_best is None:
+            tensors = {param.name: Kind.TENSOR for param in block.params}
+            at_best = self._found((id(block),), value, tensors, kind_of)
+        if at_best is Kind.NET:  # most blocks; the arguments need not be looked at
+            return Kind.NET
+        given = {name: kind_of(arg, outside) for name, arg in _arguments(block, call)}
         if Kind.TENSOR not in given.values():
             return Kind.NET
-        key = (id(value.block), *sorted(given.items(), key=lambda item: item[0]))
-        if key not in self._known:
-            before = set(self._known)
-            self._known[key] = Kind.TENSOR  # what calls itself is no network for that
-            kind = self._of_block(value, given, kind_of)
-            if kind is Kind.NET:  # what was told in the meantime may rest on the other assumption
-                self._known = {one: known for one, known in self._known.items() if one in before}
-            self._known[key] = kind
-        return self._known[key]
+        key = (id(block), *sorted(given.items(), key=lambda item: item[0]))
+        return self._known.get(key) or self._found(key, value, given, kind_of)
+
+    def _found(
+        self, key: tuple[object, ...], value: BlockValue, given: Mapping[str, Kind], kind_of: KindOf
+    ) -> Kind:
+        before = set(self._known)
+        self._known[key] = Kind.TENSOR  # what calls itself is no network for that
+        kind = self._of_block(value, given, kind_of)
+        if kind is Kind.NET:  # what was told in the meantime may rest on the other assumption
+            self._known = {one: known for one, known in self._known.items() if one in before}
+        self._known[key] = kind
+        return kind
 
     def _of_block(self, value: BlockValue, given: Mapping[str, Kind], kind_of: KindOf) -> Kind:
         block, scope = value.block, Scope({"in": SOME[Kind.NET]}, value.scope)

@@ -57,7 +57,9 @@ def _live(graph: Graph) -> set[int]:
 
 def _owners(graph: Graph) -> dict[int, int]:
     """For each tied layer, the layer whose weight it uses."""
-    paths = ((layer.id, graph.module_path(layer)) for layer in graph.layers() if graph.ties)
+    if not graph.ties:
+        return {}
+    paths = ((layer.id, graph.module_path(layer)) for layer in graph.layers())
     return {node: graph.layer_of(graph.ties[path]).id for node, path in paths if path in graph.ties}
 
 

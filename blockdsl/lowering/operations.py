@@ -12,7 +12,7 @@ from blockdsl.lowering.ties import Ties, tie_argument
 from blockdsl.lowering.values import Evaluated, Tensors, is_known
 from blockdsl.ops import Operation
 from blockdsl.ops.shape import Identity
-from blockdsl.ops.tie import tied_to
+from blockdsl.ops.tie import tie_of, tied_to
 from blockdsl.syntax import tree as nodes
 
 
@@ -46,7 +46,7 @@ class OperationCalls:
         path = path or context.naming.next(call.name.lower())
         made = self._made(operation, call, context, path)
         result = self.builder.layer(made, stream.values, call.span, context, stream.sides, path, call)
-        if (tie := tie_argument(call)) and is_known(result):
+        if tie_of(made) and is_known(result) and (tie := tie_argument(call)):
             self.ties.tie(self.builder.graph.layer(result.values[0].node), tie.value, context)
         return result
 
