@@ -120,7 +120,10 @@ def _of_operation(name: str) -> Kind:
 def _of_call(expr: nodes.Call, scope: Scope, budget: Budget) -> Kind:
     value = scope.find(expr.name)
     if isinstance(value, BlockValue):
-        return budget.block_kinds.of_call(value, expr, lambda one, seen: kind_of(one, seen, budget), scope)
+        steps = budget.steps
+        kind = budget.block_kinds.of_call(value, expr, lambda one, seen: kind_of(one, seen, budget), scope)
+        budget.steps = steps  # what is found out once counts for no call
+        return kind
     if value is not None:
         return Kind.DATA if isinstance(value, Function | Broken) or callable(value) else Kind.NET
     if expr.name in arithmetic.FUNCTIONS:
