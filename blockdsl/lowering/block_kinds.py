@@ -29,7 +29,7 @@ class BlockKinds:
 
     def __init__(self) -> None:
         self._known: dict[tuple[object, ...], Kind] = {}
-        """By the `id` of a block, the kind of a call with tensors alone; and with kinds of arguments besides."""
+        """The kinds of calls, by the `id` of the block: with tensors alone, and with kinds of arguments."""
 
     def of_call(self, value: BlockValue, call: nodes.Call, kind_of: KindOf, outside: Scope) -> Kind:
         """The kind of a call; `kind_of` tells that of an expression, `outside` is what the arguments see."""
